@@ -1,0 +1,21 @@
+//! The words every room shares: names, ARNs, statuses, records, time, and the ports that many rooms hold.
+//!
+//! Why: a wrong id or an illegal status move should fail to compile or fail one exhaustive test, not a deployment.
+//! Invariants: no I/O and no async runtime; everything persisted here is versioned and has a golden file.
+#![warn(missing_docs)]
+
+mod arn;
+mod clock;
+mod credentials;
+mod name;
+mod routing;
+mod secret;
+mod status;
+
+pub use arn::{Arn, ArnError, Resource};
+pub use clock::{Clock, Millis, SystemClock};
+pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
+pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
+pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
+pub use secret::Secret;
+pub use status::EndpointStatus;

@@ -1,0 +1,57 @@
+//! The routing snapshot that control publishes, and the signals that the gateway sends back.
+//!
+//! Why: the data plane must answer while the control plane is busy or down, so it holds all it needs to route in
+//! memory and never asks the store. One endpoint is one value: a change costs one endpoint, whatever their number.
+//! Invariants: an instance listed here passed its health check. A draining instance takes no new request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::{EndpointUid, InstanceId, Key, VariantName};
+
+/// How requests to one endpoint find an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointRoute {
+    /// Where the endpoint is stored; the gateway finds it by this.
+    pub key: Key,
+    /// The name with its case: a request must spell it so.
+    pub name: String,
+    /// The endpoint's id.
+    pub uid: EndpointUid,
+    /// The variants in the config's order.
+    pub variants: Vec<VariantRoute>,
+}
+
+/// A variant's share of the traffic and its instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VariantRoute {
+    /// The variant's name.
+    pub name: VariantName,
+    /// Its weight; 0 is reachable by `TargetVariant` only.
+    pub weight: f64,
+    /// The instances that may get requests, draining ones included.
+    pub instances: Vec<InstanceRoute>,
+}
+
+/// One instance that can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceRoute {
+    /// Which it is.
+    pub id: InstanceId,
+    /// Where its container contract listens.
+    pub address: SocketAddr,
+    /// It finishes what it has and gets nothing new.
+    pub draining: bool,
+}
+
+/// The gateway's side of the contract: takes snapshots, reports back.
+pub trait RouteTable: Send + Sync {
+    /// Replaces the route of `route.key`. When this returns, no request that starts later sees an older route.
+    fn publish(&self, route: Arc<EndpointRoute>);
+
+    /// Forgets an endpoint: requests to it are answered as if it never was.
+    fn withdraw(&self, key: &Key);
+
+    /// Requests that the instance has not finished; after `draining` was published it only falls.
+    fn in_flight(&self, id: &InstanceId) -> usize;
+}
