@@ -1,1 +1,15 @@
-//! hostler-compute
+//! The `Compute` port: what can run instances, the values that cross it, and a simulated backend.
+//!
+//! Why: the control plane plans with instances and must not know whether one is a process, a set of Docker
+//! containers or a pod; nothing in this port assumes one machine or a shared disk.
+//! Invariants: `ensure` is idempotent by id; two instances with one id never run at once.
+#![warn(missing_docs)]
+
+mod port;
+mod spec;
+
+pub use port::{
+    Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceState, LogChunk,
+    Observed, Phase,
+};
+pub use spec::{ContainerSpec, InstanceSpec, Limits, Program};

@@ -1,1 +1,13 @@
-//! hostler-store
+//! The `Store` port: what was acknowledged, and the memory store that tests use.
+//!
+//! Why: the control plane needs few things of a database: atomic conditional writes, keyset listings, leases and a
+//! change feed. Naming just those keeps SQLite, PostgreSQL and memory interchangeable, and one suite proves it.
+//! Invariants: this room knows nothing of models or endpoints beyond [`hostler_types::Kind`]; bodies are opaque text.
+#![warn(missing_docs)]
+
+mod port;
+
+pub use port::{
+    Change, Check, Document, Expect, Lease, ListQuery, Order, Page, PageToken, SortBy, Store, StoreError,
+    StoreResult, Transaction, Write,
+};

@@ -1,0 +1,202 @@
+//! The port: ensure, remove, observe, watch, logs.
+//!
+//! Why: declarative and idempotent verbs let a planner that lost its memory say the same thing again. Calls return
+//! once the wish is noted; what becomes of it is observed.
+//! Failure: an error says whose fault it was, because a user's mistake must fail fast and a full machine must not.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_types::{EndpointUid, InstanceId, Millis};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::InstanceSpec;
+
+/// What a backend can and cannot do, so that nothing is ignored in silence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The backend's name: `process`, `docker` …
+    pub name: &'static str,
+    /// Memory limits hold.
+    pub limits_memory: bool,
+    /// CPU limits hold.
+    pub limits_cpu: bool,
+    /// Network isolation holds.
+    pub isolates_network: bool,
+    /// Container images can be run as they are.
+    pub runs_images: bool,
+}
+
+/// How far an instance has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each word says it")]
+pub enum Phase {
+    Fetching,
+    Unpacking,
+    Starting,
+}
+
+/// Whose fault it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The model, its data, its image or its role: the same again will fail again.
+    User,
+    /// No room now.
+    Capacity,
+    /// This machine or a service: later may help.
+    Infrastructure,
+}
+
+/// An instance that never got to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFailure {
+    /// Whose fault.
+    pub fault: Fault,
+    /// In which phase.
+    pub phase: Phase,
+    /// AWS's sentence where AWS has one for this, ending in a full stop.
+    pub aws_sentence: Option<String>,
+    /// What was tried and what came back, one line.
+    pub detail: String,
+}
+
+/// How a container's main process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitCause {
+    /// It returned this code.
+    Code(i32),
+    /// It was ended by this signal.
+    Signal(i32),
+    /// The kernel killed it for using more memory than the limit.
+    OutOfMemory {
+        /// The limit in bytes.
+        limit_bytes: u64,
+    },
+    /// Nobody saw it end (its supervisor died too, or the machine restarted).
+    Unseen,
+}
+
+/// What a backend sees of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceState {
+    /// On its way.
+    Preparing {
+        /// How far.
+        phase: Phase,
+    },
+    /// The containers run; whether they are healthy is the prober's word.
+    Running {
+        /// Where the container contract listens.
+        address: SocketAddr,
+        /// The main process, where that means something.
+        pid: Option<u32>,
+        /// When it was started.
+        since: Millis,
+    },
+    /// It ran and ended.
+    Exited {
+        /// How.
+        cause: ExitCause,
+        /// The last lines it wrote, bounded.
+        log_tail: String,
+    },
+    /// It never ran.
+    Failed(InstanceFailure),
+    /// It is going away.
+    Removing,
+}
+
+/// One instance as a backend sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Which.
+    pub id: InstanceId,
+    /// The hash of the spec it was made from.
+    pub spec_hash: String,
+    /// How it is.
+    pub state: InstanceState,
+}
+
+/// A piece of an instance's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogChunk {
+    /// The bytes, whole lines where possible.
+    pub bytes: Vec<u8>,
+    /// Ask from here next; positions grow across rotation.
+    pub next: u64,
+    /// The instance's log will not grow any more.
+    pub ended: bool,
+}
+
+/// Why a backend did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ComputeError {
+    /// An instance with this id was made from another spec.
+    #[error("instance `{id}` exists with another spec")]
+    SpecMismatch {
+        /// Which.
+        id: InstanceId,
+    },
+    /// The backend cannot run this.
+    #[error("instance `{id}` cannot be run here: {detail}")]
+    Unsupported {
+        /// Which.
+        id: InstanceId,
+        /// What is missing.
+        detail: String,
+    },
+    /// There is no such instance.
+    #[error("there is no instance `{id}`")]
+    Unknown {
+        /// Which.
+        id: InstanceId,
+    },
+    /// The backend itself failed.
+    #[error("the backend failed to {action}")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// What came back.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ComputeError {
+    /// Whose fault it was.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unsupported { .. } => Fault::User,
+            Self::SpecMismatch { .. } | Self::Unknown { .. } | Self::Failed { .. } => Fault::Infrastructure,
+        }
+    }
+}
+
+/// A room that can run instances.
+#[async_trait]
+pub trait Compute: Send + Sync {
+    /// What holds here.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Notes that the instance is to run and returns; the same call again changes nothing, whatever became of it.
+    /// An instance that ended stays ended: it is observed until it is removed.
+    async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError>;
+
+    /// Notes that the instance is to go: asked to stop, killed after `grace`, its directory deleted. An unknown id
+    /// is fine. Observed as `Removing`, then no more.
+    async fn remove(&self, id: &InstanceId, grace: Duration) -> Result<(), ComputeError>;
+
+    /// Every instance of one endpoint that exists in any state.
+    async fn observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError>;
+
+    /// The ids of everything that exists: for orphans.
+    async fn list(&self) -> Result<Vec<InstanceId>, ComputeError>;
+
+    /// Ids whose state changed, from now on. A receiver that lags must observe again.
+    fn changes(&self) -> broadcast::Receiver<InstanceId>;
+
+    /// Reads the log from a position; 0 is the oldest kept byte.
+    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
+}

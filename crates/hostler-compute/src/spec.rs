@@ -1,0 +1,95 @@
+//! What an instance is to be: everything a backend needs to run it, and nothing it has to look up.
+//!
+//! Why: the backend's node fetches and starts; it may be another machine, so the spec is a value that can travel.
+//! Invariants: equal specs have equal hashes across processes and releases (the hash is over canonical JSON).
+
+use std::collections::BTreeMap;
+
+use hostler_artifacts::ArtifactSource;
+use hostler_types::{InstanceId, Key, Scope};
+use serde::{Deserialize, Serialize};
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceSpec {
+    /// Its id; carries endpoint, generation, variant, ordinal and attempt.
+    pub id: InstanceId,
+    /// The account and region.
+    pub scope: Scope,
+    /// The endpoint's name as its owner spells it: for logs and environment.
+    pub endpoint_name: String,
+    /// One container for now; pipelines have more.
+    pub containers: Vec<ContainerSpec>,
+    /// What the instance type grants.
+    pub limits: Limits,
+    /// How long fetching and unpacking may take, in milliseconds.
+    pub download_timeout_ms: i64,
+}
+
+impl InstanceSpec {
+    /// The key of the endpoint it belongs to.
+    pub fn endpoint_key(&self) -> Key {
+        Key::new(&self.scope, hostler_types::Kind::Endpoint, &self.endpoint_name)
+    }
+
+    /// A short digest of everything that decides what runs; the id is left out.
+    pub fn hash(&self) -> String {
+        let body = serde_json::json!([
+            self.scope,
+            self.endpoint_name,
+            self.containers,
+            self.limits,
+            self.download_timeout_ms
+        ]);
+        // FNV-1a, 64 bits: it tells specs apart, it does not keep enemies out.
+        let hash = body.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    }
+}
+
+/// One container of an instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// `ContainerHostname`, or the default name.
+    pub name: String,
+    /// The image as the model names it; empty when the model names none.
+    pub image: String,
+    /// What runs it.
+    pub program: Program,
+    /// What is unpacked into the model directory; none leaves it empty.
+    pub model_data: Option<ArtifactSource>,
+    /// The container's environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How a container's image is run here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Program {
+    /// The built-in runtime with this engine.
+    BuiltIn {
+        /// The engine's name, such as `kmeans`.
+        engine: String,
+    },
+    /// A command on this machine; `{port}` and `{model_dir}` in arguments and values are filled in by the backend.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+        /// Added to the container's environment, under it.
+        environment: BTreeMap<String, String>,
+        /// Where it starts; the instance's own directory when none.
+        working_dir: Option<String>,
+    },
+    /// A container image, for backends that pull.
+    Image,
+}
+
+/// What an instance may use; none means as much as there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a CPU.
+    pub cpu_millis: Option<u64>,
+}

@@ -1,0 +1,206 @@
+//! The port itself: documents, transactions, listings, leases and the change feed.
+//!
+//! Why: control reads what it needs, decides, and commits with the versions it read; if one of them moved, nothing
+//! is written and control decides again. Optimistic concurrency is the one mechanism that works the same in memory,
+//! in SQLite and across several controllers on PostgreSQL.
+//! Invariants: a version is never used twice for a key, even after deletion and re-creation. A commit that returned
+//! is durable. A listing's token survives inserts and deletions between pages.
+
+use async_trait::async_trait;
+use hostler_types::{Key, Kind, Millis, Scope};
+use tokio::sync::broadcast;
+
+/// What is stored under a key: the indexed columns and the body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Where it is stored.
+    pub key: Key,
+    /// Set by the store at each write; what a [`Check`] compares. Ignored on writing.
+    pub version: u64,
+    /// The name with the case it was created with.
+    pub name: String,
+    /// When the resource was created.
+    pub created_at: Millis,
+    /// When it last changed in a way that users are shown.
+    pub modified_at: Millis,
+    /// The endpoint's status; none for other kinds.
+    pub status: Option<String>,
+    /// Lower-case name of the endpoint config that an endpoint uses; none for other kinds.
+    pub uses: Option<String>,
+    /// Versioned JSON.
+    pub body: String,
+}
+
+/// What must hold for a transaction to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// Which document.
+    pub key: Key,
+    /// In which state.
+    pub expect: Expect,
+}
+
+/// The expected state of one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No such document.
+    Absent,
+    /// There, at just this version.
+    Version(u64),
+}
+
+/// One change of a transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Creates or replaces; the store sets a new version.
+    Put(Document),
+    /// Gives the document a new version and changes nothing else, so that a concurrent decision based on it fails.
+    Touch(Key),
+    /// Removes; absent is fine.
+    Delete(Key),
+}
+
+/// Checks and writes that happen together or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transaction {
+    /// All must hold.
+    pub checks: Vec<Check>,
+    /// Applied in order.
+    pub writes: Vec<Write>,
+}
+
+/// The column a listing is ordered by; ties are broken by the lower-case name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "SageMaker's own words")]
+pub enum SortBy {
+    Name,
+    CreationTime,
+    Status,
+}
+
+/// The direction of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "SageMaker's own words")]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+/// Where the next page starts: the sort value and name of the last row that was returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageToken(pub String);
+
+/// A filtered, ordered, paged listing of one kind in one scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListQuery {
+    /// The namespace.
+    pub scope: Scope,
+    /// The kind.
+    pub kind: Kind,
+    /// Case-sensitive substring of the name.
+    pub name_contains: Option<String>,
+    /// At or after.
+    pub created_from: Option<Millis>,
+    /// Strictly before.
+    pub created_before: Option<Millis>,
+    /// At or after.
+    pub modified_from: Option<Millis>,
+    /// Strictly before.
+    pub modified_before: Option<Millis>,
+    /// Equal to the status column.
+    pub status: Option<String>,
+    /// Equal to the `uses` column.
+    pub uses: Option<String>,
+    /// Ordered by.
+    pub sort_by: SortBy,
+    /// In which direction.
+    pub order: Order,
+    /// Rows at most; at least 1.
+    pub limit: usize,
+    /// Continue after this row.
+    pub after: Option<PageToken>,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub documents: Vec<Document>,
+    /// Present when more rows follow.
+    pub next: Option<PageToken>,
+}
+
+/// The right to act alone on something, until it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What is leased.
+    pub name: String,
+    /// Who holds it.
+    pub holder: String,
+    /// Grows with each change of holder: an older holder can be told from a newer one.
+    pub term: u64,
+    /// When it ends unless it is renewed.
+    pub expires_at: Millis,
+}
+
+/// A document changed: only its key is told, so that a missed change and a seen one take the same path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which document.
+    pub key: Key,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A check did not hold; nothing was written. Read again and decide again.
+    #[error("`{key}` is not in the expected state")]
+    Conflict {
+        /// The document whose check failed.
+        key: Key,
+    },
+    /// The page token was not made by this store for this query.
+    #[error("the page token is not one of this listing's")]
+    BadToken,
+    /// The database failed; nothing of this call was acknowledged.
+    #[error("the store failed to {action}")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// What came back.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// The result of every call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Where acknowledged state lives.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Reads one document.
+    async fn get(&self, key: &Key) -> StoreResult<Option<Document>>;
+
+    /// Checks and writes atomically; when it returns `Ok`, the writes are durable. Returns the new version of each
+    /// put or touched document in order.
+    async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>>;
+
+    /// One page of a listing.
+    async fn list(&self, query: &ListQuery) -> StoreResult<Page>;
+
+    /// The keys of every document of a kind in all scopes: for the sweep and for start-up.
+    async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>>;
+
+    /// Takes or renews a lease until `now + ttl_ms`; `None` when another holder has it at `now`.
+    async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>>;
+
+    /// Gives a lease back, if `holder` has it.
+    async fn release(&self, name: &str, holder: &str) -> StoreResult<()>;
+
+    /// Changes committed from now on. A receiver that lags must sweep: it lost keys, not state.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+}
