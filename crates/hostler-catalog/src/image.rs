@@ -1,0 +1,198 @@
+//! Which program runs an image: the operator's mapping first, then a built-in engine, then a container backend.
+//!
+//! Why: a team's code names AWS's image URIs; it must run unchanged on a machine that pulls no images.
+//! Invariants: the first mapping that matches wins, in the order of the settings file.
+
+/// An operator's row: images whose name matches run this command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageMapping {
+    /// A glob over the whole image name: `*` any run of characters, `?` any one.
+    pub pattern: String,
+    /// Program and arguments; `{port}` and `{model_dir}` are filled in by the backend.
+    pub command: Vec<String>,
+    /// Added under the model's own environment.
+    pub environment: Vec<(String, String)>,
+    /// Where it starts.
+    pub working_dir: Option<String>,
+}
+
+/// What runs an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageProgram<'a> {
+    /// The operator's command.
+    Mapped(&'a ImageMapping),
+    /// The built-in runtime with this engine.
+    BuiltIn(&'static str),
+    /// Nothing here: a backend that pulls images has to.
+    Container,
+}
+
+/// The operator's rows and the built-in ones.
+#[derive(Clone, Debug, Default)]
+pub struct ImageCatalog {
+    mappings: Vec<ImageMapping>,
+}
+
+impl ImageCatalog {
+    /// A catalog with the operator's rows, in order.
+    pub fn new(mappings: Vec<ImageMapping>) -> Self {
+        Self { mappings }
+    }
+
+    /// What runs `image`.
+    pub fn resolve(&self, image: &str) -> ImageProgram<'_> {
+        if let Some(mapping) = self.mappings.iter().find(|mapping| matches_glob(&mapping.pattern, image)) {
+            return ImageProgram::Mapped(mapping);
+        }
+        match algorithm(image) {
+            Some("kmeans") => ImageProgram::BuiltIn("kmeans"),
+            _ => ImageProgram::Container,
+        }
+    }
+}
+
+/// AWS's accounts that hold the first-party algorithm images (k-means among them), one per region.
+/// Source: the region table that the SageMaker Python SDK publishes for k-means (sagemaker 2.257.7).
+const ALGORITHM_REGISTRIES: [(&str, &str); 37] = [
+    ("af-south-1", "455444449433"),
+    ("ap-east-1", "286214385809"),
+    ("ap-northeast-1", "351501993468"),
+    ("ap-northeast-2", "835164637446"),
+    ("ap-northeast-3", "867004704886"),
+    ("ap-south-1", "991648021394"),
+    ("ap-south-2", "628508329040"),
+    ("ap-southeast-1", "475088953585"),
+    ("ap-southeast-2", "712309505854"),
+    ("ap-southeast-3", "951798379941"),
+    ("ap-southeast-4", "106583098589"),
+    ("ca-central-1", "469771592824"),
+    ("ca-west-1", "190319476487"),
+    ("cn-north-1", "390948362332"),
+    ("cn-northwest-1", "387376663083"),
+    ("eu-central-1", "664544806723"),
+    ("eu-central-2", "680994064768"),
+    ("eu-north-1", "669576153137"),
+    ("eu-south-1", "257386234256"),
+    ("eu-south-2", "104374241257"),
+    ("eu-west-1", "438346466558"),
+    ("eu-west-2", "644912444149"),
+    ("eu-west-3", "749696950732"),
+    ("il-central-1", "898809789911"),
+    ("me-central-1", "272398656194"),
+    ("me-south-1", "249704162688"),
+    ("sa-east-1", "855470959533"),
+    ("us-east-1", "382416733822"),
+    ("us-east-2", "404615174143"),
+    ("us-gov-east-1", "237065988967"),
+    ("us-gov-west-1", "226302683700"),
+    ("us-iso-east-1", "490574956308"),
+    ("us-isob-east-1", "765400339828"),
+    ("us-isof-east-1", "108575199400"),
+    ("us-isof-south-1", "124985052026"),
+    ("us-west-1", "632365934929"),
+    ("us-west-2", "174872318107"),
+];
+
+/// The algorithm's name when `image` is one of AWS's first-party algorithm images, whatever its tag or digest.
+fn algorithm(image: &str) -> Option<&str> {
+    let (host, path) = image.split_once('/')?;
+    let mut labels = host.split('.');
+    let (account, region) = match (labels.next()?, labels.next()?, labels.next()?, labels.next()?) {
+        (account, "dkr", "ecr" | "ecr-fips", region) => (account, region),
+        _ => return None,
+    };
+    labels.next()?;
+    ALGORITHM_REGISTRIES.iter().find(|row| **row == (region, account))?;
+    let repository = path.split_once('@').map_or(path, |(repository, _)| repository);
+    let repository = repository.split_once(':').map_or(repository, |(repository, _)| repository);
+    (!repository.contains('/')).then_some(repository)
+}
+
+/// Whether the whole of `text` matches; linear in practice, no backtracking beyond the last `*`.
+fn matches_glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at_pattern, mut at_text) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while at_text < text.len() {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                star = Some((at_pattern, at_text));
+                at_pattern += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == text[at_text] => {
+                at_pattern += 1;
+                at_text += 1;
+            }
+            _ => match star {
+                Some((star_pattern, star_text)) => {
+                    star = Some((star_pattern, star_text + 1));
+                    at_pattern = star_pattern + 1;
+                    at_text = star_text + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at_pattern..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_k_means_image_of_every_region_runs_on_the_built_in_engine() {
+        let catalog = ImageCatalog::default();
+        for (region, account) in ALGORITHM_REGISTRIES {
+            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            for tail in ["kmeans", "kmeans:1", "kmeans:latest", "kmeans@sha256:00ff"] {
+                let image = format!("{account}.dkr.ecr.{region}.{suffix}/{tail}");
+                assert_eq!(catalog.resolve(&image), ImageProgram::BuiltIn("kmeans"), "{image}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_of_the_same_name_elsewhere_is_somebody_elses() {
+        for image in [
+            "kmeans:1",
+            "docker.io/library/kmeans:1",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
+            "382416733822.dkr.ecr.us-west-2.amazonaws.com/kmeans:1",
+            "382416733822.dkr.ecr.us-east-1.amazonaws.com/team/kmeans:1",
+            "382416733822.dkr.ecr.us-east-1.amazonaws.com/pca:1",
+        ] {
+            assert_eq!(ImageCatalog::default().resolve(image), ImageProgram::Container, "{image}");
+        }
+    }
+
+    #[test]
+    fn the_operators_first_matching_row_comes_before_the_built_in_engine() {
+        let row = |pattern: &str| ImageMapping {
+            pattern: pattern.into(),
+            command: vec!["serve".into()],
+            environment: vec![],
+            working_dir: None,
+        };
+        let catalog = ImageCatalog::new(vec![row("*/other*"), row("*/kmeans*"), row("*")]);
+        let image = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
+        assert_eq!(catalog.resolve(image), ImageProgram::Mapped(&row("*/kmeans*")));
+    }
+
+    #[test]
+    fn globs_match_the_whole_name() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbbcd", false),
+            ("*/scikit-learn*", "x.y/z/scikit-learn:1.2", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*a*a*b", "aaaaaaaaaaaaaaaaaaaaac", false),
+        ] {
+            assert_eq!(matches_glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
