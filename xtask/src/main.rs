@@ -1,2 +1,47 @@
-//! xtask
-fn main() {}
+//! The repository's own commands: `cargo xtask <command>`.
+//!
+//! Why: what a person or CI does to this repository beyond `cargo build` is a program with help and
+//! tests, not a folder of shell scripts.
+//! Invariants: this file only dispatches; each command lives in a file of its own.
+
+mod codegen;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands that keep this repository in order.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generate `crates/hostler-shapes/src/generated` from the pinned AWS service models.
+    Codegen(codegen::Arguments),
+    /// Run every check of this repository and print a table of them.
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the error of a command line program belongs on stderr")]
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

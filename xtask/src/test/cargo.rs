@@ -1,0 +1,43 @@
+//! The suites that are one cargo command each.
+//!
+//! Why: the flags of every check stand in one place, so that a person, CI and an editor agree.
+//! Invariants: always the dev profile and the committed `Cargo.lock`.
+
+use anyhow::Result;
+
+use super::context::{Context, run};
+
+pub(crate) fn fmt(context: &Context) -> Result<String> {
+    context.cargo(&["fmt", "--all", "--check"])?;
+    Ok(String::new())
+}
+
+pub(crate) fn clippy(context: &Context) -> Result<String> {
+    let command = ["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    context.cargo(&command)?;
+    Ok(String::new())
+}
+
+pub(crate) fn nextest(context: &Context) -> Result<String> {
+    let mut command = context.command("cargo");
+    command.args(["nextest", "run", "--locked", "--workspace", "--cargo-quiet", "--show-progress", "none"]);
+    run(command.args(&context.passed_on))?;
+    Ok(String::new())
+}
+
+pub(crate) fn doctests(context: &Context) -> Result<String> {
+    context.cargo(&["test", "--quiet", "--locked", "--workspace", "--doc"])?;
+    Ok(String::new())
+}
+
+pub(crate) fn doc(context: &Context) -> Result<String> {
+    let mut command = context.command("cargo");
+    command.args(["doc", "--quiet", "--locked", "--workspace", "--no-deps"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(String::new())
+}
+
+pub(crate) fn build(context: &Context) -> Result<String> {
+    context.cargo(&["build", "--quiet", "--locked", "--package", "hostler", "--bin", "hostler"])?;
+    Ok(String::new())
+}

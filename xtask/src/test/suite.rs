@@ -1,0 +1,94 @@
+//! The suites of `cargo xtask test`, in the order in which they run: cheap and telling ones first.
+//!
+//! Why: one table says what is checked, what each check needs and who runs it.
+//! Invariants: names are unique; a suite that passes may leave one line that says what it saw.
+
+use anyhow::Result;
+
+use super::context::Context;
+use super::{arrows, cargo, demo, python, sources};
+
+/// What may be missing on a machine, so that a suite is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nextest,
+    Python,
+    /// The package registry answers, or what was fetched from it before is still there.
+    Botocore,
+    Venv,
+    Example,
+}
+
+/// How a suite ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// With what it has to say, perhaps nothing.
+    Passed(String),
+    Failed(String),
+    LeftOut(String),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) run: fn(&Context) -> Result<String>,
+}
+
+pub(crate) const SUITES: [Suite; 11] = [
+    Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
+    Suite {
+        name: "sources",
+        about: "every module says what it is; no `mod.rs`; long files are listed",
+        needs: &[],
+        run: sources::check,
+    },
+    Suite {
+        name: "arrows",
+        about: "crates depend on each other only as the design allows",
+        needs: &[],
+        run: arrows::check,
+    },
+    Suite {
+        name: "codegen",
+        about: "running codegen again changes nothing",
+        needs: &[Need::Python, Need::Botocore],
+        run: python::codegen_is_clean,
+    },
+    Suite { name: "clippy", about: "no lint is broken", needs: &[], run: cargo::clippy },
+    Suite {
+        name: "tests",
+        about: "unit, property and integration tests",
+        needs: &[Need::Nextest],
+        run: cargo::nextest,
+    },
+    Suite { name: "doctests", about: "examples in comments", needs: &[], run: cargo::doctests },
+    Suite { name: "doc", about: "the documentation builds", needs: &[], run: cargo::doc },
+    Suite { name: "build", about: "the binary that the next suites run", needs: &[], run: cargo::build },
+    Suite {
+        name: "conformance",
+        about: "boto3 and the AWS CLI against the binary",
+        needs: &[Need::Python, Need::Venv],
+        run: python::conformance,
+    },
+    Suite {
+        name: "demo",
+        about: "`hostler demo` from upload to answers",
+        needs: &[Need::Python, Need::Example],
+        run: demo::run,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for (index, suite) in SUITES.iter().enumerate() {
+            assert!(SUITES[..index].iter().all(|other| other.name != suite.name), "{}", suite.name);
+        }
+    }
+}
