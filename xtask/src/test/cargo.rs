@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::context::{Context, run};
 
 pub(crate) fn fmt(context: &Context) -> Result<String> {
-    context.cargo(&["fmt", "--all", "--check"])?;
+    context.cargo(&["fmt", "--all", "--check", "--", "-l"])?;
     Ok(String::new())
 }
 
