@@ -68,13 +68,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let pin_path = root.join("xtask/botocore.toml");
     let cache = root.join("target/botocore");
 
-    let (pin, models) = match &arguments.bump {
-        Some(wanted) => fetch::newer(&cache, wanted)?,
-        None => {
-            let pin = Pin::read(&pin_path)?;
-            let models = fetch::pinned(&cache, &pin)?;
-            (pin, models)
-        }
+    let (pin, models) = if let Some(wanted) = &arguments.bump {
+        fetch::newer(&cache, wanted)?
+    } else {
+        let pin = Pin::read(&pin_path)?;
+        let models = fetch::pinned(&cache, &pin)?;
+        (pin, models)
     };
     let control = Service::parse(&models.sagemaker).context("reading the sagemaker model")?;
     let data = Service::parse(&models.runtime).context("reading the sagemaker-runtime model")?;

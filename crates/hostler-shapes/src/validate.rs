@@ -96,7 +96,7 @@ pub fn validate_headers<'a>(
                 })?;
                 violations.visit(member.shape, &Value::from(number), &path);
             }
-            (None, _) | (Some(_), _) => {}
+            _ => {}
         }
     }
     violations.into_result().map_err(DecodeError::Validation)

@@ -205,7 +205,7 @@ impl Service {
     fn assert_metadata(&self, expected: &[(&str, &str)]) -> Result<()> {
         for (key, value) in expected {
             let found = self.metadata.get(*key).and_then(Value::as_str);
-            ensure!(found == Some(*value), "the model's `{key}` should be `{value}`, it is {found:?}",);
+            ensure!(found == Some(*value), "the model's `{key}` should be `{value}`, it is {found:?}");
         }
         Ok(())
     }

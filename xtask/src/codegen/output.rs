@@ -44,16 +44,14 @@ impl File {
 /// `generated.rs`: the modules and where they come from.
 pub(crate) fn module_list(pin: &Pin, modules: &mut [&str]) -> String {
     modules.sort_unstable();
-    let mut text = header("Shapes, constraints and operations of SageMaker hosting.");
-    for module in modules {
-        text.push_str(&format!("pub(crate) mod {module};\n"));
-    }
-    text.push_str(&format!(
-        "\n/// The botocore release whose service models these files were made from.\n\
+    let modules: Vec<_> = modules.iter().map(|module| format!("pub(crate) mod {module};")).collect();
+    format!(
+        "{}{}\n\n/// The botocore release whose service models these files were made from.\n\
          pub const BOTOCORE_VERSION: &str = {:?};\n",
-        pin.version
-    ));
-    text
+        header("Shapes, constraints and operations of SageMaker hosting."),
+        modules.join("\n"),
+        pin.version,
+    )
 }
 
 /// Compares without writing; the differing files are named on stderr.
@@ -111,6 +109,8 @@ fn strangers(directory: &Path, files: &[File]) -> Result<BTreeSet<String>> {
 
 fn rustfmt(text: &str) -> Result<String> {
     let mut child = Command::new("rustfmt")
+        // The configuration is looked for from here upwards, wherever the command was started.
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["--edition", "2024", "--emit", "stdout"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

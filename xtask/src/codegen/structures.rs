@@ -66,9 +66,8 @@ fn structure(closure: &Closure<'_>, name: &str, text: &mut String) -> Result<()>
 fn rust_type(closure: &Closure<'_>, name: &str) -> Result<String> {
     let shape = shape(closure, name)?;
     Ok(match shape.kind {
-        Kind::Structure => name.to_owned(),
         Kind::String if shape.values.is_empty() => "String".to_owned(),
-        Kind::String => name.to_owned(),
+        Kind::Structure | Kind::String => name.to_owned(),
         Kind::Integer => "i32".to_owned(),
         Kind::Long => "i64".to_owned(),
         Kind::Float | Kind::Double => "f64".to_owned(),
