@@ -97,9 +97,10 @@ const ALGORITHM_REGISTRIES: [(&str, &str); 37] = [
 fn algorithm(image: &str) -> Option<&str> {
     let (host, path) = image.split_once('/')?;
     let mut labels = host.split('.');
-    let (account, region) = match (labels.next()?, labels.next()?, labels.next()?, labels.next()?) {
-        (account, "dkr", "ecr" | "ecr-fips", region) => (account, region),
-        _ => return None,
+    let (account, "dkr", "ecr" | "ecr-fips", region) =
+        (labels.next()?, labels.next()?, labels.next()?, labels.next()?)
+    else {
+        return None;
     };
     labels.next()?;
     ALGORITHM_REGISTRIES.iter().find(|row| **row == (region, account))?;

@@ -8,6 +8,7 @@ mod arn;
 mod clock;
 mod credentials;
 mod name;
+mod record;
 mod routing;
 mod secret;
 mod status;
@@ -16,6 +17,10 @@ pub use arn::{Arn, ArnError, Resource};
 pub use clock::{Clock, Millis, SystemClock};
 pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
+pub use record::{
+    Deployment, EndpointConfigRecord, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord,
+    ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError,
+};
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
 pub use secret::Secret;
 pub use status::EndpointStatus;

@@ -54,4 +54,7 @@ pub trait RouteTable: Send + Sync {
 
     /// Requests that the instance has not finished; after `draining` was published it only falls.
     fn in_flight(&self, id: &InstanceId) -> usize;
+
+    /// Whom to tell that a draining instance has finished its last request. Set once, before the first request.
+    fn on_drained(&self, hook: Box<dyn Fn(&InstanceId) + Send + Sync>);
 }

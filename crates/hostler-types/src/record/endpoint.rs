@@ -1,0 +1,178 @@
+//! An endpoint: what is wanted, the deployment it runs, and the planner's memory of its instances.
+//!
+//! Why: everything the planner needs to go on after `kill -9` stands here; what the backends can tell is not
+//! repeated. An instance is written down before it is launched, so that none can exist that nobody knows of.
+//! Invariants: an attempt number is never used twice in one place. At most one instance of a place is `Wanted`.
+
+use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, Tag};
+use serde::{Deserialize, Serialize};
+
+use super::Record;
+use crate::{Arn, EndpointStatus, EndpointUid, InstanceId, Key, Kind, Millis, Scope, VariantName};
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointRecord {
+    /// See [`super::RECORD_SCHEMA`].
+    pub schema: u32,
+    /// Its namespace.
+    pub scope: Scope,
+    /// The name as it was given.
+    pub name: String,
+    /// Its id from creation to deletion.
+    pub uid: EndpointUid,
+    /// When it was created.
+    pub created_at: Millis,
+    /// When its status last changed.
+    pub modified_at: Millis,
+    /// What the owner wants of it.
+    pub goal: Goal,
+    /// What clients are shown.
+    pub status: EndpointStatus,
+    /// Why it failed.
+    pub failure_reason: Option<String>,
+    /// The attempt to run one config.
+    pub deployment: Deployment,
+    /// Places of the fleets that were filled at least once.
+    pub places: Vec<PlaceRecord>,
+    /// Every instance that may exist.
+    pub instances: Vec<InstanceRecord>,
+    /// Kept for a later update with RetainDeploymentConfig.
+    pub deployment_config: Option<DeploymentConfig>,
+    /// The tags now.
+    pub tags: Vec<Tag>,
+    /// Members that were accepted and have no effect here, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What the owner wants of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// Run the deployment.
+    Serve,
+    /// Go away.
+    Gone,
+}
+
+/// An immutable snapshot: the config and every model it names, as they were when the call was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// 1 for creation, the next for each update.
+    pub generation: u64,
+    /// When it was accepted.
+    pub started_at: Millis,
+    /// The config.
+    pub config: CreateEndpointConfigInput,
+    /// The models that its variants name.
+    pub models: Vec<ModelSnapshot>,
+    /// The fleets that the config asks for, in its order.
+    pub fleets: Vec<Fleet>,
+}
+
+/// A model as a deployment keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSnapshot {
+    /// When the model was created.
+    pub created_at: Millis,
+    /// The accepted request.
+    pub request: CreateModelInput,
+}
+
+/// The instances of one variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// The variant.
+    pub variant: VariantName,
+    /// Which of the deployment's models it runs.
+    pub model_name: String,
+    /// Its share of the traffic.
+    pub weight: f64,
+    /// How many instances.
+    pub count: u32,
+    /// `ml.…`, where the config names one.
+    pub instance_type: Option<String>,
+    /// How long fetching and unpacking may take.
+    pub download_timeout_ms: i64,
+    /// How long `/ping` may take to become 200 after the start.
+    pub startup_timeout_ms: i64,
+}
+
+/// The memory of one place in a fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlaceRecord {
+    /// The deployment.
+    pub generation: u64,
+    /// The variant.
+    pub variant: VariantName,
+    /// Counted from 0.
+    pub ordinal: u32,
+    /// Launches so far.
+    pub attempts: u32,
+    /// Failures since an instance here last stayed healthy.
+    pub failures: u32,
+    /// No launch before this.
+    pub not_before: Millis,
+    /// What ended the last instance here.
+    pub last_failure: Option<String>,
+}
+
+/// The memory of one instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// Which.
+    pub id: InstanceId,
+    /// What is wanted of it.
+    pub intent: InstanceIntent,
+    /// When the launch was decided.
+    pub launched_at: Millis,
+    /// A backend has shown it at least once.
+    pub was_seen: bool,
+    /// When it first passed its health check.
+    pub healthy_at: Option<Millis>,
+}
+
+/// What is wanted of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceIntent {
+    /// It is to run.
+    Wanted,
+    /// It finishes its requests, then it is removed.
+    Draining {
+        /// When draining began.
+        since: Millis,
+    },
+    /// It is to vanish.
+    Removing,
+}
+
+impl EndpointRecord {
+    /// Where it is stored.
+    pub fn key(&self) -> Key {
+        Key::new(&self.scope, Kind::Endpoint, &self.name)
+    }
+
+    /// Its ARN.
+    pub fn arn(&self) -> Arn {
+        Arn::new(&self.scope, Kind::Endpoint, &self.name)
+    }
+
+    /// The name of the config that its deployment runs.
+    pub fn config_name(&self) -> &str {
+        &self.deployment.config.endpoint_config_name
+    }
+}
+
+impl Deployment {
+    /// The snapshot of a model by name.
+    pub fn model(&self, name: &str) -> Option<&ModelSnapshot> {
+        self.models.iter().find(|model| model.request.model_name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Record for EndpointRecord {
+    const WHAT: &'static str = "an endpoint";
+
+    fn schema(&self) -> u32 {
+        self.schema
+    }
+}
