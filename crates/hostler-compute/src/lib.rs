@@ -5,11 +5,14 @@
 //! Invariants: `ensure` is idempotent by id; two instances with one id never run at once.
 #![warn(missing_docs)]
 
+pub mod conformance;
 mod port;
+mod simulated;
 mod spec;
 
 pub use port::{
     Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceState, LogChunk,
     Observed, Phase,
 };
+pub use simulated::{Call, Delays, Effect, FaultPoint, Outcome, SimulatedCompute};
 pub use spec::{ContainerSpec, InstanceSpec, Limits, Program};
