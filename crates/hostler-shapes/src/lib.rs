@@ -14,6 +14,8 @@ mod printed_patterns;
 mod shape;
 mod string_enum;
 mod timestamp;
+#[cfg(test)]
+mod types_match_tables;
 mod validate;
 
 pub use deserialize::{DecodeError, SerializationProblem, check_types, decode};
