@@ -1,0 +1,97 @@
+"""Fixtures: one server per module, more on request, and the log of each when a test fails."""
+
+import os
+
+import pytest
+
+from harness import config as configuration
+from harness.hosting import Hosting
+from harness.server import BINARY, Server, remove
+
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+# Set to keep the directories of servers, for a look afterwards.
+KEEP = os.environ.get("HOSTLER_TEST_KEEP")
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        pytest.exit(f"no binary at {BINARY}: run `cargo build -p hostler`, or set HOSTLER_BIN", returncode=2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of the log of every server that it used."""
+    report = (yield).get_result()
+    if report.failed:
+        for server in getattr(item.module, "_servers", []):
+            if server.log_path.exists():
+                report.sections.append((f"log of {server.data_dir}", server.shown_log()))
+
+
+def _make(request, tmp_path_factory, config, arguments):
+    directory = tmp_path_factory.mktemp("server")
+    server = Server(directory, config=config, arguments=arguments)
+    known = getattr(request.module, "_servers", None)
+    if known is None:
+        known = request.module._servers = []
+    known.append(server)
+    return server
+
+
+def _finish(server, check):
+    try:
+        if server.process is not None:
+            status = server.stop()
+            if check:
+                assert status == 0, f"it ended with {status}{server.shown_log()}"
+        if check:
+            server.assert_nothing_left()
+    finally:
+        server.clean_up()
+        if KEEP:
+            print(f"kept {server.directory}")
+        else:
+            remove(server.directory)
+
+
+@pytest.fixture(scope="module")
+def server(request, tmp_path_factory):
+    """The module's server. A module may set CONFIG (more settings) or ARGUMENTS (more flags)."""
+    more = getattr(request.module, "CONFIG", "")
+    arguments = getattr(request.module, "ARGUMENTS", ())
+    server = _make(request, tmp_path_factory, configuration.settings(more), arguments)
+    server.start()
+    yield server
+    _finish(server, check=True)
+
+
+@pytest.fixture(scope="module")
+def hosting(server):
+    """Clients of the module's server, with the K-Means example uploaded."""
+    hosting = Hosting(server)
+    hosting.upload()
+    return hosting
+
+
+@pytest.fixture
+def make_server(request, tmp_path_factory):
+    """A factory of servers for one test; each is stopped and looked at when the test ends."""
+    made = []
+
+    def make(more="", arguments=(), start=True):
+        server = _make(request, tmp_path_factory, configuration.settings(more), arguments)
+        made.append(server)
+        return server.start() if start else server
+
+    yield make
+    failed = None
+    for server in made:
+        try:
+            _finish(server, check=True)
+        except AssertionError as error:
+            failed = failed or error
+    if failed:
+        raise failed

@@ -1,0 +1,1 @@
+"""What the conformance tests share: the server under test, its clients, and how to wait."""

@@ -1,0 +1,24 @@
+"""Answers what the request asks for: `{"status": 503, "body": "…", "sleep": 1, "close": true, "exit": 3}`."""
+
+import json
+import os
+import time
+
+from contract import Model, serve
+
+
+class Status(Model):
+    def invoke(self, body):
+        wish = json.loads(body)
+        time.sleep(wish.get("sleep", 0))
+        if "exit" in wish:
+            os._exit(wish["exit"])
+        if wish.get("close"):
+            self.close_connection = True
+            self.connection.close()
+            return
+        answer = wish.get("body", "").encode() * wish.get("times", 1)
+        self.reply(wish.get("status", 200), answer, {"Content-Type": "text/plain"})
+
+
+serve(Status)
