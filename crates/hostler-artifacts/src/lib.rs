@@ -1,8 +1,16 @@
 //! Model artifacts: looked at, fetched, unpacked safely and kept once per machine.
 //!
+//! Why: a deployment of ten instances must read its model once, and an archive from a bucket is untrusted input.
 //! Invariants: this room never sees AWS keys; the `ObjectReader` it is given assumes the role.
 #![warn(missing_docs)]
 
+mod cache;
+mod feed;
+mod key;
 mod port;
+mod unpack;
 
+pub use cache::{ArtifactCache, CacheLimits, PreparePhase, Prepared};
+pub use key::{CacheKey, CacheKeyError};
 pub use port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader, ObjectStream};
+pub use unpack::UnpackLimits;

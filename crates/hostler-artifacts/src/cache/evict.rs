@@ -1,0 +1,51 @@
+//! Makes room for a new entry by removing those used longest ago.
+//!
+//! Invariants: only entries without a lease go, and none goes when that would not be enough. An entry leaves its name at
+//! once, by a rename; its files are deleted afterwards, outside the lock.
+
+use super::disk::WorkDir;
+use super::{Shared, State};
+use crate::key::CacheKey;
+
+/// There is no room, because what is in use fills the cache.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it unpacks to {needed_bytes} bytes, and {leased_bytes} of the cache's {cache_bytes} bytes are taken by models in use"
+)]
+pub(super) struct NoRoom {
+    needed_bytes: u64,
+    leased_bytes: u64,
+    cache_bytes: u64,
+}
+
+impl Shared {
+    /// Takes entries out until `needed_bytes` more fit; dropping what comes back deletes the files.
+    pub(super) fn make_room(&self, state: &mut State, needed_bytes: u64) -> Result<Vec<WorkDir>, NoRoom> {
+        let cache_bytes = self.limits.cache_bytes;
+        let leased = state.entries.values().filter(|entry| entry.leases > 0);
+        let leased_bytes: u64 = leased.map(|entry| entry.bytes).sum();
+        if leased_bytes.saturating_add(needed_bytes) > cache_bytes {
+            return Err(NoRoom { needed_bytes, leased_bytes, cache_bytes });
+        }
+        let mut idle: Vec<(u64, CacheKey)> = state
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.leases == 0)
+            .map(|(key, entry)| (entry.last_use, key.clone()))
+            .collect();
+        idle.sort_unstable();
+        let mut removed = Vec::new();
+        for (_, key) in idle {
+            if state.bytes().saturating_add(needed_bytes) <= cache_bytes {
+                break;
+            }
+            tracing::info!(%key, "removing a model that was not used for longest");
+            state.entries.remove(&key);
+            match self.disk.take_out(&key) {
+                Ok(trash) => removed.push(trash),
+                Err(error) => tracing::warn!(%key, %error, "a removed model's files stay until the next start"),
+            }
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,166 @@
+//! Unpacks a model archive into an empty directory, whatever the archive tries.
+//!
+//! Why: `model.tar.gz` comes from a bucket, so it is untrusted input. The walk over the members is our own (the `tar`
+//! crate only decodes header fields), because a ready-made walk keeps long names and PAX records of any size in memory
+//! and leaves the choice of what to refuse to others.
+//! Invariants: memory stays bounded whatever the archive holds; nothing is created, followed or changed outside the
+//! directory; only plain files, directories and links that stay inside exist afterwards, read-only, without setuid
+//! bits; every limit is checked before the work it limits. It knows neither buckets nor roles.
+//! Failure: it may leave a half-filled directory behind, which the caller removes.
+
+mod members;
+mod name;
+mod plain;
+mod sniff;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use self::members::{MemberKind, Members};
+use self::plain::Plain;
+use self::tree::Tree;
+
+/// Members of one archive, directories included: the largest published model archives hold some ten thousand.
+const FILES_MAX: u64 = 100_000;
+/// Bytes after decompression, 64 GiB: above the largest model that is served from an archive in practice.
+const UNPACKED_BYTES_MAX: u64 = 64 << 30;
+/// How many times larger the content may be than the archive; real models stay below 20, gzip's own end is 1,032.
+const RATIO_MAX: u64 = 200;
+/// Bytes that any archive may unpack to before the ratio counts, 64 MiB: a small archive of zeros harms nobody.
+const RATIO_FREE_BYTES: u64 = 64 << 20;
+/// Bytes of one member's path, as long as an S3 key may be.
+const PATH_BYTES_MAX: usize = 1024;
+/// Directories above one another.
+const DEPTH_MAX: usize = 64;
+/// Bytes copied at once.
+const COPY_BYTES: usize = 64 << 10;
+
+/// What one archive may unpack to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnpackLimits {
+    /// Members, and what has to be created for them.
+    pub files: u64,
+    /// Bytes of the tar stream after decompression, headers included.
+    pub bytes: u64,
+    /// Decompressed bytes per compressed byte.
+    pub ratio: u64,
+    /// Decompressed bytes before the ratio counts.
+    pub ratio_free_bytes: u64,
+    /// Bytes of one path.
+    pub path_bytes: usize,
+    /// Components of one path.
+    pub depth: usize,
+}
+
+impl Default for UnpackLimits {
+    fn default() -> Self {
+        Self {
+            files: FILES_MAX,
+            bytes: UNPACKED_BYTES_MAX,
+            ratio: RATIO_MAX,
+            ratio_free_bytes: RATIO_FREE_BYTES,
+            path_bytes: PATH_BYTES_MAX,
+            depth: DEPTH_MAX,
+        }
+    }
+}
+
+/// What an archive turned into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unpacked {
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+}
+
+/// Why an archive was not unpacked. Display says which rule it breaks.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnpackError {
+    /// The bytes themselves did not come.
+    #[error("the archive's bytes stopped coming")]
+    Source(#[source] io::Error),
+    /// The archive breaks a rule.
+    #[error("{0}")]
+    Refused(String),
+    /// The archive breaks a limit.
+    #[error("{0}")]
+    OverLimit(String),
+    /// This machine could not store it.
+    #[error("{doing} failed: {error}")]
+    Disk {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl UnpackError {
+    fn disk(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
+        Self::Disk { doing: doing.into(), error: error.into() }
+    }
+}
+
+/// Unpacks all of `source` into `into`, which exists and is empty. Blocks.
+pub(crate) fn unpack(
+    source: impl Read,
+    into: &Path,
+    limits: &UnpackLimits,
+) -> Result<Unpacked, UnpackError> {
+    let mut members = Members::new(Plain::open(source, *limits)?, *limits);
+    let mut tree = Tree::open(into)?;
+    let mut bytes = 0;
+    while let Some(member) = members.next()? {
+        let at = name::inside(&member.name, limits)?;
+        match &member.kind {
+            // `./` is the directory itself.
+            MemberKind::Directory if at.is_empty() => {}
+            _ if at.is_empty() => {
+                return Err(UnpackError::Refused("it holds a member without a name".into()));
+            }
+            MemberKind::Directory => tree.directory(&at)?,
+            MemberKind::File { executable, size } => {
+                let mut file = tree.file(&at)?;
+                copy(&mut members, &mut file, &member.name)?;
+                tree.finish_file(&at, &file, *executable)?;
+                bytes += size;
+            }
+            MemberKind::Symlink { target } => {
+                name::check_link(&member.name, at.len(), target, limits)?;
+                tree.symlink(&at, target)?;
+            }
+            MemberKind::HardLink { target } => {
+                let target = name::inside(target, limits)?;
+                tree.hard_link(&at, &target)?;
+            }
+        }
+        if tree.made() > limits.files {
+            return Err(over_files(limits));
+        }
+    }
+    members.finish()?;
+    tree::seal(into)?;
+    Ok(Unpacked { bytes })
+}
+
+fn over_files(limits: &UnpackLimits) -> UnpackError {
+    UnpackError::OverLimit(format!("it holds more than {} files and directories", limits.files))
+}
+
+fn copy<R: Read>(
+    members: &mut Members<R>,
+    file: &mut std::fs::File,
+    name: &[u8],
+) -> Result<(), UnpackError> {
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let count = members.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        file.write_all(&buffer[..count])
+            .map_err(|error| UnpackError::disk(format!("writing {}", name::quoted(name)), error))?;
+    }
+}
