@@ -1,1 +1,31 @@
-//! hostler-compute-process
+//! Instances as processes of this machine: the backend that needs nothing installed.
+//!
+//! Why: a laptop without containers runs models too, and restarts of the server must not touch them: each instance
+//! has a small supervisor of its own (the same binary) that outlives the server.
+//! Invariants: the files in an instance's directory are the truth, memory is a copy of them; the lock file is held
+//! exactly as long as a supervisor lives, so no instance is ever launched twice. This room never sees S3 or roles.
+#![warn(missing_docs)]
+
+mod adoption;
+mod backend;
+mod cgroup;
+mod config;
+mod directory;
+mod environment;
+mod failure;
+mod launch;
+mod leftovers;
+mod life;
+mod logs;
+mod model;
+mod ports;
+mod processes;
+mod records;
+mod removal;
+mod supervisor;
+
+pub use backend::ProcessBackend;
+pub use config::{OpenError, ProcessConfig};
+pub use logs::LogLimits;
+pub use model::{Lease, ModelData, PreparedModel};
+pub use supervisor::run_hidden;

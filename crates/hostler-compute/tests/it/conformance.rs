@@ -42,7 +42,7 @@ fn outcome(spec: &InstanceSpec) -> Outcome {
         "signal" => Outcome::Exits { after, cause: ExitCause::Signal(number), log: String::new() },
         "print" => Outcome::Exits { after, cause: ExitCause::Code(0), log: command[1].clone() },
         _ => Outcome::Exits {
-            after: Duration::from_secs(3600),
+            after: Duration::from_hours(1),
             cause: ExitCause::Code(0),
             log: command[1].clone(),
         },

@@ -1,0 +1,349 @@
+//! The port, answered from memory; the tasks of the instances keep that memory true.
+//!
+//! Why: `observe` is called for every endpoint at every turn of the reconciler, so it must cost a look into a map;
+//! exits arrive from the kernel within a millisecond, nothing is polled.
+//! Invariants: every instance has one directory, one entry here and one task.
+//! Failure: dropping the backend drops the tasks and touches no instance; the next `open` takes them up.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_compute::{
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
+};
+use hostler_types::{Clock, EndpointUid, InstanceId, VariantName};
+use tokio::sync::{broadcast, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::adoption::{self, Stage};
+use crate::cgroup::Hierarchies;
+use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
+use crate::life::{Instance, blocking};
+use crate::ports::{PortLease, Ports};
+use crate::records::{Launch, SpecFile, Stop, VERSION};
+use crate::{ModelData, OpenError, ProcessConfig, logs};
+
+/// Changes kept for a slow receiver; it observes again when it lags.
+const CHANGES_KEPT: usize = 4096;
+/// What stopping everything may take beyond the grace.
+const STOP_MARGIN: Duration = Duration::from_secs(20);
+
+/// Runs instances as processes of this machine.
+pub struct ProcessBackend {
+    shared: Arc<Shared>,
+    /// None: detached.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+/// What the tasks of the instances need.
+pub(crate) struct Shared {
+    pub(crate) config: ProcessConfig,
+    pub(crate) data: Arc<dyn ModelData>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hierarchies: Hierarchies,
+    pub(crate) ports: Arc<Ports>,
+    changes: broadcast::Sender<InstanceId>,
+    entries: Mutex<BTreeMap<InstanceId, Entry>>,
+}
+
+struct Entry {
+    spec_hash: String,
+    state: InstanceState,
+    dir: InstanceDir,
+    removal: watch::Sender<Option<Duration>>,
+}
+
+impl ProcessBackend {
+    /// Takes up what is under the directory: running instances are adopted and shown at once, half-prepared ones go
+    /// on, half-removed ones go.
+    pub async fn open(
+        mut config: ProcessConfig,
+        data: Arc<dyn ModelData>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let dir = config.dir.clone();
+        let failed = |source| OpenError { dir: dir.clone(), source };
+        let (root, use_cgroups) = (config.dir.clone(), config.use_cgroups);
+        let (root, found, hierarchies) = blocking(move || {
+            crate::directory::make_dir(&root)?;
+            let root = root.canonicalize()?;
+            let hierarchies = if use_cgroups { Hierarchies::detect() } else { Hierarchies::none() };
+            let found = InstanceDir::all(&root)?;
+            Ok((root.clone(), found, hierarchies))
+        })
+        .await
+        .map_err(failed)?;
+        config.dir = root;
+        for missing in &hierarchies.missing {
+            tracing::warn!(missing, "this machine cannot hold every limit of an instance");
+        }
+        let ports = Ports::new(config.ports.clone());
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        let shared =
+            Shared { config, data, clock, hierarchies, ports, changes, entries: Mutex::new(BTreeMap::new()) };
+        let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
+        for (id, dir) in found {
+            if let Err(error) = backend.take_up(&id, dir).await {
+                tracing::error!(instance = %id, %error, "an instance from before cannot be read, it is left alone");
+            }
+        }
+        Ok(backend)
+    }
+
+    /// Stops and removes every instance and waits until they are gone; how many are not.
+    pub async fn stop_all(&self, grace: Duration) -> usize {
+        let mut changes = self.shared.changes.subscribe();
+        let ids: Vec<InstanceId> = self.shared.entries().keys().cloned().collect();
+        for id in &ids {
+            if let Err(error) = self.remove(id, grace).await {
+                tracing::warn!(instance = %id, %error, "stopping an instance failed");
+            }
+        }
+        let deadline = Instant::now() + grace + STOP_MARGIN;
+        loop {
+            let left = self.shared.entries().len();
+            if left == 0 || timeout_at(deadline, changes.recv()).await.is_err() {
+                return left;
+            }
+        }
+    }
+
+    /// Lets go of every instance without touching it, and returns when no task of this backend runs any more.
+    pub async fn detach(&self) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
+    }
+
+    async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<()> {
+        let (read_dir, ports) = (dir.clone(), Arc::clone(&self.shared.ports));
+        let (spec, stage, state, port) = blocking(move || {
+            let file: SpecFile =
+                read_dir.read(SPEC)?.ok_or_else(|| io::Error::other("there is no spec.json"))?;
+            if file.version != VERSION {
+                return Err(io::Error::other(format!("its layout is version {}", file.version)));
+            }
+            let stage = adoption::examine(&read_dir)?;
+            let state = adoption::state(&read_dir, &stage)?;
+            let port = match stage {
+                Stage::Supervised => read_dir.read::<Launch>(LAUNCH)?.map(|launch| ports.adopt(launch.port)),
+                _ => None,
+            };
+            Ok((file.spec, stage, state, port))
+        })
+        .await?;
+        let wish = match &stage {
+            Stage::Removing(stop) => Some(Duration::from_millis(stop.grace_ms)),
+            _ => None,
+        };
+        let removal = watch::Sender::new(wish);
+        let receiver = removal.subscribe();
+        let entry = Entry { spec_hash: spec.hash(), state, dir: dir.clone(), removal };
+        self.shared.entries().insert(id.clone(), entry);
+        let instance = self.instance(dir, spec, port);
+        self.spawn(instance.live(stage, receiver)).map_err(io::Error::other)
+    }
+
+    fn instance(&self, dir: InstanceDir, spec: InstanceSpec, port: Option<PortLease>) -> Instance {
+        Instance { shared: Arc::clone(&self.shared), id: spec.id.clone(), dir, spec, port, child: None }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), &'static str> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let tasks = tasks.as_mut().ok_or("the backend was detached")?;
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state(&self, id: &InstanceId) -> Option<InstanceState> {
+        self.entries().get(id).map(|entry| entry.state.clone())
+    }
+
+    /// Shows a new state and tells; nothing shows through a removal.
+    pub(crate) fn show(&self, id: &InstanceId, state: InstanceState) {
+        {
+            let mut entries = self.entries();
+            let Some(entry) = entries.get_mut(id) else { return };
+            if entry.state == state || entry.state == InstanceState::Removing {
+                return;
+            }
+            entry.state = state;
+        }
+        self.tell(id);
+    }
+
+    /// The instance is gone.
+    pub(crate) fn forget(&self, id: &InstanceId) {
+        self.entries().remove(id);
+        self.tell(id);
+    }
+
+    fn tell(&self, id: &InstanceId) {
+        // An error means that nobody listens.
+        let _ = self.changes.send(id.clone());
+    }
+}
+
+/// What of a spec no process can do.
+fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
+    let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
+    match &spec.containers[..] {
+        [one] => match &one.program {
+            Program::Image => refuse(format!(
+                "image `{}` is a container image and this server runs processes; map the image to a command with \
+                 an [[image]] entry in hostler.toml, or use backend = \"docker\"",
+                one.image
+            )),
+            Program::Command { command, .. } if command.is_empty() => {
+                refuse(format!("image `{}` is mapped to an empty command", one.image))
+            }
+            Program::BuiltIn { .. } | Program::Command { .. } => Ok(()),
+        },
+        several => refuse(format!("it has {} containers and this backend runs exactly one", several.len())),
+    }
+}
+
+#[async_trait]
+impl Compute for ProcessBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "process",
+            limits_memory: self.shared.hierarchies.limits_memory(),
+            limits_cpu: self.shared.hierarchies.limits_cpu(),
+            isolates_network: false,
+            runs_images: false,
+        }
+    }
+
+    async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError> {
+        check(spec)?;
+        let (id, spec_hash) = (spec.id.clone(), spec.hash());
+        let dir = InstanceDir::of(&self.shared.config.dir, &id);
+        let receiver = {
+            let mut entries = self.shared.entries();
+            if let Some(entry) = entries.get(&id) {
+                return if entry.spec_hash == spec_hash {
+                    Ok(())
+                } else {
+                    Err(ComputeError::SpecMismatch { id })
+                };
+            }
+            let (removal, receiver) = watch::channel(None);
+            let state = InstanceState::Preparing { phase: Phase::Fetching };
+            let entry = Entry { spec_hash: spec_hash.clone(), state, dir: dir.clone(), removal };
+            entries.insert(id.clone(), entry);
+            receiver
+        };
+        self.shared.tell(&id);
+        let instance = self.instance(dir, spec.clone(), None);
+        let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
+        let (noted, is_noted) = oneshot::channel();
+        // In the task, so that a caller that goes away leaves nothing half done.
+        let task = async move {
+            let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
+            let root = shared.config.dir.clone();
+            match blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
+                Ok(_) => {
+                    let _ = noted.send(Ok(()));
+                    instance.live(Stage::Waiting, receiver).await;
+                }
+                Err(error) => {
+                    shared.forget(&id);
+                    let _ = noted.send(Err(error));
+                }
+            }
+        };
+        let failed = |source| ComputeError::Failed { action: "make the instance's directory", source };
+        if let Err(error) = self.spawn(task) {
+            self.shared.forget(&id);
+            return Err(failed(error.into()));
+        }
+        match is_noted.await {
+            Ok(result) => result.map_err(|error| failed(error.into())),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    async fn remove(&self, id: &InstanceId, grace: Duration) -> Result<(), ComputeError> {
+        let dir = {
+            let entries = self.shared.entries();
+            let Some(entry) = entries.get(id) else { return Ok(()) };
+            entry.dir.clone()
+        };
+        let written = blocking(move || dir.write(REMOVING, &Stop::after(grace))).await;
+        if let Err(source) = written
+            && source.kind() != io::ErrorKind::NotFound
+        {
+            return Err(ComputeError::Failed { action: "note the removal", source: source.into() });
+        }
+        if let Some(entry) = self.shared.entries().get(id) {
+            entry.removal.send_if_modified(|wish| {
+                let is_new = wish.is_none_or(|earlier| grace < earlier);
+                if is_new {
+                    *wish = Some(grace);
+                }
+                is_new
+            });
+        }
+        self.shared.show(id, InstanceState::Removing);
+        Ok(())
+    }
+
+    async fn observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError> {
+        let first = InstanceId {
+            endpoint: endpoint.clone(),
+            generation: 0,
+            variant: VariantName::new(""),
+            ordinal: 0,
+            attempt: 0,
+        };
+        let entries = self.shared.entries();
+        let own = entries.range(first..).take_while(|(id, _)| id.endpoint == *endpoint);
+        Ok(own
+            .map(|(id, entry)| Observed {
+                id: id.clone(),
+                spec_hash: entry.spec_hash.clone(),
+                state: entry.state.clone(),
+            })
+            .collect())
+    }
+
+    async fn list(&self) -> Result<Vec<InstanceId>, ComputeError> {
+        Ok(self.shared.entries().keys().cloned().collect())
+    }
+
+    fn changes(&self) -> broadcast::Receiver<InstanceId> {
+        self.shared.changes.subscribe()
+    }
+
+    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
+        let (dir, is_final) = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+            // Looked at before reading: what is written after the end of an instance is nothing.
+            let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
+            (entry.dir.logs(), is_final)
+        };
+        match blocking(move || logs::read(&dir, from, bytes_max)).await {
+            Ok(piece) => {
+                Ok(LogChunk { bytes: piece.bytes, next: piece.next, ended: is_final && piece.is_last })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
+            }
+            Err(source) => Err(ComputeError::Failed { action: "read the log", source: source.into() }),
+        }
+    }
+}

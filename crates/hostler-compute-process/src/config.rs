@@ -1,0 +1,62 @@
+//! Where the process backend lives and what it may use.
+//!
+//! Invariants: plain values, resolved by the binary; nothing here reads the environment.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::LogLimits;
+
+/// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
+pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+/// Below Linux's range for outgoing connections, so that no client takes a port between choice and bind.
+const PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=31_999;
+/// Where programs are looked for; the server's own PATH is not passed on.
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The settings of a [`ProcessBackend`](crate::ProcessBackend).
+#[derive(Clone, Debug)]
+pub struct ProcessConfig {
+    /// The directory that holds one directory per instance; made when missing.
+    pub dir: PathBuf,
+    /// The binary that offers `supervise`, `contain` and `runtime`.
+    pub hostler_exe: PathBuf,
+    /// How much log is kept of each instance.
+    pub log_limits: LogLimits,
+    /// The loopback ports to choose from.
+    pub ports: RangeInclusive<u16>,
+    /// `PATH` of the instances.
+    pub path: String,
+    /// An instance that asks for more memory fails for want of capacity; none lets a large instance type run on a
+    /// small machine for as long as it uses less.
+    pub memory_bytes_max: Option<u64>,
+    /// Apply memory and CPU limits where this machine can.
+    pub use_cgroups: bool,
+}
+
+impl ProcessConfig {
+    /// The defaults over a directory and a binary.
+    pub fn new(dir: impl Into<PathBuf>, hostler_exe: impl AsRef<Path>) -> Self {
+        Self {
+            dir: dir.into(),
+            hostler_exe: hostler_exe.as_ref().to_path_buf(),
+            log_limits: LogLimits::default(),
+            ports: PORTS_DEFAULT,
+            path: PATH_DEFAULT.to_owned(),
+            memory_bytes_max: None,
+            use_cgroups: true,
+        }
+    }
+}
+
+/// The backend could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("opening the instances under `{dir}` failed")]
+pub struct OpenError {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: std::io::Error,
+}

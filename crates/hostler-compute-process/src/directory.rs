@@ -1,0 +1,227 @@
+//! One instance's directory: its files, its lock, its birth and its end.
+//!
+//! Why: a directory appears complete (made aside, then renamed) and disappears at once (renamed aside, then deleted),
+//! so a crash leaves an instance or none, never half of one.
+//! Invariants: whoever holds the lock is the supervisor or the server that is about to start it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use hostler_types::InstanceId;
+
+pub(crate) const SPEC: &str = "spec.json";
+pub(crate) const PREPARED: &str = "prepared.json";
+pub(crate) const LAUNCH: &str = "launch.json";
+pub(crate) const SUPERVISOR: &str = "supervisor.json";
+pub(crate) const RUNNING: &str = "running.json";
+pub(crate) const FAILED: &str = "failed.json";
+pub(crate) const EXIT: &str = "exit.json";
+pub(crate) const STOP: &str = "stop.json";
+pub(crate) const REMOVING: &str = "removing.json";
+const LOCK: &str = "lock";
+/// Prefixes of directories that are no instance yet or no more.
+const NEW: &str = ".new-";
+const REMOVED: &str = ".removed-";
+/// Only its owner reads an instance's directory: environments hold secrets.
+const DIR_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// The directory of one instance.
+#[derive(Clone, Debug)]
+pub(crate) struct InstanceDir {
+    path: PathBuf,
+}
+
+/// The lock on an instance, held until dropped by every process it was handed to.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl InstanceDir {
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    pub(crate) fn of(root: &Path, id: &InstanceId) -> Self {
+        Self::at(root.join(id.to_string()))
+    }
+
+    /// Makes the directory with its spec, durably; one that exists is an error.
+    pub(crate) fn create(root: &Path, id: &InstanceId, spec: &impl Serialize) -> io::Result<Self> {
+        let whole = Self::of(root, id);
+        if whole.path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let new = Self::at(root.join(format!("{NEW}{id}")));
+        new.delete()?;
+        make_dir(&new.path)?;
+        for part in ["tmp", "logs"] {
+            make_dir(&new.path.join(part))?;
+        }
+        new.write(SPEC, spec)?;
+        File::open(new.path.join(SPEC))?.sync_all()?;
+        File::open(&new.path)?.sync_all()?;
+        fs::rename(&new.path, &whole.path)?;
+        File::open(root)?.sync_all()?;
+        Ok(whole)
+    }
+
+    /// Every instance under `root`, after what was half made or half deleted there is gone.
+    pub(crate) fn all(root: &Path) -> io::Result<Vec<(InstanceId, Self)>> {
+        make_dir(root)?;
+        let mut found = Vec::new();
+        for entry in fs::read_dir(root)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if name.starts_with(NEW) || name.starts_with(REMOVED) {
+                Self::at(entry.path()).delete()?;
+            } else if let Ok(id) = name.parse() {
+                found.push((id, Self::at(entry.path())));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        self.path.join("model")
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    pub(crate) fn supervisor_log(&self) -> PathBuf {
+        self.path.join("supervisor.log")
+    }
+
+    pub(crate) fn has(&self, file: &str) -> bool {
+        self.path.join(file).exists()
+    }
+
+    /// Reads a file; none when it was not written yet.
+    pub(crate) fn read<T: DeserializeOwned>(&self, file: &str) -> io::Result<Option<T>> {
+        let bytes = match fs::read(self.path.join(file)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from)
+    }
+
+    /// Writes a file whole or not at all.
+    pub(crate) fn write(&self, file: &str, value: &impl Serialize) -> io::Result<()> {
+        let aside = self.path.join(format!(".{file}.{}", std::process::id()));
+        let mut out =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&aside)?;
+        out.write_all(&serde_json::to_vec(value)?)?;
+        fs::rename(&aside, self.path.join(file))
+    }
+
+    /// Takes the lock; none when a supervisor holds it.
+    pub(crate) fn try_lock(&self) -> io::Result<Option<Lock>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(self.path.join(LOCK))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts the directory out of sight at once, then deletes it.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let Some((root, name)) = self.path.parent().zip(self.path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let aside = Self::at(root.join(format!("{REMOVED}{}", name.to_string_lossy())));
+        aside.delete()?;
+        match fs::rename(&self.path, &aside.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        aside.delete()
+    }
+
+    fn delete(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Lock {
+    /// The open file, to be handed to the supervisor as its standard input.
+    pub(crate) fn into_file(self) -> File {
+        self.0
+    }
+}
+
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_types::{EndpointUid, VariantName};
+
+    use super::*;
+
+    fn id() -> InstanceId {
+        InstanceId {
+            endpoint: EndpointUid::new("e1"),
+            generation: 1,
+            variant: VariantName::new("v"),
+            ordinal: 0,
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn half_made_and_half_deleted_directories_are_swept() {
+        let root = tempfile::tempdir().unwrap();
+        InstanceDir::create(root.path(), &id(), &1).unwrap();
+        fs::create_dir_all(root.path().join(".new-e1.g1.v.7.1/tmp")).unwrap();
+        fs::create_dir_all(root.path().join(".removed-e1.g1.v.8.1/tmp")).unwrap();
+        fs::create_dir_all(root.path().join("lost+found")).unwrap();
+        let found: Vec<InstanceId> =
+            InstanceDir::all(root.path()).unwrap().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found, [id()]);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "only the instance and what is not ours");
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        let lock = dir.try_lock().unwrap();
+        assert!(lock.is_some());
+        assert!(dir.try_lock().unwrap().is_none());
+        drop(lock);
+        assert!(dir.try_lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn removing_twice_is_fine() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        dir.remove().unwrap();
+        dir.remove().unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,159 @@
+//! What an instance's process gets to see: its command line and its environment.
+//!
+//! Why: the container contract speaks through variables; nothing of the server's own environment, AWS keys above
+//! all, may leak into a model.
+//! Invariants: pure. The model's own variables are passed word for word and win over the operator's mapping; only
+//! the port and the marks of this room win over them, since a model cannot know those.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hostler_compute::{ContainerSpec, InstanceSpec, Program};
+
+use crate::processes::MARKER;
+
+/// The address of every instance of this backend.
+pub(crate) const HOST: &str = "127.0.0.1";
+
+/// Where an instance lives and what it is given.
+pub(crate) struct Place<'a> {
+    pub(crate) instance_dir: &'a Path,
+    pub(crate) model_dir: &'a Path,
+    pub(crate) port: u16,
+    pub(crate) path: &'a str,
+    pub(crate) hostler_exe: &'a Path,
+}
+
+/// The command line; none for a program that only a container backend runs.
+pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Vec<String>> {
+    match &container.program {
+        Program::BuiltIn { engine } => {
+            let [exe, model_dir] =
+                [place.hostler_exe, place.model_dir].map(|path| path.display().to_string());
+            let port = place.port.to_string();
+            let words: [&str; 10] = [
+                &exe,
+                "runtime",
+                "--engine",
+                engine,
+                "--model-dir",
+                &model_dir,
+                "--port",
+                &port,
+                "--host",
+                HOST,
+            ];
+            Some(words.map(str::to_owned).to_vec())
+        }
+        Program::Command { command, .. } => Some(command.iter().map(|word| place.fill_in(word)).collect()),
+        Program::Image => None,
+    }
+}
+
+/// The whole environment.
+pub(crate) fn environment(
+    spec: &InstanceSpec,
+    container: &ContainerSpec,
+    place: &Place<'_>,
+) -> BTreeMap<String, String> {
+    let dir = |path: &Path| path.display().to_string();
+    let region = spec.scope.region.to_string();
+    let mut all: BTreeMap<String, String> = [
+        ("PATH", place.path.to_owned()),
+        ("HOME", dir(place.instance_dir)),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TMPDIR", dir(&place.instance_dir.join("tmp"))),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region),
+        // SageMaker's inference toolkits look for `model` below this; a process has no /opt/ml of its own.
+        ("SAGEMAKER_BASE_DIR", dir(place.instance_dir)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if let Program::Command { environment, .. } = &container.program {
+        all.extend(environment.iter().map(|(name, value)| (name.clone(), place.fill_in(value))));
+    }
+    all.extend(container.environment.clone());
+    all.insert("SAGEMAKER_BIND_TO_PORT".to_owned(), place.port.to_string());
+    all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
+    all.insert(MARKER.to_owned(), dir(place.instance_dir));
+    all
+}
+
+impl Place<'_> {
+    fn fill_in(&self, text: &str) -> String {
+        text.replace("{port}", &self.port.to_string())
+            .replace("{model_dir}", &self.model_dir.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_compute::Limits;
+    use hostler_compute::conformance::instance_id;
+    use hostler_types::{AccountId, Region, Scope};
+
+    use super::*;
+
+    fn spec(program: Program, environment: &[(&str, &str)]) -> InstanceSpec {
+        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        InstanceSpec {
+            id: instance_id("e1", 0),
+            scope: Scope::new(&AccountId::new("000000000000"), &Region::new("eu-west-1")),
+            endpoint_name: "demo".to_owned(),
+            containers: vec![ContainerSpec {
+                name: "container_1".to_owned(),
+                image: String::new(),
+                program,
+                model_data: None,
+                environment: pairs.collect(),
+            }],
+            limits: Limits::default(),
+            download_timeout_ms: 1,
+        }
+    }
+
+    fn place() -> Place<'static> {
+        Place {
+            instance_dir: Path::new("/i"),
+            model_dir: Path::new("/i/model"),
+            port: 8123,
+            path: "/bin",
+            hostler_exe: Path::new("/usr/bin/hostler"),
+        }
+    }
+
+    #[test]
+    fn a_mapped_command_learns_its_port_and_model() {
+        let program = Program::Command {
+            command: ["python", "serve.py", "--port={port}", "{model_dir}/x"].map(str::to_owned).to_vec(),
+            environment: [("BIND".to_owned(), "0.0.0.0:{port}".to_owned())].into(),
+            working_dir: None,
+        };
+        let spec = spec(program, &[("KEEP", "{port}")]);
+        let command = command(&spec.containers[0], &place()).unwrap();
+        assert_eq!(command, ["python", "serve.py", "--port=8123", "/i/model/x"]);
+        let all = environment(&spec, &spec.containers[0], &place());
+        assert_eq!(all["BIND"], "0.0.0.0:8123");
+        assert_eq!(all["KEEP"], "{port}", "the model's own variables are passed word for word");
+        assert_eq!(all["AWS_REGION"], "eu-west-1");
+    }
+
+    #[test]
+    fn the_model_wins_over_defaults_but_not_over_its_port() {
+        let variables = [("AWS_REGION", "us-west-2"), ("SAGEMAKER_BIND_TO_PORT", "8080")];
+        let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &variables);
+        let all = environment(&spec, &spec.containers[0], &place());
+        assert_eq!(all["AWS_REGION"], "us-west-2");
+        assert_eq!(all["SAGEMAKER_BIND_TO_PORT"], "8123");
+    }
+
+    #[test]
+    fn the_built_in_runtime_is_this_binary() {
+        let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &[]);
+        let line = command(&spec.containers[0], &place()).unwrap().join(" ");
+        let wanted =
+            "/usr/bin/hostler runtime --engine kmeans --model-dir /i/model --port 8123 --host 127.0.0.1";
+        assert_eq!(line, wanted);
+    }
+}

@@ -1,0 +1,92 @@
+//! Starts an instance's supervisor.
+//!
+//! Why: the lock is taken here and handed over as the supervisor's standard input, so there is no moment at which a
+//! launched instance looks unlaunched.
+//! Invariants: nothing is launched without the lock; the supervisor gets none of the server's environment.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use hostler_compute::{Fault, InstanceFailure, InstanceSpec, Program};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::ProcessConfig;
+use crate::cgroup::Hierarchies;
+use crate::directory::{InstanceDir, LAUNCH};
+use crate::environment::{Place, command, environment};
+use crate::failure::{of_machine, starting};
+use crate::records::Launch;
+use crate::supervisor::SUPERVISE;
+
+/// A start takes milliseconds; a supervisor that says nothing for this long is stuck.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Writes down what to launch.
+pub(crate) fn write_plan(
+    config: &ProcessConfig,
+    hierarchies: &Hierarchies,
+    dir: &InstanceDir,
+    spec: &InstanceSpec,
+    port: u16,
+) -> Result<(), InstanceFailure> {
+    let model_dir = dir.model();
+    let place = Place {
+        instance_dir: dir.path(),
+        model_dir: &model_dir,
+        port,
+        path: &config.path,
+        hostler_exe: &config.hostler_exe,
+    };
+    let runnable =
+        spec.containers.first().and_then(|container| Some((container, command(container, &place)?)));
+    let Some((container, command)) = runnable else {
+        return Err(starting(Fault::User, "there is nothing in the instance to run as a process".to_owned()));
+    };
+    let working_dir = match &container.program {
+        Program::Command { working_dir: Some(working_dir), .. } => PathBuf::from(working_dir),
+        _ => dir.path().to_path_buf(),
+    };
+    let plan = Launch {
+        command,
+        environment: environment(spec, container, &place),
+        working_dir,
+        port,
+        limits: spec.limits,
+        groups: hierarchies.groups(dir.path()),
+        log_limits: config.log_limits,
+    };
+    dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
+}
+
+/// Starts the supervisor and returns when it has started the container or given up; which, is in the files. None:
+/// somebody supervises this instance already.
+pub(crate) async fn launch(
+    config: &ProcessConfig,
+    dir: &InstanceDir,
+) -> Result<Option<Child>, InstanceFailure> {
+    let failed = |error: io::Error| of_machine("starting the supervisor", &error);
+    let Some(lock) = dir.try_lock().map_err(failed)? else { return Ok(None) };
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(dir.supervisor_log());
+    let mut child = Command::new(&config.hostler_exe)
+        .arg(SUPERVISE)
+        .arg(dir.path())
+        .current_dir(dir.path())
+        .env_clear()
+        .stdin(Stdio::from(lock.into_file()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(log.map_err(failed)?))
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut ready) = child.stdout.take() {
+        // A byte or the end of the pipe: both mean that there is something to read in the files.
+        if tokio::time::timeout(READY_WITHIN, ready.read_u8()).await.is_err() {
+            child.start_kill().map_err(failed)?;
+        }
+    }
+    Ok(Some(child))
+}

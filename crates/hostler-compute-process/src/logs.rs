@@ -1,0 +1,233 @@
+//! An instance's log: segments named after the position of their first byte.
+//!
+//! Why: with the position in the name, positions grow across rotation, a reader needs no index, and rotation never
+//! renames a file that somebody reads; `log`, `log.1` … would need all three.
+//! Invariants: one writer (the supervisor); segments times their size bounds the whole; the oldest goes first.
+//! Failure: a full disk loses log bytes, it never blocks the container.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds of the tail shown with an exit.
+const TAIL_BYTES: u64 = 4096;
+const TAIL_LINES: usize = 20;
+/// A reader that meets a rotation looks again; more rotations than this in one read are an error.
+const LOOKS_MAX: usize = 8;
+
+/// How much log is kept of each instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLimits {
+    /// A new segment begins when one would grow past this.
+    pub segment_bytes: u64,
+    /// The oldest segment goes when there would be more; at least one is kept.
+    pub segments: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { segment_bytes: 8 * 1024 * 1024, segments: 4 }
+    }
+}
+
+/// The writing end.
+pub(crate) struct LogWriter {
+    dir: PathBuf,
+    limits: LogLimits,
+    file: File,
+    base: u64,
+    bytes: u64,
+}
+
+/// A piece of a log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) next: u64,
+    /// Nothing is written after this piece yet.
+    pub(crate) is_last: bool,
+}
+
+impl LogWriter {
+    pub(crate) fn open(dir: &Path, limits: LogLimits) -> io::Result<Self> {
+        let base = segments(dir)?.last().map_or(0, |segment| segment.base);
+        let file = open_segment(dir, base)?;
+        let bytes = file.metadata()?.len();
+        Ok(Self { dir: dir.to_path_buf(), limits, file, base, bytes })
+    }
+
+    /// Adds bytes; a segment ends with a whole line where there is one.
+    pub(crate) fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = self.limits.segment_bytes.saturating_sub(self.bytes).min(bytes.len() as u64) as usize;
+            let fits = if room == bytes.len() {
+                room
+            } else {
+                let line_end = bytes[..room].iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
+                line_end.unwrap_or(if self.bytes == 0 { room.max(1) } else { 0 })
+            };
+            self.file.write_all(&bytes[..fits])?;
+            self.bytes += fits as u64;
+            bytes = &bytes[fits..];
+            if !bytes.is_empty() {
+                self.rotate()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let base = self.base + self.bytes;
+        self.file = open_segment(&self.dir, base)?;
+        (self.base, self.bytes) = (base, 0);
+        let all = segments(&self.dir)?;
+        for old in &all[..all.len().saturating_sub(self.limits.segments.max(1))] {
+            fs::remove_file(&old.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads from a position; one before the oldest kept byte means that byte.
+pub(crate) fn read(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
+    for _ in 0..LOOKS_MAX {
+        match read_once(dir, from, bytes_max) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => return result,
+        }
+    }
+    Err(io::Error::other("the log was rotated faster than it could be read"))
+}
+
+fn read_once(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
+    let all = segments(dir)?;
+    let (Some(first), Some(last)) = (all.first(), all.last()) else {
+        return Ok(Piece { bytes: Vec::new(), next: from, is_last: true });
+    };
+    let end = last.base + fs::metadata(&last.path)?.len();
+    let from = from.max(first.base).min(end);
+    let holder = all.iter().rfind(|segment| segment.base <= from).unwrap_or(first);
+    let mut file = File::open(&holder.path)?;
+    file.seek(SeekFrom::Start(from - holder.base))?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max as u64).read_to_end(&mut bytes)?;
+    let is_last = from + bytes.len() as u64 >= end;
+    if !is_last {
+        // What is left for the next piece begins with a whole line, where this piece has a line end.
+        if let Some(line_end) = bytes.iter().rposition(|&byte| byte == b'\n') {
+            bytes.truncate(line_end + 1);
+        }
+    }
+    Ok(Piece { next: from + bytes.len() as u64, bytes, is_last })
+}
+
+/// The last lines, bounded.
+pub(crate) fn tail(dir: &Path) -> String {
+    let Ok(all) = segments(dir) else { return String::new() };
+    let mut bytes = Vec::new();
+    for segment in all.iter().rev().take(2) {
+        let Ok(mut file) = File::open(&segment.path) else { continue };
+        let length = file.metadata().map_or(0, |meta| meta.len());
+        let wanted = TAIL_BYTES.saturating_sub(bytes.len() as u64);
+        let mut piece = Vec::new();
+        if file.seek(SeekFrom::Start(length.saturating_sub(wanted))).is_ok()
+            && file.take(wanted).read_to_end(&mut piece).is_ok()
+        {
+            piece.extend_from_slice(&bytes);
+            bytes = piece;
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+struct Segment {
+    base: u64,
+    path: PathBuf,
+}
+
+fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let base = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        if let Some(base) = base {
+            found.push(Segment { base, path });
+        }
+    }
+    found.sort_by_key(|segment| segment.base);
+    Ok(found)
+}
+
+fn open_segment(dir: &Path, base: u64) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(dir.join(format!("{base:016}.log")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(dir: &Path, mut from: u64, bytes_max: usize) -> (String, u64) {
+        let mut all = Vec::new();
+        loop {
+            let piece = read(dir, from, bytes_max).unwrap();
+            all.extend_from_slice(&piece.bytes);
+            from = piece.next;
+            if piece.is_last {
+                return (String::from_utf8(all).unwrap(), from);
+            }
+        }
+    }
+
+    #[test]
+    fn positions_grow_across_rotation_and_old_segments_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogWriter::open(dir.path(), LogLimits { segment_bytes: 20, segments: 2 }).unwrap();
+        for number in 0..10 {
+            log.append(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        // Seven bytes a line, two lines a segment, the last two segments kept: lines 6 to 9.
+        let (text, end) = read_all(dir.path(), 0, 1000);
+        assert_eq!((text.as_str(), end), ("line 6\nline 7\nline 8\nline 9\n", 70));
+        log.append(b"line 10\n").unwrap();
+        assert_eq!(read_all(dir.path(), end, 1000), ("line 10\n".to_owned(), 78));
+        assert_eq!(segments(dir.path()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_line_longer_than_a_segment_is_cut_and_none_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogWriter::open(dir.path(), LogLimits { segment_bytes: 8, segments: 100 }).unwrap();
+        let line = "x".repeat(50) + "\n";
+        log.append(b"ab\n").unwrap();
+        log.append(line.as_bytes()).unwrap();
+        assert_eq!(read_all(dir.path(), 0, 5).0, format!("ab\n{line}"));
+    }
+
+    #[test]
+    fn a_piece_ends_with_a_whole_line_where_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogWriter::open(dir.path(), LogLimits::default()).unwrap();
+        log.append(b"one\ntwo\nthree").unwrap();
+        let piece = read(dir.path(), 0, 10).unwrap();
+        assert_eq!(piece, Piece { bytes: b"one\ntwo\n".to_vec(), next: 8, is_last: false });
+        assert_eq!(read(dir.path(), 8, 10).unwrap().bytes, b"three");
+        assert_eq!(read(dir.path(), 99, 10).unwrap(), Piece { bytes: vec![], next: 13, is_last: true });
+    }
+
+    #[test]
+    fn the_tail_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogWriter::open(dir.path(), LogLimits::default()).unwrap();
+        for number in 0..1000 {
+            log.append(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        let shown = tail(dir.path());
+        assert_eq!(shown.lines().count(), TAIL_LINES);
+        assert!(shown.ends_with("line 999"));
+    }
+}

@@ -1,0 +1,71 @@
+//! What is written down in an instance's directory, one file per fact.
+//!
+//! Why: server and supervisor are different processes with different lives; files are all they share, and each file
+//! has one writer and is written once (but for `stop.json`).
+//! Invariants: a file is replaced as a whole or not at all. Reading order of truth: removing, failed, exit, lock.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hostler_compute::{ExitCause, InstanceSpec, Limits};
+use hostler_types::Millis;
+use serde::{Deserialize, Serialize};
+
+use crate::LogLimits;
+use crate::cgroup::Group;
+
+/// The layout of these files.
+pub(crate) const VERSION: u32 = 1;
+
+/// `spec.json`, by the server before any effect: what the instance is to be.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SpecFile {
+    pub(crate) version: u32,
+    pub(crate) spec_hash: String,
+    pub(crate) spec: InstanceSpec,
+}
+
+/// `prepared.json`, by the server: the model data is in place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Prepared {
+    pub(crate) cache_key: Option<String>,
+}
+
+/// `launch.json`, by the server: all that the supervisor needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Launch {
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) working_dir: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) limits: Limits,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) log_limits: LogLimits,
+}
+
+/// A process, and when it was started, so that a recycled number is never mistaken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProcessRecord {
+    pub(crate) pid: u32,
+    pub(crate) start_ticks: u64,
+}
+
+/// `running.json`, by the supervisor: the container's main process was started.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) process: ProcessRecord,
+    pub(crate) since: Millis,
+}
+
+/// `exit.json`, by the supervisor (or by the server for one that ended unseen): how it ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Exit {
+    pub(crate) cause: ExitCause,
+    pub(crate) at: Millis,
+}
+
+/// `stop.json` and `removing.json`, by the server: how long the container has between SIGTERM and SIGKILL.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) grace_ms: u64,
+}

@@ -1,0 +1,41 @@
+//! The small process that stays with an instance for life, and its helper that becomes the container.
+//!
+//! Why: what a server holds dies with the server; this holds the lock, the log, the limits and the memory of how it
+//! ended. Plain threads and blocking calls: it sleeps in the kernel and costs a few pages.
+//! Invariants: it launches at most once, since a directory with `supervisor.json` in it is refused. It is a child
+//! subreaper, so nothing an instance started outlives it while it lives itself.
+//! Failure: killed with signal 9, the kernel kills the container's main process with it; the server (now or at its
+//! next start) sweeps the rest and reports that the end was unseen.
+
+mod contain;
+mod events;
+mod launch;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The hidden subcommands.
+pub(crate) const SUPERVISE: &str = "supervise";
+pub(crate) const CONTAIN: &str = "contain";
+
+/// Runs `supervise DIR` or `contain PID` when the arguments (without the program's name) ask for it. To be called
+/// first thing in `main`, before a runtime, a logger or a thread exists.
+pub fn run_hidden(arguments: &[OsString]) -> Option<ExitCode> {
+    let [word, argument] = arguments else { return None };
+    let result = match word.to_str()? {
+        SUPERVISE => watch::supervise(Path::new(argument)),
+        CONTAIN => contain::contain(argument),
+        _ => return None,
+    };
+    Some(match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error is `supervisor.log` in the instance's directory.
+            let _ = writeln!(std::io::stderr(), "hostler {}: {error}", word.to_string_lossy());
+            ExitCode::FAILURE
+        }
+    })
+}

@@ -1,0 +1,94 @@
+//! From nothing to a container that runs: groups, log, process.
+//!
+//! Invariants: returns the running container, or the failure after everything was undone.
+
+use std::io::{PipeReader, Read, pipe};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use hostler_compute::InstanceFailure;
+use rustix::process::{Pid, WaitOptions, waitpid};
+
+use super::CONTAIN;
+use super::events::STACK_BYTES;
+use crate::directory::InstanceDir;
+use crate::failure::of_machine;
+use crate::logs::LogWriter;
+use crate::records::Launch;
+
+/// Read from the container's output at once.
+const READ_BYTES: usize = 16 * 1024;
+/// The binary of this very process, even after an upgrade replaced the file.
+const OWN_EXE: &str = "/proc/self/exe";
+
+/// A container that was started.
+pub(super) struct Container {
+    pub(super) pid: u32,
+    /// Copies output to the log until the last writer is gone; gives the log back.
+    pub(super) pump: JoinHandle<LogWriter>,
+}
+
+/// Starts the container.
+pub(super) fn launch(dir: &InstanceDir, launch: &Launch) -> Result<Container, Box<InstanceFailure>> {
+    let result = groups_and_container(dir, launch);
+    if result.is_err() {
+        remove_groups(launch);
+    }
+    result.map_err(Box::new)
+}
+
+/// Removes the instance's groups, whatever happens.
+pub(super) fn remove_groups(launch: &Launch) {
+    for group in &launch.groups {
+        if let Err(error) = group.remove() {
+            super::watch::note(&format!("removing `{}` failed: {error}", group.dir.display()));
+        }
+    }
+}
+
+fn groups_and_container(dir: &InstanceDir, launch: &Launch) -> Result<Container, InstanceFailure> {
+    for group in &launch.groups {
+        group.create(&launch.limits).map_err(|error| of_machine("setting up the control groups", &error))?;
+    }
+    let log = LogWriter::open(&dir.logs(), launch.log_limits)
+        .map_err(|error| of_machine("opening the log", &error))?;
+    let starting = |error: std::io::Error| of_machine("starting the container", &error);
+    let (output, output_end) = pipe().map_err(starting)?;
+    let (mut report, report_end) = pipe().map_err(starting)?;
+    let child = Command::new(OWN_EXE)
+        .arg(CONTAIN)
+        .arg(std::process::id().to_string())
+        .current_dir(dir.path())
+        .env_clear()
+        .stdin(Stdio::from(report_end))
+        .stdout(Stdio::from(output_end.try_clone().map_err(starting)?))
+        .stderr(Stdio::from(output_end))
+        .process_group(0)
+        .spawn()
+        .map_err(starting)?;
+    let pid = child.id();
+    // The pipe ends when exec succeeded, or when the helper wrote why not.
+    let mut words = Vec::new();
+    report.read_to_end(&mut words).map_err(starting)?;
+    if !words.is_empty() {
+        let _ = Pid::from_raw(pid.cast_signed()).map(|pid| waitpid(Some(pid), WaitOptions::empty()));
+        return Err(serde_json::from_slice(&words).map_err(|error| starting(error.into()))?);
+    }
+    let pump =
+        thread::Builder::new().stack_size(STACK_BYTES).spawn(move || pump(output, log)).map_err(starting)?;
+    Ok(Container { pid, pump })
+}
+
+fn pump(mut output: PipeReader, mut log: LogWriter) -> LogWriter {
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        match output.read(&mut bytes) {
+            Ok(0) | Err(_) => return log,
+            Ok(count) => {
+                // A full disk must not block the container: these bytes are lost, later ones may fit.
+                let _ = log.append(&bytes[..count]);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The supervisor's life: lock, launch, watch, stop, clean up, tell.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hostler_compute::ExitCause;
+use hostler_types::{Clock, SystemClock};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, set_child_subreaper,
+    setsid, wait,
+};
+
+use super::events::{Event, listen};
+use super::launch::{Container, launch, remove_groups};
+use crate::config::GRACE_DEFAULT;
+use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, RUNNING, STOP, SUPERVISOR};
+use crate::logs::LogWriter;
+use crate::processes;
+use crate::records::{Exit, Launch, Running, Stop};
+
+/// What a shell returns for a child that was ended by signal 9.
+const CODE_OF_KILLED_CHILD: i32 = 128 + 9;
+/// How long killed processes may take to go, and the log to drain.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_millis(1);
+
+/// Supervises the instance in this directory until it ended.
+pub(super) fn supervise(path: &Path) -> io::Result<()> {
+    // Fails only for a group leader, which is out of the terminal's reach already.
+    let _ = setsid();
+    std::env::set_current_dir(path)?;
+    let dir = InstanceDir::at(std::env::current_dir()?);
+    check_lock(&dir)?;
+    if dir.has(SUPERVISOR) {
+        return Err(io::Error::other("this instance was launched before"));
+    }
+    let own =
+        processes::record(std::process::id()).ok_or_else(|| io::Error::other("/proc is not mounted"))?;
+    dir.write(SUPERVISOR, &own)?;
+    set_child_subreaper(Some(getpid()))?;
+    let events = listen()?;
+    let plan: Launch = dir.read(LAUNCH)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
+    let container = match launch(&dir, &plan) {
+        Ok(container) => container,
+        Err(failure) => {
+            dir.write(FAILED, &failure)?;
+            tell_ready();
+            return Ok(());
+        }
+    };
+    if let Some(process) = processes::record(container.pid) {
+        dir.write(RUNNING, &Running { process, since: SystemClock.now() })?;
+    }
+    tell_ready();
+    let status = watch(&dir, &plan, container.pid, &events);
+    finish(&dir, &plan, container, status, &events)
+}
+
+/// Says something in `supervisor.log`.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The server hands over the lock as standard input; anybody else is refused.
+fn check_lock(dir: &InstanceDir) -> io::Result<()> {
+    let handed = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (ours, theirs) = (handed.metadata()?, std::fs::metadata(dir.path().join("lock"))?);
+    if (ours.dev(), ours.ino()) != (theirs.dev(), theirs.ino()) {
+        return Err(io::Error::other(
+            "standard input is not this instance's lock; only the server starts this",
+        ));
+    }
+    flock(&handed, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(())
+}
+
+/// The server waits for one byte, then reads the files; one that is gone meanwhile is fine.
+fn tell_ready() {
+    let mut out = io::stdout();
+    let _ = out.write_all(b"\n").and_then(|()| out.flush());
+}
+
+/// Waits until the main process ended, and stops it when asked to. None: it was lost.
+fn watch(dir: &InstanceDir, plan: &Launch, main: u32, events: &Receiver<Event>) -> Option<WaitStatus> {
+    let mut kill_at: Option<Instant> = None;
+    loop {
+        let left = kill_at.map(|at| at.saturating_duration_since(now()));
+        let event = match left {
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(left) => events.recv_timeout(left),
+        };
+        match event {
+            Ok(Event::Child) => match reap(main) {
+                Reaped::Main(status) => return Some(status),
+                Reaped::Others => {}
+                Reaped::Everything => return None,
+            },
+            Ok(Event::Stop) => {
+                let asked = dir.read::<Stop>(STOP).ok().flatten();
+                let grace = asked.map_or(GRACE_DEFAULT, |stop| Duration::from_millis(stop.grace_ms));
+                let deadline = now() + grace;
+                if kill_at.is_none() {
+                    signal_group(main, Signal::TERM);
+                    // One that is stopped could not hear it.
+                    signal_group(main, Signal::CONT);
+                }
+                kill_at = Some(kill_at.map_or(deadline, |earlier| earlier.min(deadline)));
+            }
+            Err(_) => {
+                signal_group(main, Signal::KILL);
+                kill_rest(plan);
+                kill_at = Some(now() + CLEAN_UP);
+            }
+        }
+    }
+}
+
+enum Reaped {
+    Main(WaitStatus),
+    Others,
+    /// There is no child left.
+    Everything,
+}
+
+/// Reaps what ended, up to the main process.
+fn reap(main: u32) -> Reaped {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get().cast_unsigned() == main => {
+                return Reaped::Main(status);
+            }
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return Reaped::Others,
+            Err(_) => return Reaped::Everything,
+        }
+    }
+}
+
+/// After the main process: ends the rest, writes how it ended, removes the groups.
+fn finish(
+    dir: &InstanceDir,
+    plan: &Launch,
+    container: Container,
+    status: Option<WaitStatus>,
+    events: &Receiver<Event>,
+) -> io::Result<()> {
+    end_rest(plan, events);
+    let oom_kills = plan.groups.iter().map(|group| group.oom_kills()).max().unwrap_or(0);
+    let log = drain(container.pump);
+    if oom_kills > 0
+        && let Some(mut log) = log
+    {
+        let limit = plan.limits.memory_bytes.unwrap_or(0);
+        let text = format!(
+            "hostler: the kernel killed {oom_kills} of this instance's processes for memory (limit {limit} bytes)\n"
+        );
+        let _ = log.append(text.as_bytes());
+    }
+    let cause = cause(status, oom_kills, plan.limits.memory_bytes);
+    dir.write(EXIT, &Exit { cause, at: SystemClock.now() })?;
+    remove_groups(plan);
+    Ok(())
+}
+
+/// How it ended. A shell around the killed process ends with a code that says so.
+fn cause(status: Option<WaitStatus>, oom_kills: u64, limit_bytes: Option<u64>) -> ExitCause {
+    let Some(status) = status else { return ExitCause::Unseen };
+    let cause = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => ExitCause::Code(code),
+        (None, Some(signal)) => ExitCause::Signal(signal),
+        (None, None) => ExitCause::Unseen,
+    };
+    let is_killed =
+        cause == ExitCause::Signal(Signal::KILL.as_raw()) || cause == ExitCause::Code(CODE_OF_KILLED_CHILD);
+    match limit_bytes {
+        Some(limit_bytes) if is_killed && oom_kills > 0 => ExitCause::OutOfMemory { limit_bytes },
+        _ => cause,
+    }
+}
+
+/// Kills until there is no descendant: as subreaper, each one becomes a child of this process sooner or later.
+fn end_rest(plan: &Launch, events: &Receiver<Event>) {
+    let deadline = now() + CLEAN_UP;
+    while !matches!(reap(0), Reaped::Everything) {
+        if now() > deadline {
+            note("processes of the instance survive signal 9");
+            return;
+        }
+        kill_rest(plan);
+        let _ = events.recv_timeout(STEP);
+    }
+}
+
+fn kill_rest(plan: &Launch) {
+    for group in &plan.groups {
+        group.kill();
+    }
+    for pid in processes::children(std::process::id()) {
+        let _ = Pid::from_raw(pid.cast_signed()).map(|pid| kill_process(pid, Signal::KILL));
+    }
+}
+
+/// Only while the main process is not reaped: until then its number is its own.
+fn signal_group(main: u32, signal: Signal) {
+    let _ = Pid::from_raw(main.cast_signed()).map(|pid| kill_process_group(pid, signal));
+}
+
+/// Waits for the last output; somebody outside may hold the pipe, so not for ever.
+fn drain(pump: JoinHandle<LogWriter>) -> Option<LogWriter> {
+    let deadline = now() + CLEAN_UP;
+    while !pump.is_finished() {
+        if now() > deadline {
+            return None;
+        }
+        std::thread::sleep(STEP);
+    }
+    pump.join().ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the supervisor has no async runtime whose clock it could use")]
+fn now() -> Instant {
+    Instant::now()
+}

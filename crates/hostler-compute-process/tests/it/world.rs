@@ -1,0 +1,227 @@
+//! A backend in a directory of its own, shell commands as containers, and a check that nothing is left.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_artifacts::{ArtifactSource, FetchError};
+use hostler_compute::conformance::{DEADLINE, instance_id};
+use hostler_compute::{Compute, ContainerSpec, InstanceSpec, InstanceState, Limits, Phase, Program};
+use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
+use hostler_types::{AccountId, InstanceId, Region, Scope, SystemClock};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// Model data without a network: what happens stands in the URI.
+pub(crate) struct FakeData {
+    unpacked: PathBuf,
+    pub(crate) prepared: AtomicUsize,
+    pub(crate) adopted: AtomicUsize,
+}
+
+#[async_trait]
+impl ModelData for FakeData {
+    async fn prepare(
+        &self,
+        source: &ArtifactSource,
+        on_phase: &(dyn Fn(Phase) + Send + Sync),
+    ) -> Result<PreparedModel, FetchError> {
+        self.prepared.fetch_add(1, Ordering::SeqCst);
+        let uri = source.uri.clone();
+        match uri.as_str() {
+            "s3://b/missing" => return Err(FetchError::Missing { uri }),
+            "s3://b/slow" => std::future::pending::<()>().await,
+            _ => on_phase(Phase::Unpacking),
+        }
+        let lease: Lease = Box::new(());
+        Ok(PreparedModel { path: self.unpacked.clone(), cache_key: "key-1".to_owned(), lease })
+    }
+
+    async fn adopt(&self, cache_key: &str) -> Option<Lease> {
+        assert_eq!(cache_key, "key-1");
+        self.adopted.fetch_add(1, Ordering::SeqCst);
+        Some(Box::new(()))
+    }
+}
+
+pub(crate) struct World {
+    root: TempDir,
+    pub(crate) config: ProcessConfig,
+    pub(crate) data: Arc<FakeData>,
+    pub(crate) backend: ProcessBackend,
+}
+
+impl World {
+    pub(crate) async fn open() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut ProcessConfig)) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let unpacked = root.path().join("unpacked");
+        fs::create_dir(&unpacked).unwrap();
+        fs::write(unpacked.join("weights"), "42").unwrap();
+        let exe = env!("CARGO_BIN_EXE_hostler-supervisor");
+        let mut config = ProcessConfig::new(root.path().join("instances"), exe);
+        config.log_limits = LogLimits { segment_bytes: 1024, segments: 4 };
+        change(&mut config);
+        let data =
+            Arc::new(FakeData { unpacked, prepared: AtomicUsize::new(0), adopted: AtomicUsize::new(0) });
+        let backend = open(&config, &data).await;
+        Self { root, config, data, backend }
+    }
+
+    /// As after `kill -9` and a new start of the server, but for the process number.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { root, config, data, backend } = self;
+        backend.detach().await;
+        drop(backend);
+        let backend = open(&config, &data).await;
+        Self { root, config, data, backend }
+    }
+
+    pub(crate) fn dir(&self, id: &InstanceId) -> PathBuf {
+        self.config.dir.canonicalize().unwrap().join(id.to_string())
+    }
+
+    pub(crate) async fn ensure(&self, spec: &InstanceSpec) {
+        self.backend.ensure(spec).await.unwrap();
+    }
+
+    pub(crate) async fn state(&self, id: &InstanceId) -> Option<InstanceState> {
+        let observed = self.backend.observe(&id.endpoint).await.unwrap();
+        observed.into_iter().find(|one| one.id == *id).map(|one| one.state)
+    }
+
+    /// A file of an instance as JSON.
+    pub(crate) fn json(&self, id: &InstanceId, file: &str) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.dir(id).join(file)).unwrap()).unwrap()
+    }
+
+    pub(crate) fn supervisor(&self, id: &InstanceId) -> u32 {
+        u32::try_from(self.json(id, "supervisor.json")["pid"].as_u64().unwrap()).unwrap()
+    }
+
+    /// The control groups of an instance that was launched.
+    pub(crate) fn groups(&self, id: &InstanceId) -> Vec<PathBuf> {
+        let launch = self.json(id, "launch.json");
+        let groups = launch["groups"].as_array().unwrap();
+        groups.iter().map(|group| PathBuf::from(group["dir"].as_str().unwrap())).collect()
+    }
+
+    /// Stops everything; no process, directory or control group may be left.
+    pub(crate) async fn close(self) {
+        let mut groups = Vec::new();
+        for id in self.backend.list().await.unwrap() {
+            if self.dir(&id).join("launch.json").exists() {
+                groups.extend(self.groups(&id));
+            }
+        }
+        assert_eq!(self.backend.stop_all(Duration::from_secs(5)).await, 0);
+        self.backend.detach().await;
+        assert_eq!(names(&self.config.dir), Vec::<String>::new());
+        assert_eq!(marked(self.root.path()), Vec::<u32>::new());
+        for group in groups {
+            assert!(!group.exists(), "{} is left", group.display());
+        }
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(self.root.path().to_str().unwrap()));
+    }
+}
+
+async fn open(config: &ProcessConfig, data: &Arc<FakeData>) -> ProcessBackend {
+    let data: Arc<dyn ModelData> = Arc::<FakeData>::clone(data);
+    ProcessBackend::open(config.clone(), data, Arc::new(SystemClock)).await.unwrap()
+}
+
+pub(crate) fn id(ordinal: u32) -> InstanceId {
+    instance_id("e1", ordinal)
+}
+
+/// An instance that runs a shell script.
+pub(crate) fn shell(id: InstanceId, script: &str) -> InstanceSpec {
+    command(id, &["sh", "-c", script])
+}
+
+pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
+    let program = Program::Command {
+        command: words.iter().map(|&word| word.to_owned()).collect(),
+        environment: [].into(),
+        working_dir: None,
+    };
+    InstanceSpec {
+        id,
+        scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
+        endpoint_name: "demo".to_owned(),
+        containers: vec![ContainerSpec {
+            name: "container_1".to_owned(),
+            image: "registry/model:1".to_owned(),
+            program,
+            model_data: None,
+            environment: [].into(),
+        }],
+        limits: Limits::default(),
+        download_timeout_ms: 60_000,
+    }
+}
+
+pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
+    spec.containers[0].model_data = Some(ArtifactSource {
+        uri: uri.to_owned(),
+        role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
+        account: AccountId::new("000000000000"),
+        region: Region::new("us-east-1"),
+    });
+    spec
+}
+
+/// Waits until the predicate holds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until a file holds a whole line, and returns the text.
+pub(crate) async fn line_of(path: &Path) -> String {
+    until("a line in a file", || fs::read_to_string(path).is_ok_and(|text| text.ends_with('\n'))).await;
+    fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+/// Whether a process exists and is no zombie.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rfind(") ").and_then(|at| stat.as_bytes().get(at + 2).copied());
+    !matches!(state, None | Some(b'Z' | b'X'))
+}
+
+/// Ends a process the hard way.
+pub(crate) fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// The living processes whose environment or command line names a directory.
+pub(crate) fn marked(dir: &Path) -> Vec<u32> {
+    let needle = dir.to_str().unwrap().as_bytes();
+    let names = |pid: u32, file: &str| {
+        let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        text.windows(needle.len()).any(|window| window == needle)
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .filter(|&pid| pid != std::process::id() && is_alive(pid))
+        .filter(|&pid| names(pid, "environ") || names(pid, "cmdline"))
+        .collect()
+}
+
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
