@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use crate::deserialize::{DecodeError, SerializationProblem};
 use crate::operation::RuntimeOperation;
-use crate::printed_patterns::printed_pattern;
 use crate::shape::{Kind, Shape, Text};
 
 mod java_text;
 mod path;
+mod scalar;
 
 use self::path::Path;
 
@@ -87,9 +87,7 @@ pub fn validate_headers<'a>(
         let path = Path::Member(&Path::Root, member.name);
         match (text, &member.shape.kind) {
             (None, _) if member.required => violations.add(&path, Found::Null, NOT_NULL.to_owned()),
-            (Some(text), Kind::String(constraints)) => {
-                violations.text(member.shape, constraints, text, &path);
-            }
+            (Some(text), Kind::String(_)) => violations.text(member.shape, text, &path),
             (Some(text), Kind::Integer { .. }) => {
                 let number: i32 = text.trim().parse().map_err(|_| {
                     SerializationProblem::text("STRING_VALUE can not be converted to an Integer")
@@ -130,6 +128,9 @@ impl Violations {
     }
 
     fn visit(&mut self, shape: &Shape, value: &Value, path: &Path<'_>) {
+        if self.0.len() >= VIOLATIONS_MAX {
+            return;
+        }
         match (&shape.kind, value) {
             (Kind::Structure(members), Value::Object(fields)) => {
                 for member in *members {
@@ -149,12 +150,12 @@ impl Violations {
             }
             (Kind::Map { min, max, key, value: element }, Value::Object(entries)) => {
                 self.length(shape, value, entries.len(), (*min, *max), path);
-                if entries.keys().any(|name| violates_text(key, name)) {
-                    let list = demands(key).join(", ");
+                if entries.keys().any(|name| !scalar::broken_by_text(key, name).is_empty()) {
+                    let list = scalar::demands(key).join(", ");
                     let constraint = format!("Map keys must satisfy constraint: [{list}]");
                     self.add(path, shown(shape, value), constraint);
                 }
-                if is_scalar(element) {
+                if scalar::is_scalar(element) {
                     let words = "Map value must satisfy constraint";
                     self.together(shape, element, entries.values(), path, (value, words));
                 } else {
@@ -163,11 +164,9 @@ impl Violations {
                     }
                 }
             }
-            (Kind::String(constraints), Value::String(text)) => {
-                self.text(shape, constraints, text, path);
-            }
+            (_, Value::String(text)) => self.text(shape, text, path),
             _ => {
-                for constraint in broken_bounds(shape, value) {
+                for constraint in scalar::broken(shape, value) {
                     self.add(path, shown(shape, value), constraint);
                 }
             }
@@ -183,7 +182,7 @@ impl Violations {
         path: &Path<'_>,
         whole: &Value,
     ) {
-        if is_scalar(element) {
+        if scalar::is_scalar(element) {
             let words = "Member must satisfy constraint";
             self.together(list, element, elements.iter(), path, (whole, words));
         } else {
@@ -212,14 +211,11 @@ impl Violations {
     ) {
         let (mut has_null, mut has_broken) = (false, false);
         for value in found {
-            match value {
-                Value::Null => has_null = true,
-                Value::String(text) => has_broken |= violates_text(element, text),
-                other => has_broken |= !broken_bounds(element, other).is_empty(),
-            }
+            has_null |= value.is_null();
+            has_broken |= !scalar::broken(element, value).is_empty();
         }
         if has_null || has_broken {
-            let mut list = demands(element);
+            let mut list = scalar::demands(element);
             if has_null {
                 list.push(NOT_NULL.to_owned());
             }
@@ -236,122 +232,21 @@ impl Violations {
         (min, max): (Option<u32>, Option<u32>),
         path: &Path<'_>,
     ) {
-        if max.is_some_and(|max| length > max as usize) {
-            self.add(path, shown(shape, value), max_length(max));
+        if let Some(max) = max.filter(|max| length > *max as usize) {
+            self.add(path, shown(shape, value), scalar::max_length(max));
         }
-        if min.is_some_and(|min| length < min as usize) {
-            self.add(path, shown(shape, value), min_length(min));
-        }
-    }
-
-    fn text(&mut self, shape: &Shape, constraints: &Text, text: &str, path: &Path<'_>) {
-        let broken = Broken::of(constraints, text);
-        if broken.is_none() {
-            return;
-        }
-        let found = || {
-            if constraints.sensitive { Found::Hidden } else { Found::Shown(text.to_owned()) }
-        };
-        if broken.max {
-            self.add(path, found(), max_length(constraints.max));
-        }
-        if broken.min {
-            self.add(path, found(), min_length(constraints.min));
-        }
-        if broken.values {
-            self.add(path, found(), value_set(constraints));
-        }
-        if broken.pattern
-            && let Some(constraint) = pattern(shape, constraints)
-        {
-            self.add(path, found(), constraint);
-        }
-    }
-}
-
-/// Which constraints a string breaks.
-struct Broken {
-    max: bool,
-    min: bool,
-    values: bool,
-    pattern: bool,
-}
-
-impl Broken {
-    fn of(constraints: &Text, text: &str) -> Self {
-        let length = text.chars().count();
-        let is_value = constraints.values.is_empty() || constraints.values.contains(&text);
-        Self {
-            max: constraints.max.is_some_and(|max| length > max as usize),
-            min: constraints.min.is_some_and(|min| length < min as usize),
-            values: !is_value,
-            pattern: constraints.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)),
+        if let Some(min) = min.filter(|min| length < *min as usize) {
+            self.add(path, shown(shape, value), scalar::min_length(min));
         }
     }
 
-    fn is_none(&self) -> bool {
-        !(self.max || self.min || self.values || self.pattern)
+    fn text(&mut self, shape: &Shape, text: &str, path: &Path<'_>) {
+        let is_sensitive = matches!(&shape.kind, Kind::String(Text { sensitive: true, .. }));
+        for constraint in scalar::broken_by_text(shape, text) {
+            let found = if is_sensitive { Found::Hidden } else { Found::Shown(text.to_owned()) };
+            self.add(path, found, constraint);
+        }
     }
-}
-
-fn violates_text(shape: &Shape, text: &str) -> bool {
-    match &shape.kind {
-        Kind::String(constraints) => !Broken::of(constraints, text).is_none(),
-        _ => false,
-    }
-}
-
-fn is_scalar(shape: &Shape) -> bool {
-    !matches!(shape.kind, Kind::Structure(_) | Kind::List { .. } | Kind::Map { .. })
-}
-
-/// Everything that is demanded of a scalar. A least length of zero cannot be broken and is left out.
-fn demands(shape: &Shape) -> Vec<String> {
-    let mut list = Vec::new();
-    match &shape.kind {
-        Kind::String(constraints) => {
-            list.extend(constraints.max.map(|max| max_length(Some(max))));
-            let min = constraints.min.filter(|min| *min > 0);
-            list.extend(min.map(|min| min_length(Some(min))));
-            if !constraints.values.is_empty() {
-                list.push(value_set(constraints));
-            }
-            list.extend(pattern(shape, constraints));
-        }
-        Kind::Integer { min, max } | Kind::Long { min, max } => {
-            list.extend(max.map(max_value));
-            list.extend(min.map(min_value));
-        }
-        Kind::Float { min, max } | Kind::Double { min, max } => {
-            list.extend(max.map(max_value));
-            list.extend(min.map(min_value));
-        }
-        _ => {}
-    }
-    list
-}
-
-/// The bounds that a number breaks.
-fn broken_bounds(shape: &Shape, value: &Value) -> Vec<String> {
-    let mut list = Vec::new();
-    match &shape.kind {
-        Kind::Integer { min, max } | Kind::Long { min, max } => {
-            let Some(number) = value.as_i64() else {
-                return list;
-            };
-            list.extend(max.filter(|max| number > *max).map(max_value));
-            list.extend(min.filter(|min| number < *min).map(min_value));
-        }
-        Kind::Float { min, max } | Kind::Double { min, max } => {
-            let Some(number) = value.as_f64() else {
-                return list;
-            };
-            list.extend(max.filter(|max| number > *max).map(max_value));
-            list.extend(min.filter(|min| number < *min).map(min_value));
-        }
-        _ => {}
-    }
-    list
 }
 
 fn shown(shape: &Shape, value: &Value) -> Found {
@@ -359,31 +254,6 @@ fn shown(shape: &Shape, value: &Value) -> Found {
         Some(text) => Found::Shown(text),
         None => Found::Hidden,
     }
-}
-
-fn max_length(max: Option<u32>) -> String {
-    format!("Member must have length less than or equal to {}", max.unwrap_or(u32::MAX))
-}
-
-fn min_length(min: Option<u32>) -> String {
-    format!("Member must have length greater than or equal to {}", min.unwrap_or(0))
-}
-
-fn max_value(max: impl fmt::Display) -> String {
-    format!("Member must have value less than or equal to {max}")
-}
-
-fn min_value(min: impl fmt::Display) -> String {
-    format!("Member must have value greater than or equal to {min}")
-}
-
-fn value_set(constraints: &Text) -> String {
-    format!("Member must satisfy enum value set: [{}]", constraints.values.join(", "))
-}
-
-fn pattern(shape: &Shape, constraints: &Text) -> Option<String> {
-    let printed = printed_pattern(shape.name, constraints.pattern.as_ref()?.model());
-    Some(format!("Member must satisfy regular expression pattern: {printed}"))
 }
 
 #[cfg(test)]

@@ -146,3 +146,78 @@ fn check(shape: &Shape) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A service with one operation, `DeleteModel`, whose input has these shapes around it.
+    fn service(shapes: Value) -> Result<Service> {
+        let model = json!({
+            "metadata": {},
+            "operations": { "DeleteModel": {
+                "name": "DeleteModel",
+                "http": { "method": "POST", "requestUri": "/" },
+                "input": { "shape": "Input" },
+            } },
+            "shapes": shapes,
+        });
+        Service::parse(model.to_string().as_bytes())
+    }
+
+    #[track_caller]
+    fn check(shapes: Value, expected: &str) {
+        let outcome = service(shapes)
+            .and_then(|service| Closure::of(&service, &["DeleteModel"]).map(|found| found.shapes.len()));
+        let error = format!("{:#}", outcome.expect_err("the model should be refused"));
+        assert!(error.contains(expected), "{error}");
+    }
+
+    fn structure(members: Value) -> Value {
+        json!({ "type": "structure", "members": members })
+    }
+
+    #[test]
+    fn a_model_that_keeps_the_assumptions_is_taken() {
+        let shapes = json!({
+            "Input": structure(json!({ "Name": { "shape": "Name", "documentation": "prose" } })),
+            "Name": { "type": "string", "max": 63 },
+            "Elsewhere": { "type": "blob" },
+        });
+        let service = service(shapes).unwrap();
+        let closure = Closure::of(&service, &["DeleteModel"]).unwrap();
+        assert_eq!(closure.shapes.keys().copied().collect::<Vec<_>>(), ["Input", "Name"]);
+        assert_eq!(closure.modules["Input"], "model");
+    }
+
+    #[test]
+    fn an_unknown_trait_or_type_stops_the_run() {
+        check(json!({ "Input": { "type": "structure", "members": {}, "newTrait": true } }), "newTrait");
+        check(json!({ "Input": { "type": "document" } }), "document");
+        let member = json!({ "Name": { "shape": "Name", "newTrait": 1 } });
+        check(json!({ "Input": structure(member) }), "newTrait");
+    }
+
+    #[test]
+    fn a_shape_that_reaches_itself_stops_the_run() {
+        let shapes = json!({
+            "Input": structure(json!({ "Children": { "shape": "Inputs" } })),
+            "Inputs": { "type": "list", "member": { "shape": "Input" } },
+        });
+        check(shapes, "reaches itself");
+    }
+
+    #[test]
+    fn what_the_renderers_cannot_express_stops_the_run() {
+        let with = |shape: Value| json!({ "Input": structure(json!({ "Member": { "shape": "Member" } })), "Member": shape });
+        check(with(json!({ "type": "blob" })), "blobs are not handled");
+        check(with(json!({ "type": "structure", "members": {}, "union": true })), "unions");
+        check(with(json!({ "type": "integer", "pattern": "a" })), "only strings");
+        check(with(json!({ "type": "boolean", "max": 1 })), "no bounds");
+        check(json!({ "Input": { "type": "structure", "required": ["Name"] } }), "which is no member");
+        let member = json!({ "Member": { "shape": "Gone" } });
+        check(json!({ "Input": structure(member) }), "no shape `Gone`");
+    }
+}
