@@ -1,1 +1,25 @@
-//! hostler-aws
+//! AWS on the wire: signatures both ways, error documents, forms, and which room a request is for.
+//!
+//! Why: what AWS's front ends do is the same for every operation, so it is done once, here, by pure functions.
+//! Invariants: no I/O, no HTTP server and no async runtime; time and keys are passed in. Nothing here knows what an
+//! endpoint or a bucket is.
+#![warn(missing_docs)]
+
+mod document;
+mod error;
+mod front;
+mod keys;
+mod query;
+mod request_id;
+mod sealed;
+pub mod sigv4;
+mod xml;
+
+pub use document::{DocumentContext, Protocol, STS_XMLNS, aws_json_response, error_response, sts_response};
+pub use error::{ApiError, MODEL_MESSAGE_CHARS_MAX, ModelFault};
+pub use front::{FrontKind, classify};
+pub use keys::{KeyError, KeyOwner, KeyRing, Keys, LongLivedKey};
+pub use query::{FORM_BYTES_MAX, FORM_PAIRS_MAX, Form, FormError};
+pub use request_id::RequestId;
+pub use sealed::{Session, TokenError, TokenSealer};
+pub use xml::{escape_xml, push_element};

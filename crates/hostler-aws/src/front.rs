@@ -1,0 +1,206 @@
+//! Who gets a request that came in through the one port.
+//!
+//! Why: SDKs are pointed at a single URL for SageMaker, its runtime, S3 and STS; what they send tells them apart.
+//! The order is design.md's: what a signature claims decides before anything that a name could collide with.
+//! Invariants: pure, looks at the head alone, and trusts nothing: the room that gets the request verifies it.
+
+use http::Method;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+/// The room that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrontKind {
+    /// `/healthz`.
+    Health,
+    /// `/metrics`.
+    Metrics,
+    /// `/_hostler/…`, the admin API.
+    Admin,
+    /// `/console…`.
+    Console,
+    /// A browser's `GET /`.
+    Welcome,
+    /// SageMaker's control plane.
+    Control,
+    /// SageMaker's data plane.
+    Gateway,
+    /// The embedded STS.
+    Sts,
+    /// The embedded S3.
+    S3,
+}
+
+/// Finds the room by the request's head.
+pub fn classify(parts: &Parts) -> FrontKind {
+    if let Some(ours) = ours(parts) {
+        return ours;
+    }
+    if claimed_service(parts).as_deref() == Some("s3") {
+        return FrontKind::S3;
+    }
+    if parts.headers.contains_key("x-amz-target") {
+        return FrontKind::Control;
+    }
+    if is_bearer(parts) || parts.uri.path().starts_with("/endpoints/") {
+        return FrontKind::Gateway;
+    }
+    if is_form(parts) {
+        return FrontKind::Sts;
+    }
+    FrontKind::S3
+}
+
+fn ours(parts: &Parts) -> Option<FrontKind> {
+    let path = parts.uri.path();
+    let is_under =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match path {
+        "/healthz" => Some(FrontKind::Health),
+        "/metrics" => Some(FrontKind::Metrics),
+        _ if is_under("/_hostler") => Some(FrontKind::Admin),
+        _ if is_under("/console") => Some(FrontKind::Console),
+        "/" if is_browser(parts) => Some(FrontKind::Welcome),
+        _ => None,
+    }
+}
+
+/// A plain page view: no SDK asks for HTML.
+fn is_browser(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD)
+        && parts.uri.query().is_none_or(str::is_empty)
+        && !parts.headers.contains_key(AUTHORIZATION)
+        && header(parts, ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The service in the scope that the signature claims, in the header or in a presigned query.
+fn claimed_service(parts: &Parts) -> Option<String> {
+    let credential = if let Some(value) = header(parts, AUTHORIZATION.as_str()) {
+        let fields = value.trim_start().strip_prefix("AWS4-HMAC-SHA256")?;
+        let field = fields.split(',').find_map(|field| field.trim().strip_prefix("Credential="))?;
+        field.trim().to_owned()
+    } else {
+        let value = query_value(parts, "X-Amz-Credential")?;
+        percent_decode_str(value).decode_utf8().ok()?.into_owned()
+    };
+    // Read from the end: an access key id may hold a slash, the rest of a scope cannot.
+    credential.rsplit('/').nth(1).map(str::to_owned)
+}
+
+fn is_bearer(parts: &Parts) -> bool {
+    header(parts, AUTHORIZATION.as_str())
+        .and_then(|value| value.split_once(' '))
+        .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+}
+
+fn is_form(parts: &Parts) -> bool {
+    let is_action = query_value(parts, "Action").is_some();
+    let is_posted_form = parts.method == Method::POST
+        && header(parts, CONTENT_TYPE.as_str())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    parts.uri.path() == "/" && (is_action || is_posted_form)
+}
+
+fn query_value<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let pairs = parts.uri.query()?.split('&');
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .find(|(key, _)| *key == name)
+        .map(|found| found.1)
+}
+
+fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const S3_AUTH: (&str, &str) = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00",
+    );
+    const SAGEMAKER_AUTH: (&str, &str) = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/sagemaker/aws4_request,SignedHeaders=host,Signature=00",
+    );
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    const TARGET: (&str, &str) = ("x-amz-target", "SageMaker.ListModels");
+    const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+
+    fn check(line: &str, headers: &[(&str, &str)], expected: FrontKind) {
+        let (method, uri) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(classify(&parts), expected, "{line} {headers:?}");
+    }
+
+    #[test]
+    fn our_own_paths_come_first() {
+        check("GET /healthz", &[], FrontKind::Health);
+        check("GET /healthz", &[S3_AUTH], FrontKind::Health);
+        check("GET /metrics", &[BROWSER], FrontKind::Metrics);
+        check("POST /_hostler/v1/plan", &[SAGEMAKER_AUTH], FrontKind::Admin);
+        check("GET /_hostler", &[], FrontKind::Admin);
+        check("GET /console", &[BROWSER], FrontKind::Console);
+        check("GET /console/app.js", &[], FrontKind::Console);
+        check("GET /", &[BROWSER], FrontKind::Welcome);
+        check("HEAD /", &[BROWSER], FrontKind::Welcome);
+    }
+
+    #[test]
+    fn names_that_only_begin_like_ours_are_not_ours() {
+        check("GET /consoles/key", &[], FrontKind::S3);
+        check("GET /healthz/x", &[], FrontKind::S3);
+        check("GET /_hostlerx", &[], FrontKind::S3);
+        check("GET /", &[("accept", "*/*")], FrontKind::S3);
+        check("GET /", &[BROWSER, S3_AUTH], FrontKind::S3);
+        check("GET /?list-type=2", &[BROWSER], FrontKind::S3);
+    }
+
+    #[test]
+    fn a_signature_for_s3_decides_before_names_can_collide() {
+        check("GET /", &[S3_AUTH], FrontKind::S3);
+        check("PUT /endpoints/a/invocations", &[S3_AUTH], FrontKind::S3);
+        check("POST /", &[S3_AUTH, FORM], FrontKind::S3);
+        check("POST /", &[S3_AUTH, TARGET], FrontKind::S3);
+        check(
+            "GET /endpoints/x?X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fs3%2Faws4_request",
+            &[],
+            FrontKind::S3,
+        );
+        check("GET /?Action=x&X-Amz-Credential=A/20260101/us-east-1/s3/aws4_request", &[], FrontKind::S3);
+    }
+
+    #[test]
+    fn each_aws_service_is_found() {
+        check("POST /", &[TARGET, SAGEMAKER_AUTH], FrontKind::Control);
+        check("POST /", &[TARGET], FrontKind::Control);
+        check("POST /", &[TARGET, FORM], FrontKind::Control);
+        check("POST /endpoints/a/invocations", &[SAGEMAKER_AUTH], FrontKind::Gateway);
+        check("POST /endpoints/a/invocations", &[], FrontKind::Gateway);
+        check("POST /anything", &[("authorization", "Bearer sagemaker-api-key-eA")], FrontKind::Gateway);
+        check("POST /", &[FORM, SAGEMAKER_AUTH], FrontKind::Sts);
+        check("POST /", &[FORM], FrontKind::Sts);
+        check("GET /?Action=GetCallerIdentity&Version=2011-06-15", &[], FrontKind::Sts);
+    }
+
+    #[test]
+    fn anything_else_is_s3() {
+        check("GET /bucket/key", &[], FrontKind::S3);
+        check("POST /bucket", &[FORM], FrontKind::S3);
+        check("POST /", &[("content-type", "multipart/form-data; boundary=x")], FrontKind::S3);
+        check("GET /bucket?AWSAccessKeyId=x&Signature=y&Expires=1", &[], FrontKind::S3);
+        check("GET /endpoints", &[], FrontKind::S3);
+        check("GET /", &[("authorization", "nonsense")], FrontKind::S3);
+        check("GET /", &[("authorization", "AWS4-HMAC-SHA256 Credential=s3")], FrontKind::S3);
+    }
+}

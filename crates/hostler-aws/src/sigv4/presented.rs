@@ -1,0 +1,294 @@
+//! What a request presents as its signature: read, split and bounded, not yet believed.
+//!
+//! Why: header and presigned query carry the same things in two forms; after this step the verifier sees one.
+//! Invariants: sizes are checked before anything is parsed; nothing here compares or looks up anything.
+
+use http::header::{AUTHORIZATION, DATE};
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use hostler_types::Secret;
+
+use super::canonical::{PathStyle, canonical_head};
+use super::{ALGORITHM, AmzDate, AuthError, Incomplete};
+
+/// Bytes of path, query, header names and values together: AWS's front ends take a little less.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Header lines.
+pub(crate) const HEADERS_MAX: usize = 256;
+/// The longest life of a presigned request: a week.
+const EXPIRES_S_MAX: u32 = 604_800;
+/// What of a client's text goes into an error's text.
+const QUOTED_CHARS_MAX: usize = 128;
+
+/// Where the signature stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthForm {
+    /// In the Authorization header.
+    Header,
+    /// In the query of a presigned request.
+    Query,
+}
+
+/// `<day>/<region>/<service>/aws4_request`, as presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the parts are AWS's own words")]
+pub struct CredentialScope {
+    pub day: String,
+    pub region: String,
+    pub service: String,
+    pub terminator: String,
+}
+
+impl std::fmt::Display for CredentialScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { day, region, service, terminator } = self;
+        write!(f, "{day}/{region}/{service}/{terminator}")
+    }
+}
+
+/// A signature with everything that it claims.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// Where it stands.
+    pub form: AuthForm,
+    /// Who claims to have signed.
+    pub access_key_id: String,
+    /// Where and when the signing key is good.
+    pub scope: CredentialScope,
+    /// `SignedHeaders` as sent.
+    pub signed_headers: String,
+    /// The signature itself; none when it is not 64 hexadecimal digits and so can match nothing.
+    pub signature: Option<[u8; 32]>,
+    /// When it was made.
+    pub date: AmzDate,
+    /// How long it is good for; presigned requests only.
+    pub expires_s: Option<u32>,
+    /// Of an assumed role.
+    pub session_token: Option<Secret>,
+    /// `x-amz-content-sha256` as sent.
+    pub declared_payload: Option<String>,
+}
+
+impl Presented {
+    /// Reads the signature of a request.
+    pub fn read(parts: &Parts) -> Result<Self, AuthError> {
+        check_size(parts)?;
+        let query = Query(parts.uri.query().unwrap_or(""));
+        let is_query = query.find("X-Amz-Algorithm").is_some() || query.find("X-Amz-Signature").is_some();
+        match (parts.headers.get(AUTHORIZATION), is_query) {
+            (None, false) => Err(AuthError::Missing),
+            (Some(_), true) => Err(incomplete(AuthForm::Header, Incomplete::TwoForms)),
+            (Some(value), false) => {
+                let value = value.to_str().map_err(|_| {
+                    incomplete(AuthForm::Header, Incomplete::NotKeyValue("(not ASCII)".to_owned()))
+                })?;
+                Self::read_header(parts, value)
+            }
+            (None, true) => Self::read_query(parts, query),
+        }
+    }
+
+    /// The canonical request's last line when it does not come from the body.
+    pub(crate) fn payload_line(&self) -> &str {
+        self.declared_payload.as_deref().unwrap_or(super::UNSIGNED_PAYLOAD)
+    }
+
+    /// The canonical request up to the payload's hash, in one of the spellings of the path.
+    pub(crate) fn canonical_head(&self, parts: &Parts, style: PathStyle) -> Vec<u8> {
+        canonical_head(&parts.method, &parts.uri, &parts.headers, &self.signed_headers, style)
+    }
+
+    fn read_header(parts: &Parts, value: &str) -> Result<Self, AuthError> {
+        let form = AuthForm::Header;
+        let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+        if algorithm != ALGORITHM {
+            return Err(incomplete(form, Incomplete::Algorithm(quoted(algorithm))));
+        }
+        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+        for field in rest.split(',').map(str::trim).filter(|field| !field.is_empty()) {
+            let Some((name, value)) = field.split_once('=') else {
+                return Err(incomplete(form, Incomplete::NotKeyValue(quoted(field))));
+            };
+            match name.trim() {
+                "Credential" => credential = Some(value.trim()),
+                "SignedHeaders" => signed_headers = Some(value.trim()),
+                "Signature" => signature = Some(value.trim()),
+                _ => {}
+            }
+        }
+        let date = header_date(parts);
+        let mut missing = Vec::new();
+        for (name, is_there) in [
+            ("Credential", credential.is_some()),
+            ("Signature", signature.is_some()),
+            ("SignedHeaders", signed_headers.is_some()),
+            ("X-Amz-Date", date.is_some()),
+        ] {
+            if !is_there {
+                missing.push(name);
+            }
+        }
+        let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
+            (credential, signed_headers, signature, date)
+        else {
+            return Err(incomplete(form, Incomplete::Missing(missing)));
+        };
+        let (access_key_id, scope) = split_credential(form, credential)?;
+        Ok(Self {
+            form,
+            access_key_id,
+            scope,
+            signed_headers: check_signed_headers(form, signed_headers)?,
+            signature: read_signature(signature),
+            date: date.map_err(|text| incomplete(form, Incomplete::Date(quoted(&text))))?,
+            expires_s: None,
+            session_token: header_text(parts, "x-amz-security-token").map(Secret::new),
+            declared_payload: header_text(parts, "x-amz-content-sha256"),
+        })
+    }
+
+    fn read_query(parts: &Parts, query: Query<'_>) -> Result<Self, AuthError> {
+        const NAMES: [&str; 6] = [
+            "X-Amz-Algorithm",
+            "X-Amz-Credential",
+            "X-Amz-Signature",
+            "X-Amz-Date",
+            "X-Amz-SignedHeaders",
+            "X-Amz-Expires",
+        ];
+        let form = AuthForm::Query;
+        let found = NAMES.map(|name| query.find(name));
+        let missing: Vec<_> = NAMES
+            .into_iter()
+            .zip(&found)
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name)
+            .collect();
+        let [
+            Some(algorithm),
+            Some(credential),
+            Some(signature),
+            Some(date),
+            Some(signed_headers),
+            Some(expires),
+        ] = found
+        else {
+            return Err(incomplete(form, Incomplete::Missing(missing)));
+        };
+        if algorithm != ALGORITHM {
+            return Err(incomplete(form, Incomplete::Algorithm(quoted(&algorithm))));
+        }
+        let (access_key_id, scope) = split_credential(form, &credential)?;
+        let date = AmzDate::parse(&date).ok_or_else(|| incomplete(form, Incomplete::Date(quoted(&date))))?;
+        let declared =
+            query.find("X-Amz-Content-Sha256").or_else(|| header_text(parts, "x-amz-content-sha256"));
+        Ok(Self {
+            form,
+            access_key_id,
+            scope,
+            signed_headers: check_signed_headers(form, &signed_headers)?,
+            signature: read_signature(&signature),
+            date,
+            expires_s: Some(read_expires(&expires)?),
+            session_token: query.find("X-Amz-Security-Token").map(Secret::new),
+            declared_payload: declared,
+        })
+    }
+}
+
+/// The query as sent; values are decoded one at a time.
+#[derive(Clone, Copy)]
+struct Query<'a>(&'a str);
+
+impl Query<'_> {
+    fn find(self, name: &str) -> Option<String> {
+        let mut pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let (_, value) = pairs.find(|(key, _)| *key == name)?;
+        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+    }
+}
+
+fn check_size(parts: &Parts) -> Result<(), AuthError> {
+    let mut bytes = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    bytes += parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+    if bytes > HEAD_BYTES_MAX {
+        return Err(AuthError::TooLarge { what: "bytes", found: bytes, max: HEAD_BYTES_MAX });
+    }
+    if parts.headers.len() > HEADERS_MAX {
+        return Err(AuthError::TooLarge {
+            what: "header lines",
+            found: parts.headers.len(),
+            max: HEADERS_MAX,
+        });
+    }
+    Ok(())
+}
+
+fn split_credential(form: AuthForm, text: &str) -> Result<(String, CredentialScope), AuthError> {
+    // From the end: only an access key id may hold a slash.
+    let parts: Vec<&str> = text.rsplitn(5, '/').collect();
+    let [terminator, service, region, day, access_key_id] = parts[..] else {
+        return Err(incomplete(form, Incomplete::Credential(quoted(text))));
+    };
+    if access_key_id.is_empty() {
+        return Err(incomplete(form, Incomplete::Credential(quoted(text))));
+    }
+    let [day, region, service, terminator] = [day, region, service, terminator].map(str::to_owned);
+    Ok((access_key_id.to_owned(), CredentialScope { day, region, service, terminator }))
+}
+
+fn check_signed_headers(form: AuthForm, text: &str) -> Result<String, AuthError> {
+    let names: Vec<&str> = text.split(';').collect();
+    let is_name = |name: &&str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
+    };
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if names.iter().all(is_name) && sorted == names {
+        Ok(text.to_owned())
+    } else {
+        Err(incomplete(form, Incomplete::SignedHeaders(quoted(text))))
+    }
+}
+
+fn read_signature(text: &str) -> Option<[u8; 32]> {
+    let mut signature = [0; 32];
+    hex::decode_to_slice(text, &mut signature).ok()?;
+    Some(signature)
+}
+
+fn read_expires(text: &str) -> Result<u32, AuthError> {
+    let form = AuthForm::Query;
+    match text.parse::<i64>() {
+        Err(_) => Err(incomplete(form, Incomplete::ExpiresForm)),
+        Ok(..0) => Err(incomplete(form, Incomplete::ExpiresNegative)),
+        Ok(seconds) => u32::try_from(seconds)
+            .ok()
+            .filter(|seconds| *seconds <= EXPIRES_S_MAX)
+            .ok_or_else(|| incomplete(form, Incomplete::ExpiresTooLong)),
+    }
+}
+
+/// `X-Amz-Date`, else `Date`; the inner error is a text that is no date.
+fn header_date(parts: &Parts) -> Option<Result<AmzDate, String>> {
+    if let Some(text) = header_text(parts, "x-amz-date") {
+        return Some(AmzDate::parse(&text).ok_or(text));
+    }
+    let text = header_text(parts, DATE.as_str())?;
+    Some(AmzDate::parse_http(&text).ok_or(text))
+}
+
+fn header_text(parts: &Parts, name: &str) -> Option<String> {
+    let value = parts.headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+}
+
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED_CHARS_MAX).collect()
+}
+
+fn incomplete(form: AuthForm, part: Incomplete) -> AuthError {
+    AuthError::Incomplete { form, part }
+}

@@ -1,0 +1,375 @@
+//! Verifies a request's signature, in two steps so that a body can stream.
+//!
+//! Why: the signature covers the body's hash. Where the head declares that hash the signature is decided at once and
+//! the body is held to it later; where it does not, the caller reads the (bounded) body first.
+//! Invariants: a [`Claim`] gives nobody's name away before its signature was found right. Exactly the headers that
+//! `SignedHeaders` lists are verified, `host` and every `x-amz-…` header of the request must be among them. The same
+//! signature may come twice, as with AWS.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+use subtle::ConstantTimeEq;
+
+use hostler_types::{Clock, Identity, Millis, Region, Secret};
+
+use crate::Protocol;
+use crate::keys::{KeyOwner, Keys};
+
+use super::canonical::{PathStyle, string_to_sign};
+use super::key::{SigningKey, SigningKeys};
+use super::{
+    AmzDate, AuthError, AuthForm, Presented, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER,
+    STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR, UNSIGNED_PAYLOAD,
+};
+
+/// How far a client's clock may be off: five minutes, and fifteen for S3.
+const SKEW_MS: i64 = 5 * 60 * 1000;
+const S3_SKEW_MS: i64 = 15 * 60 * 1000;
+/// Characters of a region's name; real ones have 14 at most.
+const REGION_CHARS_MAX: usize = 32;
+/// Bytes of a canonical request that a mismatch keeps for the log.
+const LOGGED_BYTES_MAX: usize = 4096;
+
+/// What a room demands of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The service in the scope.
+    pub service: &'static str,
+    /// How far the date may be off.
+    pub skew_ms: i64,
+    /// In which protocol errors are told; S3 also has its own payload forms.
+    pub protocol: Protocol,
+}
+
+impl Rules {
+    /// SageMaker's control plane.
+    pub const CONTROL: Self = Self { service: "sagemaker", skew_ms: SKEW_MS, protocol: Protocol::AwsJson };
+    /// SageMaker's data plane.
+    pub const GATEWAY: Self = Self { service: "sagemaker", skew_ms: SKEW_MS, protocol: Protocol::RestJson };
+    /// The embedded STS.
+    pub const STS: Self = Self { service: "sts", skew_ms: SKEW_MS, protocol: Protocol::Query };
+    /// The embedded S3.
+    pub const S3: Self = Self { service: "s3", skew_ms: S3_SKEW_MS, protocol: Protocol::S3 };
+    /// Hostler's own admin API.
+    pub const HOSTLER: Self = Self { service: "hostler", skew_ms: SKEW_MS, protocol: Protocol::AwsJson };
+}
+
+/// Who a verified request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The owner of the key.
+    pub identity: Identity,
+    /// The region of the scope: a namespace of its own.
+    pub region: Region,
+}
+
+/// What the head says about the body.
+#[derive(Clone, Debug)]
+pub enum PayloadForm {
+    /// It has this SHA-256.
+    Signed([u8; 32]),
+    /// It is not covered by the signature (S3 only).
+    Unsigned,
+    /// It is aws-chunked (S3 only): decode it with a [`super::ChunkedDecoder`].
+    Chunked(Box<ChunkedPayload>),
+    /// Nothing: the signature is verified when the body's hash is known.
+    Undeclared,
+}
+
+/// What a decoder of a chunked body needs.
+#[derive(Clone, Debug)]
+pub struct ChunkedPayload {
+    /// How the chunks are signed; none when they are not.
+    pub signing: Option<ChunkSigning>,
+    /// A trailer follows the chunks.
+    pub has_trailer: bool,
+    /// The header names that `x-amz-trailer` announced, in lower case.
+    pub trailer_names: Vec<String>,
+    /// How long the body is when decoded.
+    pub decoded_length: u64,
+}
+
+/// The chain of chunk signatures: each is over the one before.
+#[derive(Clone, Debug)]
+pub struct ChunkSigning {
+    /// The key of the head's scope.
+    pub key: SigningKey,
+    /// `x-amz-date`.
+    pub date: String,
+    /// The head's scope.
+    pub scope: String,
+    /// The head's signature, with which the chain begins.
+    pub seed: [u8; 32],
+}
+
+/// A request's claim to come from somebody.
+#[derive(Debug)]
+pub struct Claim {
+    caller: Caller,
+    payload: PayloadForm,
+    pending: Option<Box<Pending>>,
+}
+
+/// What is needed to decide a signature later.
+#[derive(Debug)]
+struct Pending {
+    /// Canonical requests without their last line, one for each spelling.
+    heads: Vec<Vec<u8>>,
+    date: String,
+    scope: String,
+    signature: Option<[u8; 32]>,
+    key: SigningKey,
+    key_name: [u8; 32],
+    keys: Arc<SigningKeys>,
+}
+
+impl Claim {
+    /// What the head says about the body.
+    pub fn payload(&self) -> &PayloadForm {
+        &self.payload
+    }
+
+    /// Who signed; none as long as the signature is not verified, which is when the payload is undeclared.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.pending.is_none().then_some(&self.caller)
+    }
+
+    /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,
+    /// and a chunked body is verified by its decoder.
+    pub fn verify_payload(self, sha256: &[u8; 32]) -> Result<Caller, AuthError> {
+        if let Some(pending) = &self.pending {
+            pending.verify(&hex::encode(sha256))?;
+        } else if let PayloadForm::Signed(declared) = &self.payload
+            && !bool::from(declared.ct_eq(sha256))
+        {
+            return Err(AuthError::PayloadMismatch);
+        }
+        Ok(self.caller)
+    }
+}
+
+impl Pending {
+    fn verify(&self, payload_hash: &str) -> Result<(), AuthError> {
+        let mut first = None;
+        for head in &self.heads {
+            let mut canonical = head.clone();
+            canonical.extend_from_slice(payload_hash.as_bytes());
+            let text = string_to_sign(&self.date, &self.scope, &canonical);
+            if self.signature.is_some_and(|signature| self.key.is_signature(&text, &signature)) {
+                self.keys.keep(self.key_name, &self.key);
+                return Ok(());
+            }
+            first.get_or_insert((canonical, text));
+        }
+        let (mut canonical, string_to_sign) = first.unwrap_or_default();
+        canonical.truncate(LOGGED_BYTES_MAX);
+        Err(AuthError::Mismatch {
+            canonical_request: String::from_utf8_lossy(&canonical).into_owned(),
+            string_to_sign,
+        })
+    }
+}
+
+/// Verifies signatures against the keys that are known.
+pub struct Verifier {
+    keys: Arc<dyn Keys>,
+    clock: Arc<dyn Clock>,
+    signing_keys: Arc<SigningKeys>,
+}
+
+impl Verifier {
+    /// A verifier with an empty cache of signing keys.
+    pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
+        Self { keys, clock, signing_keys: Arc::default() }
+    }
+
+    /// Reads and checks the signature of a request's head.
+    pub fn check(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
+        let now = self.clock.now();
+        let presented = Presented::read(parts)?;
+        check_scope(&presented, rules)?;
+        check_date(&presented, rules, now)?;
+        check_signed_headers(&presented, &parts.headers)?;
+        let payload = declared_payload(&presented, rules)?;
+        let owner = self.find_owner(&presented, now)?;
+        let pending = self.pending(parts, &presented, rules, &owner);
+        let seed = presented.signature.unwrap_or_default();
+        let caller =
+            Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
+        let form = match payload {
+            Declared::Nothing => {
+                let pending = Some(Box::new(pending));
+                return Ok(Claim { caller, payload: PayloadForm::Undeclared, pending });
+            }
+            Declared::Hash(hash) => PayloadForm::Signed(hash),
+            Declared::Unsigned => PayloadForm::Unsigned,
+            Declared::Chunked { is_signed, has_trailer } => {
+                let signing = is_signed.then(|| ChunkSigning {
+                    key: pending.key.clone(),
+                    date: pending.date.clone(),
+                    scope: pending.scope.clone(),
+                    seed,
+                });
+                PayloadForm::Chunked(Box::new(chunked_payload(&parts.headers, signing, has_trailer)?))
+            }
+        };
+        pending.verify(presented.payload_line())?;
+        Ok(Claim { caller, payload: form, pending: None })
+    }
+
+    fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {
+        let token = presented.session_token.as_ref().map(Secret::expose);
+        self.keys
+            .find(&presented.access_key_id, token, now)
+            .map_err(|source| AuthError::Key { access_key_id: presented.access_key_id.clone(), source })
+    }
+
+    fn pending(&self, parts: &Parts, presented: &Presented, rules: &Rules, owner: &KeyOwner) -> Pending {
+        let styles = match rules.protocol {
+            Protocol::S3 => [PathStyle::S3, PathStyle::S3Respelled],
+            _ => [PathStyle::Standard, PathStyle::StandardRespelled],
+        };
+        let mut heads: Vec<Vec<u8>> =
+            styles.into_iter().map(|style| presented.canonical_head(parts, style)).collect();
+        heads.dedup();
+        let (key, key_name) = self.signing_keys.find(&owner.secret, &presented.scope);
+        Pending {
+            heads,
+            date: presented.date.to_string(),
+            scope: presented.scope.to_string(),
+            signature: presented.signature,
+            key,
+            key_name,
+            keys: Arc::clone(&self.signing_keys),
+        }
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("signing_keys", &self.signing_keys.len()).finish_non_exhaustive()
+    }
+}
+
+/// What the head declares about the payload, before the signature is looked at.
+enum Declared {
+    Nothing,
+    Hash([u8; 32]),
+    Unsigned,
+    Chunked { is_signed: bool, has_trailer: bool },
+}
+
+fn declared_payload(presented: &Presented, rules: &Rules) -> Result<Declared, AuthError> {
+    let is_s3 = rules.protocol == Protocol::S3;
+    let Some(declared) = &presented.declared_payload else {
+        return match (is_s3, presented.form) {
+            (true, AuthForm::Query) => Ok(Declared::Unsigned),
+            (true, AuthForm::Header) => Err(AuthError::PayloadMissing),
+            (false, _) => Ok(Declared::Nothing),
+        };
+    };
+    let mut hash = [0; 32];
+    if hex::decode_to_slice(declared, &mut hash).is_ok() {
+        return Ok(Declared::Hash(hash));
+    }
+    if !is_s3 {
+        // The other services hash the body themselves, so nothing else can match.
+        return Ok(Declared::Nothing);
+    }
+    match declared.as_str() {
+        UNSIGNED_PAYLOAD => Ok(Declared::Unsigned),
+        STREAMING_SIGNED => Ok(Declared::Chunked { is_signed: true, has_trailer: false }),
+        STREAMING_SIGNED_TRAILER => Ok(Declared::Chunked { is_signed: true, has_trailer: true }),
+        STREAMING_UNSIGNED_TRAILER => Ok(Declared::Chunked { is_signed: false, has_trailer: true }),
+        other => Err(AuthError::PayloadForm(other.chars().take(128).collect())),
+    }
+}
+
+fn check_scope(presented: &Presented, rules: &Rules) -> Result<(), AuthError> {
+    let scope = &presented.scope;
+    let mut faults = Vec::new();
+    let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if scope.region.is_empty()
+        || scope.region.len() > REGION_CHARS_MAX
+        || !scope.region.bytes().all(is_region)
+    {
+        faults.push(ScopeFault::Region(cut(&scope.region)));
+    }
+    if scope.service != rules.service {
+        faults.push(ScopeFault::Service { expected: rules.service, found: cut(&scope.service) });
+    }
+    if scope.terminator != TERMINATOR {
+        faults.push(ScopeFault::Terminator(cut(&scope.terminator)));
+    }
+    if scope.day != presented.date.day() {
+        faults.push(ScopeFault::Day { scope: cut(&scope.day), date: presented.date.clone() });
+    }
+    if faults.is_empty() { Ok(()) } else { Err(AuthError::Scope { form: presented.form, faults }) }
+}
+
+fn check_date(presented: &Presented, rules: &Rules, now: Millis) -> Result<(), AuthError> {
+    let date = presented.date.clone();
+    let at = date.millis();
+    let minutes = rules.skew_ms / 60_000;
+    let now_text = AmzDate::from_millis(now);
+    let latest = now.plus(rules.skew_ms);
+    if at > latest {
+        let limit = AmzDate::from_millis(latest);
+        let form = presented.form;
+        return Err(AuthError::NotYetCurrent { date, limit, now: now_text, minutes, form });
+    }
+    if let Some(expires_s) = presented.expires_s {
+        let until = at.plus(i64::from(expires_s) * 1000);
+        if until < now {
+            return Err(AuthError::PresignExpired { until: AmzDate::from_millis(until), now: now_text });
+        }
+        return Ok(());
+    }
+    let earliest = now.plus(-rules.skew_ms);
+    if at < earliest {
+        let limit = AmzDate::from_millis(earliest);
+        return Err(AuthError::Expired { date, limit, now: now_text, minutes });
+    }
+    Ok(())
+}
+
+/// `host` is always signed; a header by which AWS decides anything (`x-amz-target`, `x-amz-date`, …) may not come in
+/// beside the signature.
+fn check_signed_headers(presented: &Presented, headers: &HeaderMap) -> Result<(), AuthError> {
+    let signed: Vec<&str> = presented.signed_headers.split(';').collect();
+    let is_signed = |name: &str| signed.contains(&name);
+    let mut names: Vec<String> = headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-") && !is_signed(name))
+        .map(str::to_owned)
+        .collect();
+    if !is_signed("host") && !is_signed(":authority") {
+        names.insert(0, "host".to_owned());
+    }
+    if names.is_empty() { Ok(()) } else { Err(AuthError::NotSigned { names }) }
+}
+
+fn chunked_payload(
+    headers: &HeaderMap,
+    signing: Option<ChunkSigning>,
+    has_trailer: bool,
+) -> Result<ChunkedPayload, AuthError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let decoded_length = text("x-amz-decoded-content-length")
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or(AuthError::DecodedLength)?;
+    let trailer_names = text("x-amz-trailer")
+        .unwrap_or("")
+        .split(',')
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| !name.is_empty())
+        .collect();
+    Ok(ChunkedPayload { signing, has_trailer, trailer_names, decoded_length })
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(64).collect()
+}
