@@ -1,1 +1,18 @@
-//! hostler-control
+//! The control plane: operations that write what is wanted, and the reconciler that makes it so.
+//!
+//! Why: SageMaker's contract is asynchronous: a call is accepted in milliseconds and carried out over minutes, across
+//! crashes. So calls write records, and one loop per endpoint compares records with the world.
+//! Invariants: no backend, database or object store is named here; all are ports. The wire is `hostler-aws`'s.
+#![warn(missing_docs)]
+
+mod control;
+mod operations;
+mod plan;
+mod prober;
+mod reconcile;
+mod texts;
+
+pub use control::{Caller, Control, ControlParts, ControlSettings};
+pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
+pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
+pub use reconcile::{Reconciler, ReconcilerParts};

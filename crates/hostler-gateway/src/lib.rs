@@ -1,1 +1,18 @@
-//! hostler-gateway
+//! The data plane: InvokeEndpoint from a signed request to a model's answer.
+//!
+//! Why: it must answer while the control plane is busy, restarting or gone, so all it needs is in memory.
+//! Invariants: never opens the store; never decides what runs. Every wait and every body has a limit.
+#![warn(missing_docs)]
+
+mod answer;
+mod gateway;
+mod invocation;
+mod model_error;
+mod pick;
+mod stack;
+mod table;
+mod upstream;
+
+pub use answer::{AnswerBody, BoxError};
+pub use gateway::{Gateway, GatewaySettings};
+pub use table::RoutingTable;

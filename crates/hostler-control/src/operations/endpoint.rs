@@ -1,0 +1,238 @@
+//! CreateEndpoint, DescribeEndpoint, ListEndpoints, DeleteEndpoint.
+//!
+//! Why: creating takes an immutable snapshot of the config and of every model it names, so that the endpoint goes on
+//! when they are deleted. Everything after the transaction is the reconciler's.
+//! Invariants: CreateEndpoint commits only while the config and the models are still the versions it read.
+
+use hostler_aws::ApiError;
+use hostler_shapes::{
+    CreateEndpointInput, CreateEndpointOutput, DeleteEndpointInput, DescribeEndpointInput,
+    DescribeEndpointOutput, EndpointSummary, ListEndpointsInput, ListEndpointsOutput, Timestamp,
+};
+use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_types::{
+    Arn, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal, Key,
+    Kind, ModelSnapshot, RECORD_SCHEMA, Record, VariantName,
+};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use super::listing::Listing;
+use super::tags::check_new_tags;
+use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::texts::{already_exists, not_found};
+
+impl Control {
+    pub(crate) async fn create_endpoint(
+        &self,
+        caller: &Caller,
+        mut input: CreateEndpointInput,
+    ) -> Result<CreateEndpointOutput, ApiError> {
+        let scope = &caller.scope;
+        let tags = check_new_tags(input.tags.take())?;
+        let key = Key::new(scope, Kind::Endpoint, &input.endpoint_name);
+        loop {
+            if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
+                return Err(already_exists(scope, Kind::Endpoint, &input.endpoint_name));
+            }
+            let mut checks = vec![Check { key: key.clone(), expect: Expect::Absent }];
+            let deployment = self.snapshot(caller, &input.endpoint_config_name, &mut checks).await?;
+            let now = deployment.started_at;
+            let mut notes = Vec::new();
+            if input.deployment_config.is_some() {
+                notes.push(
+                    "DeploymentConfig is kept for a later update and has no effect on creation".to_owned(),
+                );
+            }
+            let record = EndpointRecord {
+                schema: RECORD_SCHEMA,
+                scope: scope.clone(),
+                name: input.endpoint_name.clone(),
+                uid: EndpointUid::new((self.parts.new_uid)()),
+                created_at: now,
+                modified_at: now,
+                goal: Goal::Serve,
+                status: EndpointStatus::Creating,
+                failure_reason: None,
+                deployment,
+                places: Vec::new(),
+                instances: Vec::new(),
+                deployment_config: input.deployment_config.clone(),
+                tags: tags.clone(),
+                notes,
+            };
+            let transaction =
+                Transaction { checks, writes: vec![Write::Put(document(&record))], ..Transaction::default() };
+            match self.parts.store.commit(transaction).await {
+                Ok(_) => {
+                    log_notes(record.arn().as_str(), &record.notes);
+                    return Ok(CreateEndpointOutput { endpoint_arn: record.arn().into() });
+                }
+                // The name was taken, or the config or a model went away, in between: decide again.
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_failed(error)),
+            }
+        }
+    }
+
+    pub(crate) async fn describe_endpoint(
+        &self,
+        caller: &Caller,
+        input: &DescribeEndpointInput,
+    ) -> Result<DescribeEndpointOutput, ApiError> {
+        let deadline = Instant::now() + self.parts.settings.describe_hold;
+        let (document, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
+        if record.status.is_passing() && !self.parts.settings.describe_hold.is_zero() {
+            // Subscribed before reading again, so that no change falls in between.
+            let mut changes = self.parts.store.changes();
+            record = self.endpoint(caller, &input.endpoint_name).await?.1;
+            while record.status.is_passing() {
+                match tokio::time::timeout_at(deadline, changes.recv()).await {
+                    Err(_) | Ok(Err(RecvError::Closed)) => break,
+                    Ok(Ok(change)) if change.key != document.key => {}
+                    Ok(Ok(_) | Err(RecvError::Lagged(_))) => {
+                        record = self.endpoint(caller, &input.endpoint_name).await?.1;
+                    }
+                }
+            }
+        }
+        Ok(super::endpoint_view::describe(&record))
+    }
+
+    pub(crate) async fn list_endpoints(
+        &self,
+        caller: &Caller,
+        input: ListEndpointsInput,
+    ) -> Result<ListEndpointsOutput, ApiError> {
+        let listing = Listing {
+            sort_by: input.sort_by.map(|key| key.as_str()),
+            sort_order: input.sort_order,
+            next_token: input.next_token,
+            max_results: input.max_results,
+            name_contains: input.name_contains,
+            created_before: input.creation_time_before,
+            created_after: input.creation_time_after,
+            modified_before: input.last_modified_time_before,
+            modified_after: input.last_modified_time_after,
+            status: input.status_equals.map(|status| status.as_str().to_owned()),
+        };
+        let page = self.list_page(caller, Kind::Endpoint, listing).await?;
+        let mut endpoints = Vec::with_capacity(page.documents.len());
+        for document in page.documents {
+            let status = document.status.as_deref().unwrap_or_default();
+            endpoints.push(EndpointSummary {
+                endpoint_arn: Arn::new(&caller.scope, Kind::Endpoint, &document.name).into(),
+                creation_time: Timestamp::from_millis(document.created_at.0),
+                last_modified_time: Timestamp::from_millis(document.modified_at.0),
+                endpoint_status: hostler_shapes::EndpointStatus::from_value(status).ok_or_else(|| {
+                    ApiError::internal(format!("an endpoint is stored with status `{status}`"))
+                })?,
+                endpoint_name: document.name,
+            });
+        }
+        Ok(ListEndpointsOutput { endpoints, next_token: page.next.map(|token| token.0) })
+    }
+
+    pub(crate) async fn delete_endpoint(
+        &self,
+        caller: &Caller,
+        input: &DeleteEndpointInput,
+    ) -> Result<(), ApiError> {
+        loop {
+            let (stored, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
+            if record.goal == Goal::Gone {
+                return Ok(());
+            }
+            record.goal = Goal::Gone;
+            record.status = EndpointStatus::Deleting;
+            record.modified_at = record.modified_at.max(self.parts.clock.now());
+            let transaction = Transaction {
+                checks: vec![Check { key: stored.key, expect: Expect::Version(stored.version) }],
+                writes: vec![Write::Put(document(&record))],
+                ..Transaction::default()
+            };
+            match self.parts.store.commit(transaction).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_failed(error)),
+            }
+        }
+    }
+
+    pub(crate) async fn endpoint(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<(Document, EndpointRecord), ApiError> {
+        let key = Key::new(&caller.scope, Kind::Endpoint, name);
+        let document = self.parts.store.get(&key).await.map_err(store_failed)?;
+        let document = document.ok_or_else(|| not_found(&caller.scope, Kind::Endpoint, name))?;
+        let record = EndpointRecord::from_body(&document.body)
+            .map_err(|error| ApiError::internal("reading an endpoint").with_source(error))?;
+        Ok((document, record))
+    }
+
+    /// The config and its models as they are now, and the checks that they still are when it is committed.
+    async fn snapshot(
+        &self,
+        caller: &Caller,
+        config_name: &str,
+        checks: &mut Vec<Check>,
+    ) -> Result<Deployment, ApiError> {
+        let (version, config) = self.endpoint_config(caller, config_name).await?;
+        checks.push(Check { key: config.key(), expect: Expect::Version(version) });
+        let mut models: Vec<ModelSnapshot> = Vec::new();
+        for variant in &config.request.production_variants {
+            let Some(name) = &variant.model_name else { continue };
+            if models.iter().any(|known| known.request.model_name.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let (version, model) = self.model(caller, name).await?;
+            checks.push(Check { key: model.key(), expect: Expect::Version(version) });
+            models.push(ModelSnapshot { created_at: model.created_at, request: model.request });
+        }
+        Ok(Deployment {
+            generation: 1,
+            started_at: self.parts.clock.now(),
+            fleets: self.fleets(&config),
+            config: config.request,
+            models,
+        })
+    }
+
+    fn fleets(&self, config: &EndpointConfigRecord) -> Vec<Fleet> {
+        let settings = &self.parts.settings;
+        let ms =
+            |seconds: Option<i32>, default: i64| seconds.map_or(default, |seconds| i64::from(seconds) * 1000);
+        let fleet = |variant: &hostler_shapes::ProductionVariant| Fleet {
+            variant: VariantName::new(&variant.variant_name),
+            model_name: variant.model_name.clone().unwrap_or_default(),
+            weight: variant.initial_variant_weight.unwrap_or(1.0),
+            count: variant.initial_instance_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+            instance_type: variant.instance_type.map(|instance_type| instance_type.as_str().to_owned()),
+            download_timeout_ms: ms(
+                variant.model_data_download_timeout_in_seconds,
+                settings.download_timeout_ms,
+            ),
+            startup_timeout_ms: ms(
+                variant.container_startup_health_check_timeout_in_seconds,
+                settings.startup_timeout_ms,
+            ),
+        };
+        config.request.production_variants.iter().map(fleet).collect()
+    }
+}
+
+/// The document of an endpoint: the columns that listings need, and the record.
+pub(crate) fn document(record: &EndpointRecord) -> Document {
+    Document {
+        key: record.key(),
+        version: 0,
+        name: record.name.clone(),
+        created_at: record.created_at,
+        modified_at: record.modified_at,
+        status: Some(record.status.as_str().to_owned()),
+        uses: Some(record.config_name().to_ascii_lowercase()),
+        body: record.to_body(),
+    }
+}

@@ -1,0 +1,234 @@
+//! CreateModel, DescribeModel, ListModels, DeleteModel.
+//!
+//! Invariants: a model is only its record: deleting it touches nothing that runs.
+
+use hostler_aws::ApiError;
+use hostler_shapes::{
+    ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
+    DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelCompressionType,
+    ModelSummary, S3ModelDataType, Timestamp,
+};
+use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_types::{Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
+
+use super::listing::Listing;
+use super::tags::check_new_tags;
+use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::texts::{already_exists, not_found, refused};
+
+impl Control {
+    pub(crate) async fn create_model(
+        &self,
+        caller: &Caller,
+        mut input: CreateModelInput,
+    ) -> Result<CreateModelOutput, ApiError> {
+        let scope = &caller.scope;
+        let tags = check_new_tags(input.tags.take())?;
+        let notes = self.check_model(&input)?;
+        let key = Key::new(scope, Kind::Model, &input.model_name);
+        if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
+            return Err(already_exists(scope, Kind::Model, &input.model_name));
+        }
+        self.look_at_model_data(scope, &input).await?;
+        let record = ModelRecord {
+            schema: RECORD_SCHEMA,
+            scope: scope.clone(),
+            created_at: self.parts.clock.now(),
+            request: input,
+            tags,
+            notes,
+        };
+        let arn = record.arn();
+        log_notes(arn.as_str(), &record.notes);
+        let transaction = Transaction {
+            checks: vec![Check { key, expect: Expect::Absent }],
+            writes: vec![Write::Put(document(&record))],
+            ..Transaction::default()
+        };
+        match self.parts.store.commit(transaction).await {
+            Ok(_) => Ok(CreateModelOutput { model_arn: arn.into() }),
+            Err(StoreError::Conflict { .. }) => Err(already_exists(scope, Kind::Model, record.name())),
+            Err(error) => Err(store_failed(error)),
+        }
+    }
+
+    pub(crate) async fn describe_model(
+        &self,
+        caller: &Caller,
+        input: &DescribeModelInput,
+    ) -> Result<DescribeModelOutput, ApiError> {
+        let (_, record) = self.model(caller, &input.model_name).await?;
+        let model_arn = record.arn().into();
+        let mut request = record.request;
+        for container in request.primary_container.iter_mut().chain(request.containers.iter_mut().flatten()) {
+            container.mode.get_or_insert(ContainerMode::SingleModel);
+        }
+        Ok(DescribeModelOutput {
+            model_name: request.model_name,
+            primary_container: request.primary_container,
+            containers: request.containers,
+            inference_execution_config: request.inference_execution_config,
+            execution_role_arn: request.execution_role_arn,
+            vpc_config: request.vpc_config,
+            creation_time: Timestamp::from_millis(record.created_at.0),
+            model_arn,
+            enable_network_isolation: Some(request.enable_network_isolation.unwrap_or(false)),
+            deployment_recommendation: None,
+        })
+    }
+
+    pub(crate) async fn list_models(
+        &self,
+        caller: &Caller,
+        input: ListModelsInput,
+    ) -> Result<ListModelsOutput, ApiError> {
+        let listing = Listing {
+            sort_by: input.sort_by.map(|key| key.as_str()),
+            sort_order: input.sort_order,
+            next_token: input.next_token,
+            max_results: input.max_results,
+            name_contains: input.name_contains,
+            created_before: input.creation_time_before,
+            created_after: input.creation_time_after,
+            modified_before: None,
+            modified_after: None,
+            status: None,
+        };
+        let page = self.list_page(caller, Kind::Model, listing).await?;
+        let summary = |document: Document| ModelSummary {
+            model_arn: Arn::new(&caller.scope, Kind::Model, &document.name).into(),
+            model_name: document.name,
+            creation_time: Timestamp::from_millis(document.created_at.0),
+        };
+        Ok(ListModelsOutput {
+            models: page.documents.into_iter().map(summary).collect(),
+            next_token: page.next.map(|token| token.0),
+        })
+    }
+
+    pub(crate) async fn delete_model(
+        &self,
+        caller: &Caller,
+        input: &DeleteModelInput,
+    ) -> Result<(), ApiError> {
+        loop {
+            let (version, record) = self.model(caller, &input.model_name).await?;
+            let transaction = Transaction {
+                checks: vec![Check { key: record.key(), expect: Expect::Version(version) }],
+                writes: vec![Write::Delete(record.key())],
+                ..Transaction::default()
+            };
+            match self.parts.store.commit(transaction).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_failed(error)),
+            }
+        }
+    }
+
+    pub(crate) async fn model(&self, caller: &Caller, name: &str) -> Result<(u64, ModelRecord), ApiError> {
+        let key = Key::new(&caller.scope, Kind::Model, name);
+        let document = self.parts.store.get(&key).await.map_err(store_failed)?;
+        let document = document.ok_or_else(|| not_found(&caller.scope, Kind::Model, name))?;
+        let record = ModelRecord::from_body(&document.body)
+            .map_err(|error| ApiError::internal("reading a model").with_source(error))?;
+        Ok((document.version, record))
+    }
+
+    /// Refuses what would answer differently here; returns what is accepted without effect.
+    fn check_model(&self, input: &CreateModelInput) -> Result<Vec<String>, ApiError> {
+        let container = match (&input.primary_container, input.containers.as_deref().unwrap_or_default()) {
+            (Some(container), []) => container,
+            (None, [container]) => container,
+            (Some(_), [_, ..]) => {
+                return Err(ApiError::validation(
+                    "You can only specify one of PrimaryContainer and Containers.",
+                ));
+            }
+            (None, []) => {
+                return Err(ApiError::validation("You must specify one of PrimaryContainer and Containers."));
+            }
+            (None, [_, _, ..]) => {
+                return Err(refused("Containers", "inference pipelines of several containers are not there"));
+            }
+        };
+        if input.execution_role_arn.is_none() {
+            return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
+        }
+        if input.enable_network_isolation == Some(true) && !self.parts.capabilities.isolates_network {
+            return Err(refused(
+                "EnableNetworkIsolation",
+                "this server's backend runs models as processes, whose network it does not cut off",
+            ));
+        }
+        let mut notes = check_container(container)?;
+        if input.vpc_config.is_some() {
+            notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
+        }
+        Ok(notes)
+    }
+}
+
+fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiError> {
+    if container.model_package_name.is_some() {
+        return Err(refused("ModelPackageName", "model packages are not there; name Image and ModelDataUrl"));
+    }
+    if container.mode == Some(ContainerMode::MultiModel) {
+        return Err(refused("Mode MultiModel", "multi-model endpoints are not there"));
+    }
+    if container.image.as_deref().unwrap_or_default().is_empty() {
+        return Err(ApiError::validation("Image is required for a container without a ModelPackageName."));
+    }
+    if container.model_data_url.is_some() && container.model_data_source.is_some() {
+        return Err(ApiError::validation("You can only specify one of ModelDataUrl and ModelDataSource."));
+    }
+    if container.additional_model_data_sources.as_ref().is_some_and(|sources| !sources.is_empty()) {
+        return Err(refused(
+            "AdditionalModelDataSources",
+            "one model archive per container is what there is",
+        ));
+    }
+    if let Some(source) =
+        container.model_data_source.as_ref().and_then(|source| source.s3_data_source.as_ref())
+    {
+        let is_archive = source.s3_data_type == S3ModelDataType::S3Object
+            && source.compression_type == ModelCompressionType::Gzip;
+        if !is_archive {
+            return Err(refused("ModelDataSource", "only S3Object with CompressionType Gzip is there"));
+        }
+        if source.manifest_s3_uri.is_some() || source.hub_access_config.is_some() {
+            return Err(refused("ModelDataSource", "manifests and hubs are not there"));
+        }
+    }
+    let mut notes = Vec::new();
+    for (is_set, note) in [
+        (container.image_config.is_some(), "ImageConfig has no effect: no image is pulled"),
+        (
+            container.inference_specification_name.is_some(),
+            "InferenceSpecificationName has no effect without a model package",
+        ),
+        (container.multi_model_config.is_some(), "MultiModelConfig has no effect on a single model"),
+        (
+            container.container_metrics_config.is_some(),
+            "ContainerMetricsConfig has no effect: metrics are not scraped",
+        ),
+    ] {
+        if is_set {
+            notes.push(note.to_owned());
+        }
+    }
+    Ok(notes)
+}
+
+pub(super) fn document(record: &ModelRecord) -> Document {
+    Document {
+        key: record.key(),
+        version: 0,
+        name: record.name().to_owned(),
+        created_at: record.created_at,
+        modified_at: Millis(record.created_at.0),
+        status: None,
+        uses: None,
+        body: record.to_body(),
+    }
+}

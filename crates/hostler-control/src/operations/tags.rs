@@ -1,0 +1,177 @@
+//! AddTags, ListTags, DeleteTags, and the rules for tags given at creation.
+//!
+//! Why: tags live inside the record that they describe, so that they share its fate and its transaction.
+//! Invariants: at most 50 tags a resource, keys unique, none that begins with `aws:`.
+
+use hostler_aws::ApiError;
+use hostler_shapes::{
+    AddTagsInput, AddTagsOutput, DeleteTagsInput, DeleteTagsOutput, ListTagsInput, ListTagsOutput, Tag,
+};
+use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_types::{Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource};
+
+use crate::control::{Caller, Control, store_failed};
+
+/// AWS's limit per resource.
+const TAGS_MAX: usize = 50;
+
+impl Control {
+    pub(crate) async fn add_tags(
+        &self,
+        caller: &Caller,
+        input: AddTagsInput,
+    ) -> Result<AddTagsOutput, ApiError> {
+        let added = check_new_tags(Some(input.tags))?;
+        let tags = self
+            .change_tags(caller, &input.resource_arn, |tags| {
+                for tag in &added {
+                    match tags.iter_mut().find(|known| known.key == tag.key) {
+                        Some(known) => known.value.clone_from(&tag.value),
+                        None => tags.push(tag.clone()),
+                    }
+                }
+            })
+            .await?;
+        Ok(AddTagsOutput { tags: Some(tags) })
+    }
+
+    pub(crate) async fn list_tags(
+        &self,
+        caller: &Caller,
+        input: &ListTagsInput,
+    ) -> Result<ListTagsOutput, ApiError> {
+        if input.next_token.as_ref().is_some_and(|token| !token.is_empty()) {
+            // A page holds 50 tags at least, and a resource has no more: no token was ever given out.
+            return Err(ApiError::validation("The pagination token is invalid."));
+        }
+        let resource = resource(caller, &input.resource_arn)?;
+        let document = self.parts.store.get(&resource.key()).await.map_err(store_failed)?;
+        let record = TaggedRecord::read(&document.ok_or_else(no_such_resource)?)?;
+        Ok(ListTagsOutput { tags: Some(record.tags().clone()), next_token: None })
+    }
+
+    pub(crate) async fn delete_tags(
+        &self,
+        caller: &Caller,
+        input: &DeleteTagsInput,
+    ) -> Result<DeleteTagsOutput, ApiError> {
+        self.change_tags(caller, &input.resource_arn, |tags| {
+            tags.retain(|tag| !input.tag_keys.contains(&tag.key))
+        })
+        .await?;
+        Ok(DeleteTagsOutput {})
+    }
+
+    async fn change_tags(
+        &self,
+        caller: &Caller,
+        arn: &str,
+        change: impl Fn(&mut Vec<Tag>),
+    ) -> Result<Vec<Tag>, ApiError> {
+        let resource = resource(caller, arn)?;
+        let key = resource.key();
+        loop {
+            let document =
+                self.parts.store.get(&key).await.map_err(store_failed)?.ok_or_else(no_such_resource)?;
+            let mut record = TaggedRecord::read(&document)?;
+            change(record.tags_mut());
+            if record.tags().len() > TAGS_MAX {
+                return Err(ApiError::validation(format!(
+                    "The number of tags on resource \"{arn}\" would exceed the limit of {TAGS_MAX}."
+                )));
+            }
+            let tags = record.tags().clone();
+            let expect = Expect::Version(document.version);
+            let transaction = Transaction {
+                checks: vec![Check { key: key.clone(), expect }],
+                writes: vec![Write::Put(Document { body: record.to_body(), ..document })],
+                ..Transaction::default()
+            };
+            match self.parts.store.commit(transaction).await {
+                Ok(_) => return Ok(tags),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_failed(error)),
+            }
+        }
+    }
+}
+
+/// A record of any kind, for its tags.
+enum TaggedRecord {
+    Model(Box<ModelRecord>),
+    EndpointConfig(Box<EndpointConfigRecord>),
+    Endpoint(Box<EndpointRecord>),
+}
+
+impl TaggedRecord {
+    fn read(document: &Document) -> Result<Self, ApiError> {
+        let body = &document.body;
+        let record = match document.key.kind() {
+            Kind::Model => ModelRecord::from_body(body).map(|record| Self::Model(Box::new(record))),
+            Kind::EndpointConfig => {
+                EndpointConfigRecord::from_body(body).map(|record| Self::EndpointConfig(Box::new(record)))
+            }
+            Kind::Endpoint => EndpointRecord::from_body(body).map(|record| Self::Endpoint(Box::new(record))),
+        };
+        record.map_err(|error| ApiError::internal("reading a tagged record").with_source(error))
+    }
+
+    fn tags(&self) -> &Vec<Tag> {
+        match self {
+            Self::Model(record) => &record.tags,
+            Self::EndpointConfig(record) => &record.tags,
+            Self::Endpoint(record) => &record.tags,
+        }
+    }
+
+    fn tags_mut(&mut self) -> &mut Vec<Tag> {
+        match self {
+            Self::Model(record) => &mut record.tags,
+            Self::EndpointConfig(record) => &mut record.tags,
+            Self::Endpoint(record) => &mut record.tags,
+        }
+    }
+
+    fn to_body(&self) -> String {
+        match self {
+            Self::Model(record) => record.to_body(),
+            Self::EndpointConfig(record) => record.to_body(),
+            Self::Endpoint(record) => record.to_body(),
+        }
+    }
+}
+
+/// The tags of a Create call, checked beyond the service model.
+pub(super) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
+    let tags = tags.unwrap_or_default();
+    for (index, tag) in tags.iter().enumerate() {
+        if tag.key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+            return Err(ApiError::validation(format!(
+                "Tag key \"{}\" is not allowed: keys that begin with aws: are reserved.",
+                tag.key
+            )));
+        }
+        if tags[..index].iter().any(|earlier| earlier.key == tag.key) {
+            return Err(ApiError::validation(format!("Duplicate tag key \"{}\" in the request.", tag.key)));
+        }
+    }
+    Ok(tags)
+}
+
+fn resource(caller: &Caller, arn: &str) -> Result<Resource, ApiError> {
+    let resource = Arn::parse(arn).map_err(|_| no_such_resource())?;
+    if resource.scope.region != caller.scope.region {
+        return Err(ApiError::validation(format!(
+            "ARN should be scoped to correct region: {}",
+            caller.scope.region
+        )));
+    }
+    if resource.scope.account != caller.scope.account {
+        return Err(no_such_resource());
+    }
+    Ok(resource)
+}
+
+fn no_such_resource() -> ApiError {
+    ApiError::validation("Resource does not exist.")
+}

@@ -1,0 +1,250 @@
+//! The planner: what to do next for one endpoint, computed without I/O.
+//!
+//! Why: every decision about an endpoint's life is made here, in one synchronous and total function, so that it can
+//! be run millions of times with faults and crashes. The executor only carries out; the operations only set goals.
+//! The plan holds the record to write down *before* its effects: what is launched is known before it exists.
+//! Invariants: no clock, no randomness, no I/O. An id is launched again only while no backend has ever shown it. An
+//! endpoint becomes InService only when every place has a healthy instance. A routed instance is never removed
+//! before it drained, unless it is dead.
+//! Failure: losing a plan half-way loses nothing: the same record and the same world give the same plan again.
+
+mod delete;
+mod failure;
+mod lint;
+mod place;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use hostler_compute::InstanceState;
+use hostler_types::{
+    EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, InstanceIntent, Millis,
+};
+
+pub use failure::{WhyFailed, backoff_ms};
+pub use lint::lint_plan;
+
+/// What the prober knows of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not asked yet, or no answer counted yet.
+    Unknown,
+    /// `/ping` has not been 200 so far; the last answer in words.
+    NotYet(String),
+    /// `/ping` is 200, or was and has not failed often enough to count.
+    Healthy,
+    /// `/ping` was 200 and failed often enough since; the last answer in words.
+    Sick(String),
+}
+
+/// One instance as backends, prober and gateway see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sighting {
+    /// Which.
+    pub id: InstanceId,
+    /// What its backend says.
+    pub state: InstanceState,
+    /// What the prober says.
+    pub health: Health,
+    /// Requests that the gateway has not seen the end of.
+    pub in_flight: usize,
+}
+
+/// The numbers that the planner goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Launches in one place before a creation that only ever crashed is given up.
+    pub start_attempts: u32,
+    /// How long a creation waits for capacity or infrastructure before it is given up.
+    pub provision_timeout_ms: i64,
+    /// The pause after the first failure; doubles with each further one.
+    pub backoff_min_ms: i64,
+    /// The longest pause.
+    pub backoff_max_ms: i64,
+    /// Healthy for this long forgives earlier failures.
+    pub stable_after_ms: i64,
+    /// How long requests in flight may hold up a removal.
+    pub drain_timeout_ms: i64,
+    /// How long a container has from the polite signal to the other one.
+    pub stop_grace_ms: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            start_attempts: 3,
+            provision_timeout_ms: 20 * 60 * 1000,
+            backoff_min_ms: 250,
+            backoff_max_ms: 60_000,
+            stable_after_ms: 30_000,
+            // The longest a model may take to answer, and a little.
+            drain_timeout_ms: 65_000,
+            // AWS's figure.
+            stop_grace_ms: 30_000,
+        }
+    }
+}
+
+/// One effect. All are idempotent and carry the id of what they touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ask the backend to run this instance.
+    Launch(InstanceId),
+    /// Ask the backend to stop and delete this instance.
+    Remove {
+        /// Which.
+        id: InstanceId,
+        /// How long it has to stop by itself.
+        grace_ms: i64,
+    },
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The record to write down before the effects; none when nothing in it changes.
+    pub record: Option<EndpointRecord>,
+    /// The last of it is gone: delete the record.
+    pub forget: bool,
+    /// What the gateway is to know; none withdraws the endpoint.
+    pub route: Option<EndpointRoute>,
+    /// The effects, in order.
+    pub actions: Vec<Action>,
+    /// Look again after this long even if nothing changes.
+    pub requeue_after_ms: Option<i64>,
+    /// What happened, for the log and the history: one sentence each.
+    pub events: Vec<String>,
+}
+
+/// The work of one planning step.
+struct Step<'a> {
+    record: EndpointRecord,
+    seen: &'a [Sighting],
+    now: Millis,
+    policy: &'a Policy,
+    actions: Vec<Action>,
+    requeue_after_ms: Option<i64>,
+    events: Vec<String>,
+}
+
+/// The actions that take what is seen one step nearer to what is wanted.
+pub fn plan(endpoint: &EndpointRecord, seen: &[Sighting], now: Millis, policy: &Policy) -> Plan {
+    let mut step = Step {
+        record: endpoint.clone(),
+        seen,
+        now,
+        policy,
+        actions: Vec::new(),
+        requeue_after_ms: None,
+        events: Vec::new(),
+    };
+    step.note_sightings();
+    let mut forget = false;
+    match (step.record.goal, step.record.status) {
+        (Goal::Gone, _) => forget = step.plan_deletion(),
+        (Goal::Serve, EndpointStatus::Failed) => step.plan_teardown(),
+        (Goal::Serve, _) => step.plan_serving(),
+    }
+    step.remove_strangers();
+    let route = step.route();
+    let Step { record, actions, requeue_after_ms, events, .. } = step;
+    let record = (record != *endpoint && !forget).then_some(record);
+    Plan { record, forget, route, actions, requeue_after_ms, events }
+}
+
+impl Step<'_> {
+    fn sighting(&self, id: &InstanceId) -> Option<&Sighting> {
+        self.seen.iter().find(|sighting| sighting.id == *id)
+    }
+
+    fn requeue_in(&mut self, ms: i64) {
+        let ms = ms.max(1);
+        self.requeue_after_ms = Some(self.requeue_after_ms.map_or(ms, |earlier| earlier.min(ms)));
+    }
+
+    fn requeue_at(&mut self, at: Millis) {
+        self.requeue_in(at.since(self.now));
+    }
+
+    /// Writes down what was seen, before deciding anything.
+    fn note_sightings(&mut self) {
+        let seen = self.seen;
+        for instance in &mut self.record.instances {
+            let Some(sighting) = seen.iter().find(|sighting| sighting.id == instance.id) else { continue };
+            instance.was_seen = true;
+            if instance.healthy_at.is_none()
+                && sighting.health == Health::Healthy
+                && is_running(&sighting.state)
+            {
+                instance.healthy_at = Some(self.now);
+            }
+        }
+    }
+
+    fn plan_serving(&mut self) {
+        for (fleet_index, ordinal) in self.wanted_places() {
+            if self.record.status == EndpointStatus::Failed {
+                break;
+            }
+            self.plan_place(fleet_index, ordinal);
+        }
+        if self.record.status == EndpointStatus::Failed {
+            self.plan_teardown();
+            return;
+        }
+        self.plan_departures();
+        if self.record.status == EndpointStatus::Creating && self.is_every_place_healthy() {
+            self.set_status(EndpointStatus::InService);
+            self.record.failure_reason = None;
+        }
+    }
+
+    fn wanted_places(&self) -> Vec<(usize, u32)> {
+        let fleets = self.record.deployment.fleets.iter().enumerate();
+        fleets.flat_map(|(index, fleet)| (0..fleet.count).map(move |ordinal| (index, ordinal))).collect()
+    }
+
+    fn is_every_place_healthy(&self) -> bool {
+        let generation = self.record.deployment.generation;
+        self.record.deployment.fleets.iter().all(|fleet| {
+            (0..fleet.count).all(|ordinal| {
+                self.record.instances.iter().any(|instance| {
+                    instance.intent == InstanceIntent::Wanted
+                        && instance.id.generation == generation
+                        && instance.id.variant == fleet.variant
+                        && instance.id.ordinal == ordinal
+                        && self.can_answer(&instance.id)
+                })
+            })
+        })
+    }
+
+    /// The status moves only along the table; anything else would be a bug of this file.
+    fn set_status(&mut self, next: EndpointStatus) {
+        let status = self.record.status;
+        if status == next {
+            return;
+        }
+        assert!(status.can_become(next), "`{status}` cannot become `{next}`");
+        self.events.push(format!("status {status} -> {next}"));
+        self.record.status = next;
+        // LastModifiedTime never goes back, even when the wall clock does.
+        self.record.modified_at = self.record.modified_at.max(self.now);
+    }
+
+    /// What runs without a record is nobody's: a generation long gone, or another release's.
+    fn remove_strangers(&mut self) {
+        let seen = self.seen;
+        for sighting in seen {
+            let is_known = self.record.instances.iter().any(|instance| instance.id == sighting.id);
+            if !is_known && sighting.state != InstanceState::Removing {
+                self.actions
+                    .push(Action::Remove { id: sighting.id.clone(), grace_ms: self.policy.stop_grace_ms });
+            }
+        }
+    }
+}
+
+fn is_running(state: &InstanceState) -> bool {
+    matches!(state, InstanceState::Running { .. })
+}

@@ -1,0 +1,113 @@
+//! Why an instance ended, in AWS's words where AWS has them, then in ours.
+//!
+//! Why: `FailureReason` is what a user reads first and often only; it must start with the sentence that clients match
+//! on and go on with what they can act on.
+//! Invariants: at most 1,024 characters, cut at a character; AWS's sentence comes first and is never cut.
+
+use std::fmt;
+
+use hostler_compute::{ExitCause, Fault, InstanceFailure};
+use hostler_types::{EndpointRecord, InstanceId};
+
+use super::Policy;
+
+/// The service model's limit on `FailureReason`, in characters.
+const FAILURE_REASON_CHARS: usize = 1024;
+
+/// Why an instance ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhyFailed {
+    /// It ran and ended.
+    Exited {
+        /// How.
+        cause: ExitCause,
+        /// Its last lines.
+        log_tail: String,
+    },
+    /// It never ran.
+    NeverRan(InstanceFailure),
+    /// `/ping` was not 200 in time; the last answer.
+    PingTimeout(String),
+    /// `/ping` stopped being 200; the last answer.
+    Sick(String),
+    /// The backend does not know it any more.
+    Vanished,
+}
+
+impl fmt::Display for WhyFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { cause, .. } => match cause {
+                ExitCause::Code(code) => write!(f, "the container exited with code {code}"),
+                ExitCause::Signal(signal) => write!(f, "the container was ended by signal {signal}"),
+                ExitCause::OutOfMemory { limit_bytes } => write!(
+                    f,
+                    "the container was killed for using more memory than its limit of {} MiB",
+                    limit_bytes / (1024 * 1024)
+                ),
+                ExitCause::Unseen => f.write_str("the container ended while nobody watched it"),
+            },
+            Self::NeverRan(failure) => f.write_str(&failure.detail),
+            Self::PingTimeout(last) => {
+                write!(f, "GET /ping was not answered with 200 in time; the last try: {last}")
+            }
+            Self::Sick(last) => write!(f, "GET /ping stopped being answered with 200; the last try: {last}"),
+            Self::Vanished => f.write_str("the instance vanished from its backend"),
+        }
+    }
+}
+
+impl WhyFailed {
+    /// The text for `FailureReason`.
+    pub fn failure_reason(&self, endpoint: &EndpointRecord, id: &InstanceId, container: &str) -> String {
+        let sentence = self.aws_sentence(id, container);
+        let tail = match self {
+            Self::Exited { log_tail, .. } if !log_tail.trim().is_empty() => {
+                format!(" Its last words: {}", last_line(log_tail))
+            }
+            _ => String::new(),
+        };
+        let text = format!("{sentence} Hostler: {self}.{tail} See `hostler logs {}`.", endpoint.name);
+        text.chars().take(FAILURE_REASON_CHARS).collect()
+    }
+
+    fn aws_sentence(&self, id: &InstanceId, container: &str) -> String {
+        let ping = || {
+            let kind = if container == "primary" {
+                "primary container".to_owned()
+            } else {
+                format!("{container} container")
+            };
+            format!(
+                "The {kind} for production variant {} did not pass the ping health check. \
+                 Please check CloudWatch logs for this endpoint.",
+                id.variant
+            )
+        };
+        match self {
+            Self::NeverRan(failure) => match (&failure.aws_sentence, failure.fault) {
+                (Some(sentence), _) => sentence.clone(),
+                (None, Fault::Capacity) => "Unable to provision requested ML compute capacity due to \
+                                            InsufficientInstanceCapacity error."
+                    .to_owned(),
+                (None, Fault::Infrastructure) => "Request to service failed.".to_owned(),
+                (None, Fault::User) => ping(),
+            },
+            Self::Vanished | Self::Exited { cause: ExitCause::Unseen, .. } => {
+                "Request to service failed.".to_owned()
+            }
+            Self::Exited { .. } | Self::PingTimeout(_) | Self::Sick(_) => ping(),
+        }
+    }
+}
+
+/// The pause before the next launch after `failures` failures in a row.
+pub fn backoff_ms(failures: u32, policy: &Policy) -> i64 {
+    let doublings = failures.saturating_sub(1).min(30);
+    policy.backoff_min_ms.saturating_mul(1_i64 << doublings).min(policy.backoff_max_ms)
+}
+
+/// The last line that says something: what a traceback ends with.
+fn last_line(log_tail: &str) -> &str {
+    log_tail.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default()
+}

@@ -1,0 +1,88 @@
+//! Checks a plan against the rules that always hold, from the outside.
+//!
+//! Why: a planner that checks itself while planning checks what its author thought of; this reads only the plan, the
+//! record before it and what was seen. The executor runs it in debug builds, every test and simulation runs it.
+
+use hostler_compute::InstanceState;
+use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, InstanceIntent};
+
+use super::{Action, Health, Plan, Sighting};
+
+/// The broken rules, one sentence each; empty when all hold.
+pub fn lint_plan(before: &EndpointRecord, seen: &[Sighting], plan: &Plan) -> Vec<String> {
+    let mut broken = Vec::new();
+    let after = plan.record.as_ref().unwrap_or(before);
+    if before.status != after.status && !before.status.can_become(after.status) {
+        broken.push(format!("illegal move {} -> {}", before.status, after.status));
+    }
+    if before.status != EndpointStatus::InService && after.status == EndpointStatus::InService {
+        for fleet in &after.deployment.fleets {
+            let healthy = seen.iter().any(|sighting| {
+                sighting.id.variant == fleet.variant
+                    && sighting.id.generation == after.deployment.generation
+                    && matches!(sighting.state, InstanceState::Running { .. })
+                    && !matches!(sighting.health, Health::Sick(_))
+            });
+            if fleet.count > 0 && !healthy {
+                broken.push(format!("InService without a healthy instance of `{}`", fleet.variant));
+            }
+        }
+    }
+    for action in &plan.actions {
+        match action {
+            Action::Launch(id) => lint_launch(id, after, seen, &mut broken),
+            Action::Remove { id, .. } => {
+                let is_wanted = after
+                    .instances
+                    .iter()
+                    .any(|instance| instance.id == *id && instance.intent == InstanceIntent::Wanted);
+                if is_wanted {
+                    broken.push(format!("wanted instance `{id}` is removed"));
+                }
+                if is_routed(plan, id) {
+                    broken.push(format!("instance `{id}` is removed while it is routed"));
+                }
+            }
+        }
+    }
+    if plan.forget && !seen.is_empty() {
+        broken.push("forgotten while instances are seen".to_owned());
+    }
+    lint_places(after, &mut broken);
+    broken
+}
+
+fn lint_launch(id: &InstanceId, after: &EndpointRecord, seen: &[Sighting], broken: &mut Vec<String>) {
+    if seen.iter().any(|sighting| sighting.id == *id) {
+        broken.push(format!("instance `{id}` is launched while it is there"));
+    }
+    if id.generation != after.deployment.generation || id.endpoint != after.uid {
+        broken.push(format!("foreign instance `{id}` is launched"));
+    }
+    let is_written_down = after.instances.iter().any(|instance| {
+        instance.id == *id && instance.intent == InstanceIntent::Wanted && !instance.was_seen
+    });
+    if !is_written_down {
+        broken.push(format!("instance `{id}` is launched without being written down, or a second time"));
+    }
+}
+
+fn lint_places(after: &EndpointRecord, broken: &mut Vec<String>) {
+    for (index, instance) in after.instances.iter().enumerate() {
+        let twin = after.instances[index + 1..].iter().any(|other| {
+            let same_place = (other.id.generation, &other.id.variant, other.id.ordinal)
+                == (instance.id.generation, &instance.id.variant, instance.id.ordinal);
+            let both_wanted =
+                other.intent == InstanceIntent::Wanted && instance.intent == InstanceIntent::Wanted;
+            other.id == instance.id || same_place && both_wanted
+        });
+        if twin {
+            broken.push(format!("the place of `{}` is filled twice", instance.id));
+        }
+    }
+}
+
+fn is_routed(plan: &Plan, id: &InstanceId) -> bool {
+    let variants = plan.route.iter().flat_map(|route| &route.variants);
+    variants.flat_map(|variant| &variant.instances).any(|instance| instance.id == *id)
+}

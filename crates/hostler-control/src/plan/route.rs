@@ -1,0 +1,78 @@
+//! What the gateway is to know: derived from the record and the sightings, never remembered.
+//!
+//! Invariants: only instances that passed their health check are listed; one that is not wanted is listed as draining
+//! for as long as it runs, so that its requests are counted.
+
+use std::net::SocketAddr;
+
+use hostler_compute::InstanceState;
+use hostler_types::{
+    EndpointRecord, EndpointRoute, Goal, InstanceId, InstanceIntent, InstanceRecord, InstanceRoute,
+    VariantRoute,
+};
+
+use super::{Health, Step};
+
+impl Step<'_> {
+    pub(super) fn route(&self) -> Option<EndpointRoute> {
+        let record: &EndpointRecord = &self.record;
+        if record.goal != Goal::Serve || !record.status.is_serving() {
+            return None;
+        }
+        let generation = record.deployment.generation;
+        let variants = record.deployment.fleets.iter().map(|fleet| VariantRoute {
+            name: fleet.variant.clone(),
+            weight: fleet.weight,
+            instances: record
+                .instances
+                .iter()
+                .filter(|instance| {
+                    instance.id.generation == generation && instance.id.variant == fleet.variant
+                })
+                .filter_map(|instance| self.instance_route(instance))
+                .collect(),
+        });
+        Some(EndpointRoute {
+            key: record.key(),
+            name: record.name.clone(),
+            uid: record.uid.clone(),
+            variants: variants.collect(),
+        })
+    }
+
+    fn instance_route(&self, instance: &InstanceRecord) -> Option<InstanceRoute> {
+        let address = self.address(&instance.id)?;
+        let draining = match instance.intent {
+            InstanceIntent::Wanted => {
+                if !self.can_answer(&instance.id) {
+                    return None;
+                }
+                false
+            }
+            InstanceIntent::Draining { .. } => true,
+            InstanceIntent::Removing => return None,
+        };
+        Some(InstanceRoute { id: instance.id.clone(), address, draining })
+    }
+
+    fn address(&self, id: &InstanceId) -> Option<SocketAddr> {
+        match self.sighting(id)?.state {
+            InstanceState::Running { address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
+    /// It runs, it passed its health check, and it has not failed it since. A restarted server that has not asked
+    /// yet trusts what was written down: the gateway tries another instance if that was wrong.
+    pub(super) fn can_answer(&self, id: &InstanceId) -> bool {
+        let Some(sighting) = self.sighting(id) else { return false };
+        let was_healthy =
+            self.record.instances.iter().any(|instance| instance.id == *id && instance.healthy_at.is_some());
+        matches!(sighting.state, InstanceState::Running { .. })
+            && match sighting.health {
+                Health::Healthy => true,
+                Health::Unknown | Health::NotYet(_) => was_healthy,
+                Health::Sick(_) => false,
+            }
+    }
+}

@@ -1,0 +1,193 @@
+//! The prober: asks every running instance for its health, for as long as it lives.
+//!
+//! Why: whether a model can answer is the model's own word (`GET /ping`), not the backend's. At the start it is asked
+//! often, so that a start of 20 ms is seen as 20 ms; later every few seconds, as AWS does.
+//! Invariants: one task per instance; an instance is sick only after several failures in a row, healthy after one
+//! success. It knows nothing of endpoints' goals.
+//! Failure: all it knows can be lost; a new prober asks again.
+
+mod http;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_types::{EndpointUid, InstanceId};
+use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
+
+use crate::plan::Health;
+pub use http::HttpPing;
+
+/// Health changes that a slow listener may lag behind.
+const CHANGES_KEPT: usize = 1024;
+
+/// Asks one instance.
+#[async_trait]
+pub trait Ping: Send + Sync {
+    /// `Ok` is a 200; otherwise what came back, in words.
+    async fn ping(&self, address: SocketAddr) -> Result<(), String>;
+}
+
+/// How often and how patiently.
+#[derive(Clone, Copy, Debug)]
+pub struct ProberSettings {
+    /// The first pause of a starting instance; each next is half as long again.
+    pub start_interval_min: Duration,
+    /// The longest pause of a starting instance.
+    pub start_interval_max: Duration,
+    /// The pause of a healthy one.
+    pub interval: Duration,
+    /// The pause of one that was healthy and just failed.
+    pub suspect_interval: Duration,
+    /// Failures in a row that make a healthy instance sick.
+    pub failures_until_sick: u32,
+}
+
+impl Default for ProberSettings {
+    fn default() -> Self {
+        Self {
+            start_interval_min: Duration::from_millis(1),
+            start_interval_max: Duration::from_millis(250),
+            interval: Duration::from_secs(5),
+            suspect_interval: Duration::from_secs(1),
+            failures_until_sick: 3,
+        }
+    }
+}
+
+/// An instance to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Which.
+    pub id: InstanceId,
+    /// Where its container contract listens.
+    pub address: SocketAddr,
+    /// It passed its health check before: it is not starting, whatever this prober saw of it.
+    pub was_healthy: bool,
+}
+
+/// Asks every instance it is pointed at.
+pub struct Prober {
+    ping: Arc<dyn Ping>,
+    settings: ProberSettings,
+    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    changes: broadcast::Sender<InstanceId>,
+}
+
+struct Probe {
+    target: Target,
+    health: Health,
+    task: AbortHandle,
+}
+
+impl Prober {
+    /// A prober that asks nobody yet.
+    pub fn new(ping: Arc<dyn Ping>, settings: ProberSettings) -> Self {
+        Self { ping, settings, probes: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+    }
+
+    /// What is known of an instance.
+    pub fn health(&self, id: &InstanceId) -> Health {
+        lock(&self.probes).get(id).map_or(Health::Unknown, |probe| probe.health.clone())
+    }
+
+    /// Ids whose health changed, from now on.
+    pub fn changes(&self) -> broadcast::Receiver<InstanceId> {
+        self.changes.subscribe()
+    }
+
+    /// Asks just these instances of an endpoint from now on.
+    pub fn set_targets(&self, endpoint: &EndpointUid, targets: Vec<Target>) {
+        let mut probes = lock(&self.probes);
+        probes.retain(|id, probe| {
+            let is_kept = id.endpoint != *endpoint
+                || targets.iter().any(|target| target.id == *id && target.address == probe.target.address);
+            if !is_kept {
+                probe.task.abort();
+            }
+            is_kept
+        });
+        for target in targets {
+            if probes.contains_key(&target.id) {
+                continue;
+            }
+            let task = tokio::spawn(watch(
+                self.ping.clone(),
+                self.settings,
+                target.clone(),
+                self.probes.clone(),
+                self.changes.clone(),
+            ));
+            let task = task.abort_handle();
+            probes.insert(target.id.clone(), Probe { target, health: Health::Unknown, task });
+        }
+    }
+}
+
+impl Drop for Prober {
+    fn drop(&mut self) {
+        for probe in lock(&self.probes).values() {
+            probe.task.abort();
+        }
+    }
+}
+
+/// Asks one instance until it is aborted.
+async fn watch(
+    ping: Arc<dyn Ping>,
+    settings: ProberSettings,
+    target: Target,
+    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    changes: broadcast::Sender<InstanceId>,
+) {
+    let mut was_healthy = target.was_healthy;
+    let mut failures = 0_u32;
+    let mut start_pause = settings.start_interval_min;
+    loop {
+        let answer = ping.ping(target.address).await;
+        let pause = match &answer {
+            Ok(()) => settings.interval,
+            Err(_) if was_healthy => settings.suspect_interval,
+            Err(_) => {
+                let pause = start_pause;
+                start_pause = start_pause.mul_f64(1.5).min(settings.start_interval_max);
+                pause
+            }
+        };
+        let health = match answer {
+            Ok(()) => {
+                was_healthy = true;
+                failures = 0;
+                Some(Health::Healthy)
+            }
+            Err(detail) if was_healthy => {
+                failures = failures.saturating_add(1);
+                (failures >= settings.failures_until_sick).then_some(Health::Sick(detail))
+            }
+            Err(detail) => Some(Health::NotYet(detail)),
+        };
+        if let Some(health) = health
+            && note(&probes, &target.id, health)
+        {
+            // Nobody listening is fine: the sweep sees it.
+            let _ = changes.send(target.id.clone());
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Writes the health down; whether it is another kind of health than before.
+fn note(probes: &Mutex<HashMap<InstanceId, Probe>>, id: &InstanceId, health: Health) -> bool {
+    let mut probes = lock(probes);
+    let Some(probe) = probes.get_mut(id) else { return false };
+    let is_news = std::mem::discriminant(&probe.health) != std::mem::discriminant(&health);
+    probe.health = health;
+    is_news
+}
+
+fn lock(probes: &Mutex<HashMap<InstanceId, Probe>>) -> MutexGuard<'_, HashMap<InstanceId, Probe>> {
+    probes.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,58 @@
+//! `GET /ping` over HTTP/1.1.
+//!
+//! Why: a new connection for each question, as the container contract expects, and no pool that could hide a server
+//! that stopped accepting.
+//! Invariants: bounded in time and in bytes read.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::Ping;
+
+/// AWS's limit for one answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks over the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HttpPing;
+
+#[async_trait]
+impl Ping for HttpPing {
+    async fn ping(&self, address: SocketAddr) -> Result<(), String> {
+        match tokio::time::timeout(PING_TIMEOUT, ask(address)).await {
+            Ok(Ok(StatusCode::OK)) => Ok(()),
+            Ok(Ok(status)) => Err(format!("it answered {status}")),
+            Ok(Err(detail)) => Err(detail),
+            Err(_) => Err(format!("no answer within {} s", PING_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+async fn ask(address: SocketAddr) -> Result<StatusCode, String> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| format!("connecting to port {} failed: {error}", address.port()))?;
+    let broken = |error: hyper::Error| format!("the connection broke: {error}");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let request = Request::get("/ping")
+        .header(hyper::header::HOST, address.to_string())
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let exchange = sender.send_request(request);
+    tokio::pin!(connection);
+    tokio::select! {
+        answer = exchange => answer.map(|answer| answer.status()).map_err(broken),
+        ended = &mut connection => match ended {
+            Ok(()) => Err("the connection was closed without an answer".to_owned()),
+            Err(error) => Err(broken(error)),
+        },
+    }
+}

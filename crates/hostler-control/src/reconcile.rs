@@ -1,0 +1,110 @@
+//! The reconciler: one loop that takes every endpoint nearer to what its record wants.
+//!
+//! Why: a crash, a missed signal, a second controller and an ordinary change must all take the same path, or the rare
+//! ones are never tested. So a run gets a key and nothing else, reads the record, observes, plans, and carries out.
+//! Invariants: at most one run per key; a change during a run causes exactly one more; the record is written down
+//! before any effect of the plan; the route is published before an instance that left it is removed.
+//! Failure: a run that breaks off anywhere is repeated with a growing pause; every effect is idempotent.
+
+mod queue;
+mod run;
+mod spec;
+mod triggers;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hostler_catalog::ImageCatalog;
+use hostler_compute::{Compute, InstanceFailure};
+use hostler_store::Store;
+use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, RouteTable};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::Policy;
+use crate::prober::Prober;
+use queue::KeyQueue;
+
+/// Runs at once, over all endpoints.
+const RUNS_MAX: usize = 64;
+
+/// What the reconciler is made of.
+#[derive(Clone)]
+pub struct ReconcilerParts {
+    /// Where records live.
+    pub store: Arc<dyn Store>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Runs instances.
+    pub compute: Arc<dyn Compute>,
+    /// Asks instances for their health.
+    pub prober: Arc<Prober>,
+    /// The gateway's side.
+    pub routes: Arc<dyn RouteTable>,
+    /// Which program runs an image.
+    pub catalog: Arc<ImageCatalog>,
+    /// The planner's numbers.
+    pub policy: Policy,
+    /// Every endpoint is looked at again after this long, whatever was signalled.
+    pub sweep_every: Duration,
+}
+
+/// The loop's shared state.
+pub struct Reconciler {
+    parts: ReconcilerParts,
+    queue: KeyQueue,
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered between runs; all of it can be lost.
+#[derive(Default)]
+struct Memory {
+    /// Which endpoint an instance's signal concerns.
+    keys: HashMap<EndpointUid, Key>,
+    /// What the gateway was told last.
+    published: HashMap<Key, Arc<EndpointRoute>>,
+    /// Launches that the backend refused for good: they count as failed instances until they are removed.
+    refused: HashMap<InstanceId, InstanceFailure>,
+    /// Instances without a record that were seen once: removed when they are seen so again.
+    strangers: BTreeSet<InstanceId>,
+}
+
+impl Reconciler {
+    /// A reconciler that does nothing before [`Reconciler::run`].
+    pub fn new(parts: ReconcilerParts) -> Arc<Self> {
+        Arc::new(Self { parts, queue: KeyQueue::default(), memory: Mutex::default() })
+    }
+
+    /// Works until `stop` is cancelled; runs that have begun are finished.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut triggers = self.clone().spawn_triggers();
+        let permits = Arc::new(Semaphore::new(RUNS_MAX));
+        let mut runs = JoinSet::new();
+        loop {
+            while runs.try_join_next().is_some() {}
+            let permit = tokio::select! {
+                () = stop.cancelled() => break,
+                permit = permits.clone().acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { break };
+            let key = tokio::select! {
+                () = stop.cancelled() => break,
+                key = self.queue.next() => key,
+            };
+            let reconciler = self.clone();
+            runs.spawn(async move {
+                reconciler.run_key(key).await;
+                drop(permit);
+            });
+        }
+        triggers.shutdown().await;
+        while runs.join_next().await.is_some() {}
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        // A panic while holding it cannot leave it half changed: every change is one insert or remove.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

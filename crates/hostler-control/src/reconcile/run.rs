@@ -1,0 +1,250 @@
+//! One run: read, observe, plan, publish, write down, carry out.
+//!
+//! Why: the order is the safety. The route goes first, so that nothing that is about to leave gets new requests and
+//! `InService` is never seen before the gateway can answer. The record goes second, so that nothing is launched that
+//! is not written down. Effects go last, and a crash before them is repaired by the same plan.
+//! Invariants: no decision is made here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_compute::{ComputeError, Fault, InstanceFailure, InstanceState, Phase};
+use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_types::{EndpointRecord, EndpointRoute, InstanceIntent, Key, Record, RecordError};
+use tracing::{debug, error, info, warn};
+
+use super::Reconciler;
+use super::spec::instance_spec;
+use crate::operations::endpoint_document;
+use crate::plan::{Action, Plan, Sighting, lint_plan, plan};
+use crate::prober::Target;
+
+/// The pause after the first failed run; doubles up to the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// This many failed runs in a row are worth a person's look.
+const STUCK_AFTER_RUNS: u32 = 10;
+
+/// Why a run did not get to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error("reading or writing the record failed")]
+    Store(#[from] StoreError),
+    #[error("the record cannot be read")]
+    Record(#[from] RecordError),
+    #[error("observing the instances failed")]
+    Observe(#[source] ComputeError),
+    #[error("launching instance `{id}` failed")]
+    Launch { id: String, source: ComputeError },
+    #[error("removing instance `{id}` failed")]
+    Remove { id: String, source: ComputeError },
+}
+
+/// How a run ended.
+enum Outcome {
+    /// All that was planned is under way.
+    Applied { requeue: Option<Duration> },
+    /// The record changed meanwhile: everything was decided on old news.
+    Overtaken,
+    /// There is no such endpoint any more.
+    Gone,
+}
+
+impl Reconciler {
+    pub(super) async fn run_key(&self, key: Key) {
+        match self.reconcile(&key).await {
+            Ok(Outcome::Applied { requeue }) => self.queue.done(&key, requeue),
+            Ok(Outcome::Overtaken) => {
+                debug!(%key, "the record changed during the run");
+                self.queue.done(&key, Some(Duration::ZERO));
+            }
+            Ok(Outcome::Gone) => self.queue.done(&key, None),
+            Err(cause) => {
+                let failures = self.queue.failed(&key, pause);
+                let error: &(dyn std::error::Error + 'static) = &cause;
+                if failures >= STUCK_AFTER_RUNS {
+                    error!(%key, failures, error, "the endpoint is stuck; it is still tried");
+                } else {
+                    warn!(%key, failures, error, "a reconcile run failed and will be repeated");
+                }
+            }
+        }
+    }
+
+    async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
+        let Some(document) = self.parts.store.get(key).await? else {
+            self.publish(key, None);
+            return Ok(Outcome::Gone);
+        };
+        let record = EndpointRecord::from_body(&document.body)?;
+        self.memory().keys.insert(record.uid.clone(), key.clone());
+        let seen = self.sightings(&record).await?;
+        let plan = plan(&record, &seen, self.parts.clock.now(), &self.parts.policy);
+        if cfg!(debug_assertions) {
+            let broken = lint_plan(&record, &seen, &plan);
+            assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
+        }
+        for event in &plan.events {
+            info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
+        }
+        self.publish(key, plan.route.clone());
+        if let Some(next) = &plan.record
+            && !self.write_down(&document, next).await?
+        {
+            return Ok(Outcome::Overtaken);
+        }
+        let record = plan.record.as_ref().unwrap_or(&record);
+        self.point_prober(record, &seen);
+        self.carry_out(record, &plan).await?;
+        if plan.forget {
+            return self.forget(record, &document).await;
+        }
+        let requeue = plan.requeue_after_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        Ok(Outcome::Applied { requeue })
+    }
+
+    async fn sightings(&self, record: &EndpointRecord) -> Result<Vec<Sighting>, RunError> {
+        let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
+        let mut seen: Vec<Sighting> = observed
+            .into_iter()
+            .map(|observed| Sighting {
+                health: self.parts.prober.health(&observed.id),
+                in_flight: self.parts.routes.in_flight(&observed.id),
+                id: observed.id,
+                state: observed.state,
+            })
+            .collect();
+        let memory = self.memory();
+        for instance in &record.instances {
+            if let Some(failure) = memory.refused.get(&instance.id)
+                && !seen.iter().any(|sighting| sighting.id == instance.id)
+            {
+                seen.push(Sighting {
+                    id: instance.id.clone(),
+                    state: InstanceState::Failed(failure.clone()),
+                    health: crate::plan::Health::Unknown,
+                    in_flight: 0,
+                });
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Tells the gateway, if it does not know already.
+    fn publish(&self, key: &Key, route: Option<EndpointRoute>) {
+        let mut memory = self.memory();
+        match route {
+            Some(route) => {
+                if memory.published.get(key).is_some_and(|known| **known == route) {
+                    return;
+                }
+                let route = Arc::new(route);
+                memory.published.insert(key.clone(), route.clone());
+                drop(memory);
+                self.parts.routes.publish(route);
+            }
+            None => {
+                memory.published.remove(key);
+                drop(memory);
+                self.parts.routes.withdraw(key);
+            }
+        }
+    }
+
+    /// Whether the record was still the one that was read.
+    async fn write_down(&self, before: &Document, next: &EndpointRecord) -> Result<bool, RunError> {
+        let transaction = Transaction {
+            checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
+            writes: vec![Write::Put(endpoint_document(next))],
+            ..Transaction::default()
+        };
+        match self.parts.store.commit(transaction).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn point_prober(&self, record: &EndpointRecord, seen: &[Sighting]) {
+        let targets = seen.iter().filter_map(|sighting| {
+            let InstanceState::Running { address, .. } = sighting.state else { return None };
+            let instance = record.instances.iter().find(|instance| instance.id == sighting.id)?;
+            let is_watched = instance.intent != InstanceIntent::Removing;
+            is_watched.then(|| Target {
+                id: sighting.id.clone(),
+                address,
+                was_healthy: instance.healthy_at.is_some(),
+            })
+        });
+        self.parts.prober.set_targets(&record.uid, targets.collect());
+    }
+
+    async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<(), RunError> {
+        for action in &plan.actions {
+            match action {
+                Action::Launch(id) => {
+                    let spec = instance_spec(record, id, &self.parts.catalog);
+                    match self.parts.compute.ensure(&spec).await {
+                        Ok(()) => {}
+                        Err(source) if source.fault() == Fault::User => {
+                            let failure = InstanceFailure {
+                                fault: Fault::User,
+                                phase: Phase::Starting,
+                                aws_sentence: Some(image_sentence(id.variant.as_str())),
+                                detail: source.to_string(),
+                            };
+                            self.memory().refused.insert(id.clone(), failure);
+                            self.queue.enqueue(&record.key());
+                        }
+                        Err(source) => return Err(RunError::Launch { id: id.to_string(), source }),
+                    }
+                }
+                Action::Remove { id, grace_ms } => {
+                    let grace = Duration::from_millis(grace_ms.unsigned_abs());
+                    let removed = self.parts.compute.remove(id, grace).await;
+                    removed.map_err(|source| RunError::Remove { id: id.to_string(), source })?;
+                    if self.memory().refused.remove(id).is_some() {
+                        self.queue.enqueue(&record.key());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, record: &EndpointRecord, before: &Document) -> Result<Outcome, RunError> {
+        let kept = self.parts.compute.forget(&record.uid).await;
+        kept.map_err(|source| RunError::Remove { id: format!("{}.*", record.uid), source })?;
+        let key = &before.key;
+        let transaction = Transaction {
+            checks: vec![Check { key: key.clone(), expect: Expect::Version(before.version) }],
+            writes: vec![Write::Delete(key.clone())],
+            ..Transaction::default()
+        };
+        match self.parts.store.commit(transaction).await {
+            Ok(_) => {
+                info!(endpoint = record.name, "deleted");
+                self.parts.prober.set_targets(&record.uid, Vec::new());
+                self.memory().keys.remove(&record.uid);
+                Ok(Outcome::Gone)
+            }
+            Err(StoreError::Conflict { .. }) => Ok(Outcome::Overtaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// AWS's sentence for an image that cannot be had.
+fn image_sentence(variant: &str) -> String {
+    format!(
+        "Please make sure all images included in the model for the production variant {variant} exist, and that the \
+         execution role used to create the model has permissions to access them."
+    )
+}
+
+fn pause(failures: u32) -> Duration {
+    let doubled = PAUSE_MIN.saturating_mul(1_u32 << failures.saturating_sub(1).min(16)).min(PAUSE_MAX);
+    // Up to a quarter more, so that many keys that failed together do not come back together.
+    doubled.mul_f64(1.0 + rand::random::<f64>() / 4.0)
+}

@@ -1,0 +1,71 @@
+//! From a record to what a backend needs to run one instance of it.
+//!
+//! Invariants: a pure function of the record and the catalog: the same record gives the same spec and hash, so that
+//! saying it again after a crash launches nothing twice.
+
+use std::collections::BTreeMap;
+
+use hostler_catalog::{ImageCatalog, ImageProgram, instance_type};
+use hostler_compute::{ContainerSpec, InstanceSpec, Limits, Program};
+use hostler_shapes::ContainerDefinition;
+use hostler_types::{EndpointRecord, InstanceId};
+
+use crate::operations::model_data;
+
+/// AWS's name for a container that its model does not name; it stands in FailureReason texts.
+const CONTAINER_NAME_DEFAULT: &str = "container_1";
+
+const MIB: u64 = 1024 * 1024;
+
+pub(super) fn instance_spec(
+    record: &EndpointRecord,
+    id: &InstanceId,
+    catalog: &ImageCatalog,
+) -> InstanceSpec {
+    let deployment = &record.deployment;
+    let fleet = deployment.fleets.iter().find(|fleet| fleet.variant == id.variant);
+    let model = fleet.and_then(|fleet| deployment.model(&fleet.model_name));
+    let containers = model.into_iter().flat_map(|model| {
+        let request = &model.request;
+        let role_arn = request.execution_role_arn.as_deref().unwrap_or_default();
+        let definitions = request.primary_container.iter().chain(request.containers.iter().flatten());
+        definitions.map(move |definition| container(record, definition, role_arn, catalog))
+    });
+    let row = fleet.and_then(|fleet| fleet.instance_type.as_deref()).and_then(instance_type);
+    InstanceSpec {
+        id: id.clone(),
+        scope: record.scope.clone(),
+        endpoint_name: record.name.clone(),
+        containers: containers.collect(),
+        limits: Limits {
+            memory_bytes: row.map(|row| row.memory_mib * MIB),
+            cpu_millis: row.map(|row| u64::from(row.vcpus) * 1000),
+        },
+        download_timeout_ms: fleet.map_or(0, |fleet| fleet.download_timeout_ms),
+    }
+}
+
+fn container(
+    record: &EndpointRecord,
+    definition: &ContainerDefinition,
+    role_arn: &str,
+    catalog: &ImageCatalog,
+) -> ContainerSpec {
+    let image = definition.image.clone().unwrap_or_default();
+    let program = match catalog.resolve(&image) {
+        ImageProgram::Mapped(mapping) => Program::Command {
+            command: mapping.command.clone(),
+            environment: mapping.environment.iter().cloned().collect::<BTreeMap<_, _>>(),
+            working_dir: mapping.working_dir.clone(),
+        },
+        ImageProgram::BuiltIn(engine) => Program::BuiltIn { engine: engine.to_owned() },
+        ImageProgram::Container => Program::Image,
+    };
+    ContainerSpec {
+        name: definition.container_hostname.clone().unwrap_or_else(|| CONTAINER_NAME_DEFAULT.to_owned()),
+        image,
+        program,
+        model_data: model_data(definition, &record.scope, role_arn),
+        environment: definition.environment.clone().unwrap_or_default(),
+    }
+}

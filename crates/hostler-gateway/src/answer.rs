@@ -1,0 +1,60 @@
+//! The body of an answer: bytes that are there, or a model's stream that holds its permit until it ends.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+
+use crate::table::Permit;
+
+/// What may break a body half-way.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The body of every answer.
+pub type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body that is whole.
+pub(crate) fn whole(bytes: Bytes) -> AnswerBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// What was read of a model's answer, then the rest of it.
+pub(crate) struct ModelStream {
+    pub(crate) first: Option<Bytes>,
+    pub(crate) rest: Incoming,
+    pub(crate) deadline: Pin<Box<tokio::time::Sleep>>,
+    /// The request counts as in flight until the client has the last byte.
+    pub(crate) _permit: Permit,
+}
+
+impl Body for ModelStream {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if self.deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err("the model did not finish its answer in time".into())));
+        }
+        let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.first.as_ref().map_or(0, |first| first.len() as u64);
+        match self.rest.size_hint().exact() {
+            Some(left) => SizeHint::with_exact(read + left),
+            None => SizeHint::default(),
+        }
+    }
+}

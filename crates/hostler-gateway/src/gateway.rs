@@ -1,0 +1,125 @@
+//! The door of the data plane: paths, methods, and errors as answers.
+//!
+//! Invariants: whatever goes wrong becomes one document of restJson1, made by `hostler-aws`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hostler_aws::sigv4::Verifier;
+use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, error_response};
+use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
+use hostler_types::{Clock, Scope};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use tracing::{debug, warn};
+
+use crate::answer::{AnswerBody, BoxError, whole};
+use crate::invocation::Invocation;
+use crate::stack::authenticate;
+use crate::table::RoutingTable;
+use crate::upstream::Upstream;
+
+/// What an operator may set.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewaySettings {
+    /// How long a model may take; AWS's 60 s.
+    pub model_timeout: Duration,
+    /// The largest request body; AWS's 25 MB.
+    pub payload_bytes_max: u64,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a request waits while its endpoint has no healthy instance.
+    pub hold_timeout: Duration,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            model_timeout: Duration::from_secs(60),
+            payload_bytes_max: 25 * 1024 * 1024,
+            body_timeout: Duration::from_secs(60),
+            hold_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The data plane.
+pub struct Gateway {
+    pub(crate) table: Arc<RoutingTable>,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) upstream: Upstream,
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gateway {
+    /// A gateway that routes by `table` and believes `verifier`.
+    pub fn new(
+        table: Arc<RoutingTable>,
+        verifier: Arc<Verifier>,
+        clock: Arc<dyn Clock>,
+        settings: GatewaySettings,
+    ) -> Self {
+        Self { table, settings, upstream: Upstream::new(), verifier, clock }
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<AnswerBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let request_id = RequestId::random();
+        let (parts, body) = request.into_parts();
+        match self.answer(&parts, body).await {
+            Ok(mut response) => {
+                if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
+                    response.headers_mut().insert("x-amzn-requestid", value);
+                }
+                response
+            }
+            Err(error) => {
+                log(&error, &request_id, parts.uri.path());
+                let context =
+                    DocumentContext { now: self.clock.now(), resource: parts.uri.path(), is_head: false };
+                error_response(Protocol::RestJson, &error, &request_id, &context).map(whole)
+            }
+        }
+    }
+
+    async fn answer<B>(&self, parts: &Parts, body: B) -> Result<Response<AnswerBody>, ApiError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
+        let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body).await?;
+        if operation.name != "InvokeEndpoint" {
+            return Err(ApiError::not_implemented(operation.name));
+        }
+        let scope = Scope::new(&caller.identity.account, &caller.region);
+        let invocation = Invocation::check(operation, &scope, endpoint_name, &parts.headers, body)?;
+        self.invoke(&invocation).await
+    }
+}
+
+/// The operation of a method and path, and the endpoint's name in it.
+fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, &str)> {
+    let path = parts.uri.path();
+    RUNTIME_OPERATIONS.iter().find_map(|operation| {
+        let (before, after) = operation.path.split_once("{EndpointName}")?;
+        let name = path.strip_prefix(before)?.strip_suffix(after)?;
+        (operation.method == parts.method.as_str() && !name.contains('/')).then_some((operation, name))
+    })
+}
+
+fn log(error: &ApiError, request_id: &RequestId, path: &str) {
+    let (code, message, internal) = (error.code(), error.message(), error.internal_text());
+    if error.code() == "InternalFailure" {
+        warn!(%request_id, path, code, internal, "a request failed inside");
+    } else {
+        debug!(%request_id, path, code, message, internal, "a request was refused");
+    }
+}

@@ -1,0 +1,90 @@
+//! One InvokeEndpoint call after its checks: a validated request is another type than the one on the wire.
+//!
+//! Invariants: what stands here was checked against the service model; what this release cannot honour was refused.
+
+use bytes::Bytes;
+use hostler_aws::ApiError;
+use hostler_shapes::{DecodeError, RuntimeOperation, validate_headers, validation_message};
+use hostler_types::Scope;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The headers that reach the container as they came.
+const FORWARDED: [&str; 5] = [
+    "content-type",
+    "accept",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-inference-id",
+    "x-amzn-sagemaker-prefix-aware-id",
+];
+
+/// A checked call.
+pub(crate) struct Invocation<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) endpoint_name: &'a str,
+    pub(crate) target_variant: Option<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl<'a> Invocation<'a> {
+    /// Checks a call against the service model and against what there is.
+    pub(crate) fn check(
+        operation: &RuntimeOperation,
+        scope: &'a Scope,
+        endpoint_name: &'a str,
+        headers: &'a HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, ApiError> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        validate_headers(operation, endpoint_name, header).map_err(|error| match error {
+            DecodeError::Validation(violations) => {
+                ApiError::validation_error(validation_message(&violations))
+            }
+            DecodeError::Serialization(problem) => {
+                ApiError::serialization(problem.message.unwrap_or_default())
+            }
+        })?;
+        if header("x-amzn-sagemaker-target-model").is_some() {
+            return Err(ApiError::validation_error(format!(
+                "Endpoint {endpoint_name} is not a multi-model endpoint and does not support target model header."
+            ))
+            .with_error_code("TARGET_MODEL_HEADER_NOT_SUPPORTED"));
+        }
+        if header("x-amzn-sagemaker-target-container-hostname").is_some() {
+            return Err(ApiError::validation_error(format!(
+                "Endpoint {endpoint_name} does not invoke its containers directly and does not support target \
+                 container hostname header."
+            )));
+        }
+        if header("x-amzn-sagemaker-inference-component").is_some() {
+            return Err(ApiError::validation_error(format!(
+                "Endpoint {endpoint_name} has no inference components and does not support inference component \
+                 name header."
+            )));
+        }
+        if header("x-amzn-sagemaker-session-id").is_some() {
+            return Err(ApiError::validation_error(
+                "Stateful sessions are not supported by Hostler yet: leave SessionId out.",
+            ));
+        }
+        if header("x-amzn-sagemaker-enable-explanations").is_some() {
+            return Err(ApiError::validation_error(
+                "Explanations are not supported by Hostler yet: leave EnableExplanations out.",
+            ));
+        }
+        let target_variant = header("x-amzn-sagemaker-target-variant");
+        Ok(Self { scope, endpoint_name, target_variant, headers, body })
+    }
+
+    /// The request that the container gets.
+    pub(crate) fn container_headers(&self) -> HeaderMap {
+        let mut forwarded = HeaderMap::with_capacity(FORWARDED.len() + 1);
+        for name in FORWARDED {
+            if let Some(value) = self.headers.get(name) {
+                forwarded.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+        forwarded.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        forwarded
+    }
+}

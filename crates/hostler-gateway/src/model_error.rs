@@ -1,0 +1,90 @@
+//! ModelError (424) in all its forms, in AWS's words.
+//!
+//! Source: facts gathered from public issues; the console's address is printed as AWS prints it, because people and
+//! programs cut the message at `See https://`.
+
+use hostler_aws::{ApiError, ModelFault};
+
+use crate::invocation::Invocation;
+
+/// Why a model gave no answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// It took longer than it may.
+    TimedOut,
+    /// It could not be reached, or it died with the request.
+    Lost,
+}
+
+/// The model answered with something else than success.
+pub(crate) fn answered(invocation: &Invocation<'_>, status: u16, body: Option<&[u8]>) -> ApiError {
+    let (word, error_code) = match status {
+        400..=499 => ("client", "CLIENT_ERROR_FROM_MODEL"),
+        _ => ("server", "INTERNAL_FAILURE_FROM_MODEL"),
+    };
+    let see = see(invocation);
+    let original = body.map(|body| String::from_utf8_lossy(body).into_owned());
+    let message = match &original {
+        Some(text) => format!("Received {word} error ({status}) from primary with message \"{text}\". {see}"),
+        None => {
+            format!(
+                "Received {word} error ({status}) from primary and could not load the entire response body. {see}"
+            )
+        }
+    };
+    let fault = ModelFault {
+        error_code,
+        original_status_code: status,
+        original_message: original.unwrap_or_default(),
+        log_stream_arn: log_group_arn(invocation),
+    };
+    ApiError::model_error(message, fault)
+}
+
+/// The model did not answer.
+pub(crate) fn unanswered(invocation: &Invocation<'_>, why: NoAnswer) -> ApiError {
+    let text = match why {
+        NoAnswer::TimedOut => "Your invocation timed out while waiting for a response from container primary. Review \
+                               the latency metrics for each container in Amazon CloudWatch, resolve the issue, and \
+                               try again."
+            .to_owned(),
+        NoAnswer::Lost => format!(
+            "Amazon SageMaker could not get a response from the {} endpoint. This can occur when CPU or memory \
+             utilization is high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an \
+             instance type with more CPU capacity or memory.",
+            invocation.endpoint_name
+        ),
+    };
+    let container = match why {
+        NoAnswer::TimedOut => "primary",
+        NoAnswer::Lost => "model",
+    };
+    let message =
+        format!("Received server error (0) from {container} with message \"{text}\". {}", see(invocation));
+    let fault = ModelFault {
+        error_code: "INTERNAL_FAILURE_FROM_MODEL",
+        original_status_code: 0,
+        original_message: text,
+        log_stream_arn: log_group_arn(invocation),
+    };
+    ApiError::model_error(message, fault)
+}
+
+fn see(invocation: &Invocation<'_>) -> String {
+    let (name, region, account) =
+        (invocation.endpoint_name, &invocation.scope.region, &invocation.scope.account);
+    format!(
+        "See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group=/aws/sagemaker/Endpoints/{name} in account {account} for more information."
+    )
+}
+
+fn log_group_arn(invocation: &Invocation<'_>) -> String {
+    let scope = invocation.scope;
+    format!(
+        "arn:{}:logs:{}:{}:log-group:/aws/sagemaker/Endpoints/{}",
+        scope.partition(),
+        scope.region,
+        scope.account,
+        invocation.endpoint_name
+    )
+}

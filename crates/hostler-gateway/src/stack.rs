@@ -1,0 +1,217 @@
+//! The layers of a call, top to bottom; the order is the design.
+//!
+//! 1. size: a body over the limit is refused by its header, before anything is read or computed.
+//! 2. head: key, scope and date are checked before the body is read, so that strangers cost little.
+//! 3. body: read whole, within a limit and a time, because its hash is part of the signature.
+//! 4. signature: compared in constant time.
+//! 5. model of the service: every header against its constraint.
+//! 6. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 7. send: retried on another instance only while nothing was written.
+//! 8. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
+//!    ones streamed, the permit in the body until it ends.
+//!
+//! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hostler_aws::sigv4::{Caller, Rules, Verifier, payload_hash};
+use hostler_aws::{ApiError, Protocol};
+use hostler_types::{InstanceId, Key, Kind, Scope};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use crate::answer::{AnswerBody, BoxError, ModelStream, whole};
+use crate::gateway::{Gateway, GatewaySettings};
+use crate::invocation::Invocation;
+use crate::model_error::{NoAnswer, answered, unanswered};
+use crate::pick::{by_name, by_weight, least_busy};
+use crate::table::Permit;
+use crate::upstream::UpstreamError;
+
+/// Answers up to this size are read whole before the first byte goes to the client.
+const WHOLE_ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Of an error's body this much is read for ModelError, whose text is cut anyway.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The answer's headers that come from the container.
+const RETURNED: [&str; 2] = ["content-type", "x-amzn-sagemaker-custom-attributes"];
+
+/// Layers 1 to 4: who calls, and the whole body.
+pub(crate) async fn authenticate<B>(
+    verifier: &Verifier,
+    settings: &GatewaySettings,
+    parts: &Parts,
+    body: B,
+) -> Result<(Caller, Bytes), ApiError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let limit = settings.payload_bytes_max;
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|bytes: u64| bytes > limit) {
+        return Err(ApiError::payload_too_large(limit));
+    }
+    let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
+    let claim = verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+    let reading = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+    let body = match tokio::time::timeout(settings.body_timeout, reading).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(ApiError::payload_too_large(limit)),
+        Ok(Err(error)) => {
+            return Err(ApiError::validation_error("The request body broke off.").with_source(error));
+        }
+        Err(_) => return Err(ApiError::validation_error("The request body did not arrive in time.")),
+    };
+    let caller = claim.verify_payload(&payload_hash(&body)).map_err(denied)?;
+    Ok((caller, body))
+}
+
+impl Gateway {
+    /// Layers 6 to 8.
+    pub(crate) async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Response<AnswerBody>, ApiError> {
+        let hold_until = Instant::now() + self.settings.hold_timeout;
+        let mut tried = Vec::new();
+        loop {
+            let permit = self.find_instance(invocation, &mut tried, hold_until).await?;
+            let deadline = Instant::now() + self.settings.model_timeout;
+            let lane = permit.lane();
+            let sending =
+                self.upstream.invoke(lane.address, invocation.container_headers(), invocation.body.clone());
+            match timeout_at(deadline, sending).await {
+                Ok(Ok(answer)) => return give_back(invocation, answer, permit, deadline).await,
+                Ok(Err(UpstreamError::NotSent(error))) => {
+                    debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
+                    tried.push(lane.id.clone());
+                }
+                Ok(Err(UpstreamError::Lost(error))) => {
+                    return Err(unanswered(invocation, NoAnswer::Lost).with_source(error));
+                }
+                Err(_) => return Err(unanswered(invocation, NoAnswer::TimedOut)),
+            }
+        }
+    }
+
+    /// Waits a bounded time for an instance that takes the request.
+    async fn find_instance(
+        &self,
+        invocation: &Invocation<'_>,
+        tried: &mut Vec<InstanceId>,
+        hold_until: Instant,
+    ) -> Result<Permit, ApiError> {
+        let key = Key::new(invocation.scope, Kind::Endpoint, invocation.endpoint_name);
+        loop {
+            let endpoint = self
+                .table
+                .find(&key)
+                .filter(|endpoint| endpoint.name == invocation.endpoint_name)
+                .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
+            let variant = match invocation.target_variant {
+                Some(name) => by_name(&endpoint, name).ok_or_else(|| {
+                    ApiError::validation_error(format!(
+                        "Variant {name} not found for endpoint {}.",
+                        invocation.endpoint_name
+                    ))
+                })?,
+                None => by_weight(&endpoint.variants, rand::random())
+                    .ok_or_else(|| ApiError::internal("an endpoint without variants was routed"))?,
+            };
+            if let Some(permit) = least_busy(variant, tried, rand::random()) {
+                return Ok(permit);
+            }
+            // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
+            let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
+            let wait_until = if tried.is_empty() { hold_until } else { look_again };
+            let waited = timeout_at(wait_until, endpoint.replaced()).await;
+            tried.clear();
+            if waited.is_err() && Instant::now() >= hold_until {
+                return Err(unanswered(invocation, NoAnswer::Lost));
+            }
+        }
+    }
+}
+
+/// The pause before instances that refused a connection are asked again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
+
+/// AWS's text for an endpoint that is not there, not there yet, or spelled otherwise.
+fn no_endpoint(scope: &Scope, name: &str) -> ApiError {
+    ApiError::validation_error(format!("Endpoint {name} of account {} not found.", scope.account))
+}
+
+/// Layer 8.
+async fn give_back(
+    invocation: &Invocation<'_>,
+    answer: Response<Incoming>,
+    permit: Permit,
+    deadline: Instant,
+) -> Result<Response<AnswerBody>, ApiError> {
+    let (parts, mut body) = answer.into_parts();
+    if !parts.status.is_success() {
+        let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
+        let body = match timeout_at(deadline, reading).await {
+            Ok(Ok(body)) => Some(body.to_bytes()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        return Err(answered(invocation, parts.status.as_u16(), body.as_deref()));
+    }
+    let variant = permit.lane().id.variant.to_string();
+    let first = match read_first(&mut body, deadline).await {
+        Ok(first) => first,
+        Err(why) => return Err(unanswered(invocation, why)),
+    };
+    let body = if body.is_end_stream() {
+        whole(first)
+    } else {
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
+        ModelStream { first: Some(first), rest: body, deadline, _permit: permit }.boxed_unsync()
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    for name in RETURNED {
+        if let Some(value) = parts.headers.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&variant) {
+        headers.insert("x-amzn-invoked-production-variant", value);
+    }
+    Ok(response)
+}
+
+/// Reads until the end or until it is too much to keep.
+async fn read_first(body: &mut Incoming, deadline: Instant) -> Result<Bytes, NoAnswer> {
+    let mut first: Option<Bytes> = None;
+    let mut more = BytesMut::new();
+    while !body.is_end_stream() {
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(NoAnswer::TimedOut),
+            Ok(Some(Err(_))) => return Err(NoAnswer::Lost),
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        // Nearly every answer is one frame: it is passed on without a copy.
+        match first.take() {
+            None if more.is_empty() => first = Some(data),
+            None => more.extend_from_slice(&data),
+            Some(earlier) => {
+                more.extend_from_slice(&earlier);
+                more.extend_from_slice(&data);
+            }
+        }
+        if first.as_ref().map_or(more.len(), Bytes::len) >= WHOLE_ANSWER_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(first.unwrap_or_else(|| more.freeze()))
+}
