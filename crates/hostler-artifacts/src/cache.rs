@@ -53,11 +53,7 @@ pub struct CacheLimits {
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self {
-            object_bytes: OBJECT_BYTES_MAX,
-            cache_bytes: CACHE_BYTES_MAX,
-            unpack: UnpackLimits::default(),
-        }
+        Self { object_bytes: OBJECT_BYTES_MAX, cache_bytes: CACHE_BYTES_MAX, unpack: UnpackLimits::default() }
     }
 }
 
@@ -145,8 +141,7 @@ impl ArtifactCache {
         // Found in the order of their last use.
         for found in found {
             state.uses += 1;
-            let entry =
-                Entry { version: found.version, bytes: found.bytes, leases: 0, last_use: state.uses };
+            let entry = Entry { version: found.version, bytes: found.bytes, leases: 0, last_use: state.uses };
             state.entries.insert(found.key, entry);
         }
         let (fetches, state) = (Semaphore::new(FETCHES_AT_ONCE), Mutex::new(state));
@@ -235,12 +230,7 @@ impl Shared {
     }
 
     /// A lease of the entry, or a place among those who wait for it.
-    fn join(
-        self: &Arc<Self>,
-        key: &CacheKey,
-        source: &ArtifactSource,
-        version: &ArtifactVersion,
-    ) -> Joined {
+    fn join(self: &Arc<Self>, key: &CacheKey, source: &ArtifactSource, version: &ArtifactVersion) -> Joined {
         let mut state = self.lock();
         if let Some(prepared) = self.lease(&mut state, key) {
             return Joined::Hit(prepared);

@@ -47,7 +47,8 @@ pub(crate) async fn unpack_stream(
     let (pieces, incoming) = mpsc::channel(PIECES_IN_FLIGHT);
     let limits = transfer.limits;
     let unpacking = tokio::task::spawn_blocking(move || {
-        let outcome = unpack(PieceReader { incoming, current: Bytes::new(), at_end: false }, work.model(), &limits);
+        let outcome =
+            unpack(PieceReader { incoming, current: Bytes::new(), at_end: false }, work.model(), &limits);
         (work, outcome)
     });
     let fed = feed(&transfer, stream, pieces, received).await;
@@ -67,7 +68,9 @@ pub(crate) async fn unpack_stream(
         (Err(error @ UnpackError::OverLimit(_)), _) => {
             Err(FetchError::OverLimit { uri, detail: error.to_string() })
         }
-        (Err(error @ UnpackError::Disk { .. }), _) => Err(FetchError::Disk { uri, detail: error.to_string() }),
+        (Err(error @ UnpackError::Disk { .. }), _) => {
+            Err(FetchError::Disk { uri, detail: error.to_string() })
+        }
     }
 }
 

@@ -40,7 +40,8 @@ impl CacheKey {
             // Without randomness the key is merely one that may be met again.
             let _ = SystemRandom::new().fill(&mut nonce);
         }
-        let optional = |text: &Option<String>| text.as_ref().map_or_else(String::new, |text| format!("={text}"));
+        let optional =
+            |text: &Option<String>| text.as_ref().map_or_else(String::new, |text| format!("={text}"));
         let (etag, version_id) = (optional(&version.etag), optional(&version.version_id));
         let parts: [&[u8]; 9] = [
             LAYOUT,

@@ -104,11 +104,7 @@ impl UnpackError {
 }
 
 /// Unpacks all of `source` into `into`, which exists and is empty. Blocks.
-pub(crate) fn unpack(
-    source: impl Read,
-    into: &Path,
-    limits: &UnpackLimits,
-) -> Result<Unpacked, UnpackError> {
+pub(crate) fn unpack(source: impl Read, into: &Path, limits: &UnpackLimits) -> Result<Unpacked, UnpackError> {
     let mut members = Members::new(Plain::open(source, *limits)?, *limits);
     let mut tree = Tree::open(into)?;
     let mut bytes = 0;
@@ -149,11 +145,7 @@ fn over_files(limits: &UnpackLimits) -> UnpackError {
     UnpackError::OverLimit(format!("it holds more than {} files and directories", limits.files))
 }
 
-fn copy<R: Read>(
-    members: &mut Members<R>,
-    file: &mut std::fs::File,
-    name: &[u8],
-) -> Result<(), UnpackError> {
+fn copy<R: Read>(members: &mut Members<R>, file: &mut std::fs::File, name: &[u8]) -> Result<(), UnpackError> {
     let mut buffer = vec![0; COPY_BYTES];
     loop {
         let count = members.read(&mut buffer)?;

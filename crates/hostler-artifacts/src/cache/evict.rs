@@ -43,7 +43,9 @@ impl Shared {
             state.entries.remove(&key);
             match self.disk.take_out(&key) {
                 Ok(trash) => removed.push(trash),
-                Err(error) => tracing::warn!(%key, %error, "a removed model's files stay until the next start"),
+                Err(error) => {
+                    tracing::warn!(%key, %error, "a removed model's files could not be deleted");
+                }
             }
         }
         Ok(removed)

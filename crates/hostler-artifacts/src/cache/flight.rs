@@ -104,7 +104,10 @@ impl Waiter {
             }
             if self.state.changed().await.is_err() {
                 let uri = self.uri.clone();
-                return Err(FetchError::Interrupted { uri, detail: "the fetch ended without an outcome".into() });
+                return Err(FetchError::Interrupted {
+                    uri,
+                    detail: "the fetch ended without an outcome".into(),
+                });
             }
         }
     }
@@ -158,7 +161,8 @@ impl FlightTask {
             detail: "the cache is closed".into(),
         })?;
         let stream = shared.reader.open(source, version).await?;
-        let work = shared.disk.work_dir().map_err(|error| self.disk_failed("creating a directory", &error))?;
+        let work =
+            shared.disk.work_dir().map_err(|error| self.disk_failed("creating a directory", &error))?;
         let mut limits = shared.limits.unpack;
         limits.bytes = limits.bytes.min(shared.limits.cache_bytes);
         let transfer = Transfer { uri: &source.uri, version, limits };

@@ -51,6 +51,8 @@ pub(super) struct Members<R: Read> {
     plain: Plain<R>,
     limits: UnpackLimits,
     headers: u64,
+    /// Where the last header began, for error texts.
+    header_at: u64,
     /// Bytes of the present file not read yet, and the padding after them.
     body_bytes: u64,
     padding_bytes: u64,
@@ -59,7 +61,15 @@ pub(super) struct Members<R: Read> {
 
 impl<R: Read> Members<R> {
     pub(super) fn new(plain: Plain<R>, limits: UnpackLimits) -> Self {
-        Self { plain, limits, headers: 0, body_bytes: 0, padding_bytes: 0, has_end_marker: false }
+        Self {
+            plain,
+            limits,
+            headers: 0,
+            header_at: 0,
+            body_bytes: 0,
+            padding_bytes: 0,
+            has_end_marker: false,
+        }
     }
 
     /// The next member; none at the end of the archive.
@@ -126,14 +136,11 @@ impl<R: Read> Members<R> {
         size: u64,
         overrides: Overrides,
     ) -> Result<Member, UnpackError> {
-        let path = overrides
-            .pax_name
-            .or(overrides.gnu_name)
-            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let path =
+            overrides.pax_name.or(overrides.gnu_name).unwrap_or_else(|| header.path_bytes().into_owned());
         let link = overrides.pax_link.or(overrides.gnu_link);
         let link = link.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
-        let refuse =
-            |what: &str| Err(UnpackError::Refused(format!("{} is {what}", name::quoted(&path))));
+        let refuse = |what: &str| Err(UnpackError::Refused(format!("{} is {what}", name::quoted(&path))));
         if overrides.is_sparse || kind == b'S' {
             return refuse("stored as a sparse file; make the archive without `--sparse`");
         }
@@ -178,8 +185,7 @@ impl<R: Read> Members<R> {
     }
 
     fn damaged(&self, what: &str) -> UnpackError {
-        let at = self.plain.produced_bytes().saturating_sub(BLOCK_BYTES as u64);
-        UnpackError::Refused(format!("its tar header at byte {at} has {what}"))
+        UnpackError::Refused(format!("its tar header at byte {} has {what}", self.header_at))
     }
 
     fn expect_body(&mut self, size: u64) -> Result<(), UnpackError> {
@@ -244,6 +250,7 @@ impl<R: Read> Members<R> {
 
     /// The next header block; none at the end of the stream.
     fn block(&mut self) -> Result<Option<[u8; BLOCK_BYTES]>, UnpackError> {
+        self.header_at = self.plain.produced_bytes();
         let mut block = [0; BLOCK_BYTES];
         let mut filled = 0;
         while filled < BLOCK_BYTES {

@@ -123,7 +123,7 @@ impl<R: Read> Plain<R> {
 }
 
 fn read_failed(error: io::Error) -> UnpackError {
-    if error.get_ref().is_some_and(|inner| inner.is::<Abandoned>()) {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Abandoned>) {
         return UnpackError::Source(error);
     }
     match error.kind() {

@@ -55,20 +55,14 @@ impl Tree {
     /// Makes an empty file to be written.
     pub(super) fn file(&mut self, at: &[&[u8]]) -> Result<File, UnpackError> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = self.place(at, |parent, name| {
-            rustix::fs::openat(parent, name, flags, FILE_MODE_WHILE_WRITING)
-        })?;
+        let fd =
+            self.place(at, |parent, name| rustix::fs::openat(parent, name, flags, FILE_MODE_WHILE_WRITING))?;
         Ok(File::from(fd))
     }
 
     /// Gives a written file its permissions; only the right to execute is taken from the archive.
     #[expect(clippy::unused_self, reason = "belongs to the tree's life of a file")]
-    pub(super) fn finish_file(
-        &self,
-        at: &[&[u8]],
-        file: &File,
-        executable: bool,
-    ) -> Result<(), UnpackError> {
+    pub(super) fn finish_file(&self, at: &[&[u8]], file: &File, executable: bool) -> Result<(), UnpackError> {
         let mode = if executable { PROGRAM_MODE } else { FILE_MODE };
         rustix::fs::fchmod(file, mode).map_err(|error| failed("setting permissions of", at, error))
     }
@@ -142,9 +136,8 @@ impl Tree {
             let opened = match rustix::fs::openat(&here, *name, OPEN_DIRECTORY, Mode::empty()) {
                 Err(Errno::NOENT) => {
                     self.made += 1;
-                    rustix::fs::mkdirat(&here, *name, DIRECTORY_MODE).and_then(|()| {
-                        rustix::fs::openat(&here, *name, OPEN_DIRECTORY, Mode::empty())
-                    })
+                    rustix::fs::mkdirat(&here, *name, DIRECTORY_MODE)
+                        .and_then(|()| rustix::fs::openat(&here, *name, OPEN_DIRECTORY, Mode::empty()))
                 }
                 other => other,
             };
