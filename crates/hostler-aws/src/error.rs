@@ -82,6 +82,11 @@ impl ApiError {
         Self::new("SerializationException", StatusCode::BAD_REQUEST, message)
     }
 
+    /// The same for a body that is not even JSON: AWS sends no text.
+    pub fn serialization_without_message() -> Self {
+        Self::build("SerializationException".into(), StatusCode::BAD_REQUEST, None)
+    }
+
     /// A target or path that the service model does not know; AWS sends no text.
     pub fn unknown_operation() -> Self {
         Self::build("UnknownOperationException".into(), StatusCode::BAD_REQUEST, None)

@@ -8,6 +8,7 @@ mod auth_error;
 mod canonical;
 mod checksum;
 mod chunked;
+mod claim;
 mod date;
 mod key;
 mod presented;
@@ -20,11 +21,12 @@ pub use canonical::{
 };
 pub use checksum::ChecksumKind;
 pub use chunked::{ChunkError, ChunkedDecoder};
+pub use claim::{Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm};
 pub use date::AmzDate;
 pub use key::{SIGNING_KEYS_MAX, SigningKey, SigningKeys, payload_hash};
 pub use presented::{AuthForm, CredentialScope, Presented};
 pub use sign::{Payload, SignError, Signer};
-pub use verify::{Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Rules, Verifier};
+pub use verify::{Rules, Verifier};
 
 /// The only algorithm.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -7,114 +7,25 @@
 //! Failure: after an error every further call is the same error.
 
 use bytes::{Buf, Bytes};
-use ring::digest;
 
-use crate::ApiError;
-use http::StatusCode;
-
+use super::ChunkedPayload;
 use super::checksum::{Checksum, ChecksumKind};
-use super::key::sha256_hex;
-use super::verify::{ChunkSigning, ChunkedPayload};
+
+use self::chain::Chain;
+
+mod chain;
+mod error;
+
+pub use self::error::ChunkError;
 
 /// Bytes of a chunk's header line: 16 digits of size and a signature make about 100.
 const CHUNK_HEADER_BYTES_MAX: usize = 512;
 /// Bytes of the whole trailer, line ends included.
 const TRAILER_BYTES_MAX: usize = 8 * 1024;
-/// SHA-256 of nothing, a part of every chunk's string to sign.
-const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/// Why a chunked body was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChunkError {
-    /// A chunk's header line is not `size[;chunk-signature=…]`.
-    #[error("the chunk at byte {offset} of the decoded body has a header that is not a size and a signature")]
-    Header {
-        /// Where the chunk would begin in the decoded body.
-        offset: u64,
-    },
-    /// A line is longer than any honest one.
-    #[error("a {what} of more than {max} bytes")]
-    TooLong {
-        /// Which line.
-        what: &'static str,
-        /// The limit.
-        max: usize,
-    },
-    /// Chunks do not add up to `x-amz-decoded-content-length`.
-    #[error("the chunks have {found} bytes or more, {declared} were declared")]
-    Length {
-        /// As declared.
-        declared: u64,
-        /// As found up to here.
-        found: u64,
-    },
-    /// A chunk's or the trailer's signature is not the one.
-    #[error("the signature of the {what} at byte {offset} of the decoded body does not match")]
-    Signature {
-        /// Chunk or trailer.
-        what: &'static str,
-        /// Where it stands.
-        offset: u64,
-    },
-    /// The trailer is not what was announced.
-    #[error("the trailer is not as announced: {0}")]
-    Trailer(String),
-    /// A checksum is not the body's.
-    #[error("`{name}` is `{declared}`, the body has `{computed}`")]
-    Checksum {
-        /// The trailer's name.
-        name: String,
-        /// As sent.
-        declared: String,
-        /// As computed.
-        computed: String,
-    },
-    /// The body ended early.
-    #[error("the body ended inside the {0}")]
-    Truncated(&'static str),
-    /// Bytes after the end.
-    #[error("bytes follow the end of the body")]
-    Excess,
-}
-
-impl ChunkError {
-    /// What an S3 client gets.
-    pub fn to_api_error(&self) -> ApiError {
-        let bad = |code: &'static str, text: String| ApiError::new(code, StatusCode::BAD_REQUEST, text);
-        let error = match self {
-            Self::Signature { .. } => ApiError::new(
-                "SignatureDoesNotMatch",
-                StatusCode::FORBIDDEN,
-                "The request signature we calculated does not match the signature you provided. Check your key and \
-                 signing method.",
-            ),
-            Self::Checksum { name, .. } => {
-                let algorithm = name.rsplit('-').next().unwrap_or_default().to_ascii_uppercase();
-                bad("BadDigest", format!("The {algorithm} you specified did not match the calculated checksum."))
-            }
-            Self::Length { .. } | Self::Truncated(_) => bad(
-                "IncompleteBody",
-                "You did not provide the number of bytes specified by the x-amz-decoded-content-length HTTP header"
-                    .to_owned(),
-            ),
-            Self::Trailer(_) => bad(
-                "MalformedTrailerError",
-                "The request contained trailing data that was not well-formed or did not conform to our published \
-                 schema."
-                    .to_owned(),
-            ),
-            Self::Header { .. } | Self::TooLong { .. } | Self::Excess => {
-                bad("InvalidRequest", format!("The aws-chunked body is malformed: {self}."))
-            }
-        };
-        error.with_internal(self.to_string())
-    }
-}
-
 /// Decodes one body.
 #[derive(Debug)]
 pub struct ChunkedDecoder {
-    signatures: Option<Signatures>,
+    chain: Option<Chain>,
     has_trailer: bool,
     announced: Vec<String>,
     checksums: Vec<(String, Checksum)>,
@@ -142,17 +53,6 @@ enum State {
     Failed(ChunkError),
 }
 
-/// The chain of signatures.
-#[derive(Debug)]
-struct Signatures {
-    signing: ChunkSigning,
-    /// The last signature that was right, in hexadecimal.
-    previous: String,
-    /// The present chunk's.
-    claimed: [u8; 32],
-    data: Hash,
-}
-
 impl ChunkedDecoder {
     /// A decoder for the body of a verified head.
     pub fn new(payload: ChunkedPayload) -> Self {
@@ -162,7 +62,7 @@ impl ChunkedDecoder {
             .filter_map(|name| Some((name.clone(), Checksum::new(ChecksumKind::of_header(name)?))))
             .collect();
         Self {
-            signatures: signing.map(Signatures::new),
+            chain: signing.map(Chain::new),
             has_trailer,
             announced: trailer_names,
             checksums,
@@ -291,10 +191,10 @@ impl ChunkedDecoder {
         let is_hex =
             !size.is_empty() && size.len() <= 16 && size.bytes().all(|byte| byte.is_ascii_hexdigit());
         let size = u64::from_str_radix(size, 16).ok().filter(|_| is_hex).ok_or_else(malformed)?;
-        if let Some(signatures) = &mut self.signatures {
+        if let Some(chain) = &mut self.chain {
             let signature = extension.trim().strip_prefix("chunk-signature=");
             let read = signature.and_then(|text| hex::decode(text).ok()?.try_into().ok());
-            signatures.claimed = read.ok_or(ChunkError::Header { offset: self.decoded_length })?;
+            chain.claim(read.ok_or(ChunkError::Header { offset: self.decoded_length })?);
         }
         let found = self.decoded_length.saturating_add(size);
         if found > self.declared_length {
@@ -311,8 +211,8 @@ impl ChunkedDecoder {
 
     fn take_data(&mut self, data: &[u8]) {
         self.decoded_length += data.len() as u64;
-        if let Some(signatures) = &mut self.signatures {
-            signatures.data.update(data);
+        if let Some(chain) = &mut self.chain {
+            chain.take_data(data);
         }
         for (_, checksum) in &mut self.checksums {
             checksum.update(data);
@@ -320,7 +220,7 @@ impl ChunkedDecoder {
     }
 
     fn end_chunk(&mut self) -> Result<(), ChunkError> {
-        let is_signed = self.signatures.as_mut().is_none_or(Signatures::is_chunk_signed);
+        let is_signed = self.chain.as_mut().is_none_or(Chain::is_chunk_signed);
         let offset = self.decoded_length;
         if is_signed { Ok(()) } else { Err(ChunkError::Signature { what: "chunk", offset }) }
     }
@@ -338,7 +238,7 @@ impl ChunkedDecoder {
             .split_once(':')
             .ok_or_else(|| ChunkError::Trailer("a line is not a name and a value".to_owned()))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
-        if name == "x-amz-trailer-signature" && self.signatures.is_some() {
+        if name == "x-amz-trailer-signature" && self.chain.is_some() {
             return self.verify_trailer(&value);
         }
         if !self.announced.contains(&name) {
@@ -357,8 +257,8 @@ impl ChunkedDecoder {
             lines.extend([name.as_str(), ":", value, "\n"]);
         }
         // Taken out: a second signature has nothing left to sign.
-        let mut signatures = self.signatures.take();
-        let is_signed = signatures.as_mut().is_none_or(|own| own.is_trailer_signed(&lines, signature));
+        let mut chain = self.chain.take();
+        let is_signed = chain.as_mut().is_none_or(|own| own.is_trailer_signed(&lines, signature));
         let offset = self.decoded_length;
         if is_signed { Ok(()) } else { Err(ChunkError::Signature { what: "trailer", offset }) }
     }
@@ -370,62 +270,12 @@ impl ChunkedDecoder {
         {
             return Err(ChunkError::Trailer(format!("`{}` was announced and is missing", cut(missing))));
         }
-        if self.has_trailer && self.signatures.is_some() {
+        if self.has_trailer && self.chain.is_some() {
             // Some clients put a second line end between the trailer and its signature.
             return Ok(());
         }
         self.state = State::Done;
         Ok(())
-    }
-}
-
-impl Signatures {
-    fn new(signing: ChunkSigning) -> Self {
-        let previous = hex::encode(signing.seed);
-        Self { signing, previous, claimed: [0; 32], data: Hash::new() }
-    }
-
-    fn is_chunk_signed(&mut self) -> bool {
-        let data = std::mem::replace(&mut self.data, Hash::new()).finish();
-        let last = format!("{EMPTY_SHA256}\n{data}");
-        let claimed = self.claimed;
-        self.is_next("AWS4-HMAC-SHA256-PAYLOAD", &last, &claimed)
-    }
-
-    fn is_trailer_signed(&mut self, lines: &str, signature: &str) -> bool {
-        let mut claimed = [0; 32];
-        hex::decode_to_slice(signature, &mut claimed).is_ok()
-            && self.is_next("AWS4-HMAC-SHA256-TRAILER", &sha256_hex(lines.as_bytes()), &claimed)
-    }
-
-    fn is_next(&mut self, algorithm: &str, last: &str, claimed: &[u8; 32]) -> bool {
-        let ChunkSigning { key, date, scope, .. } = &self.signing;
-        let text = format!("{algorithm}\n{date}\n{scope}\n{}\n{last}", self.previous);
-        self.previous = hex::encode(claimed);
-        key.is_signature(&text, claimed)
-    }
-}
-
-/// SHA-256 in the making.
-struct Hash(digest::Context);
-
-impl Hash {
-    fn new() -> Self {
-        Self(digest::Context::new(&digest::SHA256))
-    }
-
-    fn update(&mut self, data: &[u8]) {
-        self.0.update(data);
-    }
-
-    fn finish(self) -> String {
-        hex::encode(self.0.finish())
-    }
-}
-
-impl std::fmt::Debug for Hash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hash(…)")
     }
 }
 

@@ -246,7 +246,7 @@ fn check_signed_headers(form: AuthForm, text: &str) -> Result<String, AuthError>
     let mut sorted = names.clone();
     sorted.sort_unstable();
     sorted.dedup();
-    if names.iter().all(is_name) && sorted == names {
+    if names.len() <= HEADERS_MAX && names.iter().all(is_name) && sorted == names {
         Ok(text.to_owned())
     } else {
         Err(incomplete(form, Incomplete::SignedHeaders(quoted(text))))

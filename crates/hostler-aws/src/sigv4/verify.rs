@@ -10,18 +10,19 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::request::Parts;
-use subtle::ConstantTimeEq;
 
-use hostler_types::{Clock, Identity, Millis, Region, Secret};
+use hostler_types::{Clock, Millis, Region, Secret};
 
 use crate::Protocol;
 use crate::keys::{KeyOwner, Keys};
 
-use super::canonical::{PathStyle, string_to_sign};
-use super::key::{SigningKey, SigningKeys};
+use super::canonical::PathStyle;
+use super::claim::Pending;
+use super::key::SigningKeys;
 use super::{
-    AmzDate, AuthError, AuthForm, Presented, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER,
-    STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR, UNSIGNED_PAYLOAD,
+    AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
+    STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
+    UNSIGNED_PAYLOAD,
 };
 
 /// How far a client's clock may be off: five minutes, and fifteen for S3.
@@ -29,9 +30,6 @@ const SKEW_MS: i64 = 5 * 60 * 1000;
 const S3_SKEW_MS: i64 = 15 * 60 * 1000;
 /// Characters of a region's name; real ones have 14 at most.
 const REGION_CHARS_MAX: usize = 32;
-/// Bytes of a canonical request that a mismatch keeps for the log.
-const LOGGED_BYTES_MAX: usize = 4096;
-
 /// What a room demands of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -54,122 +52,6 @@ impl Rules {
     pub const S3: Self = Self { service: "s3", skew_ms: S3_SKEW_MS, protocol: Protocol::S3 };
     /// Hostler's own admin API.
     pub const HOSTLER: Self = Self { service: "hostler", skew_ms: SKEW_MS, protocol: Protocol::AwsJson };
-}
-
-/// Who a verified request comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The owner of the key.
-    pub identity: Identity,
-    /// The region of the scope: a namespace of its own.
-    pub region: Region,
-}
-
-/// What the head says about the body.
-#[derive(Clone, Debug)]
-pub enum PayloadForm {
-    /// It has this SHA-256.
-    Signed([u8; 32]),
-    /// It is not covered by the signature (S3 only).
-    Unsigned,
-    /// It is aws-chunked (S3 only): decode it with a [`super::ChunkedDecoder`].
-    Chunked(Box<ChunkedPayload>),
-    /// Nothing: the signature is verified when the body's hash is known.
-    Undeclared,
-}
-
-/// What a decoder of a chunked body needs.
-#[derive(Clone, Debug)]
-pub struct ChunkedPayload {
-    /// How the chunks are signed; none when they are not.
-    pub signing: Option<ChunkSigning>,
-    /// A trailer follows the chunks.
-    pub has_trailer: bool,
-    /// The header names that `x-amz-trailer` announced, in lower case.
-    pub trailer_names: Vec<String>,
-    /// How long the body is when decoded.
-    pub decoded_length: u64,
-}
-
-/// The chain of chunk signatures: each is over the one before.
-#[derive(Clone, Debug)]
-pub struct ChunkSigning {
-    /// The key of the head's scope.
-    pub key: SigningKey,
-    /// `x-amz-date`.
-    pub date: String,
-    /// The head's scope.
-    pub scope: String,
-    /// The head's signature, with which the chain begins.
-    pub seed: [u8; 32],
-}
-
-/// A request's claim to come from somebody.
-#[derive(Debug)]
-pub struct Claim {
-    caller: Caller,
-    payload: PayloadForm,
-    pending: Option<Box<Pending>>,
-}
-
-/// What is needed to decide a signature later.
-#[derive(Debug)]
-struct Pending {
-    /// Canonical requests without their last line, one for each spelling.
-    heads: Vec<Vec<u8>>,
-    date: String,
-    scope: String,
-    signature: Option<[u8; 32]>,
-    key: SigningKey,
-    key_name: [u8; 32],
-    keys: Arc<SigningKeys>,
-}
-
-impl Claim {
-    /// What the head says about the body.
-    pub fn payload(&self) -> &PayloadForm {
-        &self.payload
-    }
-
-    /// Who signed; none as long as the signature is not verified, which is when the payload is undeclared.
-    pub fn caller(&self) -> Option<&Caller> {
-        self.pending.is_none().then_some(&self.caller)
-    }
-
-    /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,
-    /// and a chunked body is verified by its decoder.
-    pub fn verify_payload(self, sha256: &[u8; 32]) -> Result<Caller, AuthError> {
-        if let Some(pending) = &self.pending {
-            pending.verify(&hex::encode(sha256))?;
-        } else if let PayloadForm::Signed(declared) = &self.payload
-            && !bool::from(declared.ct_eq(sha256))
-        {
-            return Err(AuthError::PayloadMismatch);
-        }
-        Ok(self.caller)
-    }
-}
-
-impl Pending {
-    fn verify(&self, payload_hash: &str) -> Result<(), AuthError> {
-        let mut first = None;
-        for head in &self.heads {
-            let mut canonical = head.clone();
-            canonical.extend_from_slice(payload_hash.as_bytes());
-            let text = string_to_sign(&self.date, &self.scope, &canonical);
-            if self.signature.is_some_and(|signature| self.key.is_signature(&text, &signature)) {
-                self.keys.keep(self.key_name, &self.key);
-                return Ok(());
-            }
-            first.get_or_insert((canonical, text));
-        }
-        let (mut canonical, string_to_sign) = first.unwrap_or_default();
-        canonical.truncate(LOGGED_BYTES_MAX);
-        Err(AuthError::Mismatch {
-            canonical_request: String::from_utf8_lossy(&canonical).into_owned(),
-            string_to_sign,
-        })
-    }
 }
 
 /// Verifies signatures against the keys that are known.
@@ -200,8 +82,7 @@ impl Verifier {
             Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
         let form = match payload {
             Declared::Nothing => {
-                let pending = Some(Box::new(pending));
-                return Ok(Claim { caller, payload: PayloadForm::Undeclared, pending });
+                return Ok(Claim::pending(caller, pending));
             }
             Declared::Hash(hash) => PayloadForm::Signed(hash),
             Declared::Unsigned => PayloadForm::Unsigned,
@@ -216,7 +97,7 @@ impl Verifier {
             }
         };
         pending.verify(presented.payload_line())?;
-        Ok(Claim { caller, payload: form, pending: None })
+        Ok(Claim::verified(caller, form))
     }
 
     fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {

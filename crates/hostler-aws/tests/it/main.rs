@@ -1,0 +1,9 @@
+//! Signatures against botocore's, and what each protocol says to a bad one.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod arbitrary;
+mod chunked;
+mod negatives;
+mod presigned;
+mod vectors;
+mod wire;
