@@ -175,3 +175,56 @@ fn push_collapsed(out: &mut Vec<u8>, value: &[u8]) {
         out.extend_from_slice(word);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(path: &str, style: PathStyle, expected: &str) {
+        assert_eq!(canonical_uri(path, style), expected, "{path}");
+    }
+
+    #[test]
+    fn other_services_lose_dots_and_gain_an_encoding() {
+        // As botocore's normalize_url_path and quote(…, safe='/~') make them.
+        for (path, expected) in [
+            ("", "/"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/a/", "/a/"),
+            ("/a/.", "/a"),
+            ("/a/./b//c/../d", "/a/b/d"),
+            ("/../a", "/a"),
+            ("/a%20b", "/a%2520b"),
+            ("/a b~(c)", "/a%20b~%28c%29"),
+        ] {
+            uri(path, PathStyle::Standard, expected);
+        }
+    }
+
+    #[test]
+    fn s3_keeps_dots_and_slashes() {
+        uri("/b/a/../c//d/", PathStyle::S3, "/b/a/../c//d/");
+        uri("/b/a%2Bb", PathStyle::S3, "/b/a%2Bb");
+        uri("/b/a+b%2bc%zz", PathStyle::S3Respelled, "/b/a%2Bb%2Bc%25zz");
+        uri("", PathStyle::S3, "/");
+    }
+
+    #[test]
+    fn a_query_is_sorted_by_name_then_value_without_the_signature() {
+        let query = "b=2&a=10&a=2&&c&X-Amz-Signature=00&A=1&d=x%20y&e=a+b";
+        assert_eq!(canonical_query(query, PathStyle::S3), "A=1&a=10&a=2&b=2&c=&d=x%20y&e=a+b");
+        assert_eq!(canonical_query(query, PathStyle::S3Respelled), "A=1&a=10&a=2&b=2&c=&d=x%20y&e=a%2Bb");
+        assert_eq!(canonical_query("", PathStyle::S3), "");
+    }
+
+    #[test]
+    fn headers_are_collapsed_joined_and_in_the_listed_order() {
+        let mut headers = HeaderMap::new();
+        headers.append("b", "  x   y \t z ".parse().unwrap());
+        headers.append("a", "2".parse().unwrap());
+        headers.append("a", "1".parse().unwrap());
+        let lines = canonical_headers(&headers, &Uri::from_static("http://h:1/x"), "a;b;gone;host");
+        assert_eq!(lines, b"a:2,1\nb:x y z\ngone:\nhost:h:1\n");
+    }
+}

@@ -198,3 +198,45 @@ fn push_query(parts: &mut Parts, name: &'static str, value: &str) -> Result<(), 
     parts.uri = Uri::from_parts(uri).map_err(|_| SignError::Value("the URI"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use hostler_types::Secret;
+    use http::Request;
+
+    use super::*;
+
+    fn credentials() -> Credentials {
+        Credentials {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: Secret::new("secret"),
+            session_token: None,
+            expires_at: None,
+        }
+    }
+
+    fn sign(uri: &str) -> Result<Parts, SignError> {
+        let credentials = credentials();
+        let now = Millis(1_767_323_045_000);
+        let signer = Signer { credentials: &credentials, region: "us-east-1", service: "sts", now };
+        let (mut parts, ()) = Request::builder().uri(uri).body(()).unwrap().into_parts();
+        signer.sign_headers(&mut parts, &Payload::Hash([0; 32]))?;
+        let once = parts.headers.clone();
+        signer.sign_headers(&mut parts, &Payload::Hash([0; 32]))?;
+        assert_eq!(parts.headers, once, "signing again changes nothing");
+        Ok(parts)
+    }
+
+    #[test]
+    fn the_host_is_added_as_clients_send_it() {
+        for (uri, host) in [
+            ("http://127.0.0.1:7070/", "127.0.0.1:7070"),
+            ("http://localhost:80/", "localhost"),
+            ("https://sts.amazonaws.com:443/", "sts.amazonaws.com"),
+            ("https://sts.amazonaws.com:80/", "sts.amazonaws.com:80"),
+        ] {
+            assert_eq!(sign(uri).unwrap().headers["host"], host);
+        }
+        assert_eq!(sign("/").unwrap_err(), SignError::NoHost);
+    }
+}

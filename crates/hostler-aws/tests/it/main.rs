@@ -3,6 +3,7 @@
 
 mod arbitrary;
 mod chunked;
+mod malformed;
 mod negatives;
 mod presigned;
 mod vectors;
