@@ -5,9 +5,17 @@
 //! Invariants: this room knows nothing of models or endpoints beyond [`hostler_types::Kind`]; bodies are opaque text.
 #![warn(missing_docs)]
 
+pub mod conformance;
+mod memory;
 mod port;
+mod token;
 
+pub use memory::MemoryStore;
 pub use port::{
     Change, Check, Document, Expect, Lease, ListQuery, Order, Page, PageToken, SortBy, Store, StoreError,
-    StoreResult, Transaction, Write,
+    StoreResult, Transaction, Unused, Write,
 };
+pub use token::{Position, SortValue};
+
+/// Changes that wait for a receiver of the feed before it is told that it lagged.
+pub const CHANGES_KEPT: usize = 4096;

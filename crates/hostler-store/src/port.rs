@@ -4,7 +4,8 @@
 //! is written and control decides again. Optimistic concurrency is the one mechanism that works the same in memory,
 //! in SQLite and across several controllers on PostgreSQL.
 //! Invariants: a version is never used twice for a key, even after deletion and re-creation. A commit that returned
-//! is durable. A listing's token survives inserts and deletions between pages.
+//! is durable. A listing's token survives inserts and deletions between pages. No store reads a clock: times come in
+//! documents and lease calls.
 
 use async_trait::async_trait;
 use hostler_types::{Key, Kind, Millis, Scope};
@@ -55,6 +56,7 @@ pub enum Write {
     /// Creates or replaces; the store sets a new version.
     Put(Document),
     /// Gives the document a new version and changes nothing else, so that a concurrent decision based on it fails.
+    /// When there is no such document, the whole transaction is a [`StoreError::Conflict`].
     Touch(Key),
     /// Removes; absent is fine.
     Delete(Key),
@@ -63,13 +65,26 @@ pub enum Write {
 /// Checks and writes that happen together or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transaction {
-    /// All must hold.
+    /// All must hold before the first write; the first that does not is named in the conflict.
     pub checks: Vec<Check>,
+    /// Must hold too, in the same instant: nothing in these statuses uses that document.
+    pub unused: Option<Unused>,
     /// Applied in order.
     pub writes: Vec<Write>,
 }
 
-/// The column a listing is ordered by; ties are broken by the lower-case name.
+/// No document of the key's scope, of any kind, whose `uses` column is the key's name has one of these statuses. Else
+/// the transaction is a [`StoreError::InUse`] that names the first such user by key, and nothing is written. It is
+/// judged after the checks and before the first write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// What must not be in use.
+    pub key: Key,
+    /// The statuses in which use counts.
+    pub statuses: Vec<String>,
+}
+
+/// The column a listing is ordered by; ties are broken by the lower-case name. No status sorts as an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "SageMaker's own words")]
 pub enum SortBy {
@@ -78,7 +93,7 @@ pub enum SortBy {
     Status,
 }
 
-/// The direction of a listing.
+/// The direction of a listing, of its ties too: one is the other read backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "SageMaker's own words")]
 pub enum Order {
@@ -86,7 +101,8 @@ pub enum Order {
     Descending,
 }
 
-/// Where the next page starts: the sort value and name of the last row that was returned.
+/// Where the next page starts: the sort value and name of the last row that was returned. It is bound to every
+/// member of the query but `limit`, which may change from page to page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageToken(pub String);
 
@@ -115,7 +131,7 @@ pub struct ListQuery {
     pub sort_by: SortBy,
     /// In which direction.
     pub order: Order,
-    /// Rows at most; at least 1.
+    /// Rows at most; 0 counts as 1.
     pub limit: usize,
     /// Continue after this row.
     pub after: Option<PageToken>,
@@ -137,7 +153,8 @@ pub struct Lease {
     pub name: String,
     /// Who holds it.
     pub holder: String,
-    /// Grows with each change of holder: an older holder can be told from a newer one.
+    /// Grows with each change of holder, and only then: an older holder can be told from a newer one. A released
+    /// lease has no holder, so whoever takes it next begins a new term.
     pub term: u64,
     /// When it ends unless it is renewed.
     pub expires_at: Millis,
@@ -158,6 +175,12 @@ pub enum StoreError {
     Conflict {
         /// The document whose check failed.
         key: Key,
+    },
+    /// [`Transaction::unused`] did not hold; nothing was written.
+    #[error("`{by}` is using it")]
+    InUse {
+        /// Who uses it.
+        by: Key,
     },
     /// The page token was not made by this store for this query.
     #[error("the page token is not one of this listing's")]
@@ -192,15 +215,18 @@ pub trait Store: Send + Sync {
     /// One page of a listing.
     async fn list(&self, query: &ListQuery) -> StoreResult<Page>;
 
-    /// The keys of every document of a kind in all scopes: for the sweep and for start-up.
+    /// The keys of every document of a kind in all scopes, in their order: for the sweep and for start-up.
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>>;
 
-    /// Takes or renews a lease until `now + ttl_ms`; `None` when another holder has it at `now`.
+    /// Takes or renews a lease until `now + ttl_ms`; `None` when another holder has it at `now`. It has ended once
+    /// `now` reaches `expires_at`.
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>>;
 
     /// Gives a lease back, if `holder` has it.
     async fn release(&self, name: &str, holder: &str) -> StoreResult<()>;
 
-    /// Changes committed from now on. A receiver that lags must sweep: it lost keys, not state.
+    /// Changes committed from now on: each key that a commit wrote, once, in the order of the commits, and there by
+    /// the time the commit returns. At most [`CHANGES_KEPT`](crate::CHANGES_KEPT) wait for a receiver; one that lags
+    /// must sweep: it lost keys, not state.
     fn changes(&self) -> broadcast::Receiver<Change>;
 }
