@@ -47,11 +47,9 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that only these crates may name, because they are heavy or belong behind a port.
-const ONLY_IN: [(&str, &[&str]); 8] = [
+const ONLY_IN: [(&str, &[&str]); 6] = [
     ("rusqlite", &["hostler-store-sql"]),
     ("object_store", &["hostler-artifacts-object"]),
-    ("s3s", &["hostler-localaws"]),
-    ("s3s-fs", &["hostler-localaws"]),
     ("rustls", &["hostler"]),
     ("tokio-rustls", &["hostler"]),
     ("anyhow", &["hostler", "hostler-testkit", "xtask"]),

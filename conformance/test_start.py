@@ -1,0 +1,192 @@
+"""Starting and stopping: refusals, keys, TLS, and what a stop leaves behind."""
+
+import os
+import socket
+import ssl
+import subprocess
+import urllib.request
+
+import pytest
+
+from harness import processes
+from harness.hosting import Hosting
+from harness.server import BINARY, clean_environment, instance_directories
+
+
+def refused_start(server, *more):
+    """What it says on stderr when it will not start."""
+    done = subprocess.run(
+        server.command(*more), capture_output=True, text=True, timeout=30, env=clean_environment(), cwd=server.directory
+    )
+    assert done.returncode != 0, f"it should not start: {done.stdout}"
+    assert done.stdout == "", "data goes to stdout, complaints do not"
+    return done.stderr
+
+
+def test_a_data_directory_that_another_server_holds_is_refused(make_server):
+    server = make_server()
+    said = refused_start(server)
+    assert str(server.data_dir) in said
+    assert Hosting(server).sagemaker.list_models()["Models"] == [], "the first one is unharmed"
+
+
+def test_a_data_directory_is_free_again_after_a_crash(make_server):
+    server = make_server()
+    server.kill()
+    server.start()
+    assert Hosting(server).sagemaker.list_models()["Models"] == []
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+def test_an_address_beyond_loopback_is_refused_without_tls(make_server, address):
+    server = make_server(start=False)
+    said = refused_start(server, "--listen", address)
+    assert "--tls-cert" in said
+    assert "--allow-plaintext" in said
+
+
+def test_an_address_beyond_loopback_is_allowed_when_said(make_server):
+    server = make_server(arguments=("--listen", "0.0.0.0:0", "--allow-plaintext"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz") as answer:
+        assert answer.status == 200
+
+
+def test_a_port_that_is_taken_is_reported(make_server):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        said = refused_start(make_server(start=False), "--listen", address)
+    assert address in said
+
+
+def test_all_mistakes_in_the_settings_are_reported_together(make_server):
+    server = make_server('colour = "red"\nlistn = "127.0.0.1:1"\n[limits]\nmodel_timeut_s = 3\n', start=False)
+    said = refused_start(server)
+    for wrong in ("colour", "listn", "model_timeut_s"):
+        assert wrong in said, said
+
+
+def test_settings_that_are_not_toml_are_reported_with_the_place(make_server):
+    server = make_server("this is = = not toml\n", start=False)
+    said = refused_start(server)
+    assert "hostler.toml" in said
+
+
+def test_a_settings_file_that_is_not_there_is_reported(make_server):
+    server = make_server(start=False)
+    server.config_path.unlink()
+    assert "hostler.toml" in refused_start(server)
+
+
+def test_the_key_is_made_once_and_kept(make_server):
+    server = make_server()
+    before = server.keys()
+    server.stop()
+    server.start()
+    assert server.keys() == before
+
+
+def test_two_servers_have_keys_of_their_own(make_server):
+    assert make_server().keys() != make_server().keys()
+
+
+def test_a_stop_ends_the_instances_and_the_next_start_brings_the_endpoint_back(make_server):
+    server = make_server()
+    hosting = Hosting(server)
+    name = hosting.deploy("pid")
+    assert server.instances()
+    assert server.stop() == 0
+    server.assert_nothing_left()
+    server.start()
+    hosting = Hosting(server)
+    hosting.in_service(name)
+    assert hosting.invoke(name)["Payload"]
+    hosting.delete(name)
+    assert instance_directories(server.data_dir) == []
+
+
+def test_a_deletion_leaves_no_process_and_no_directory(make_server):
+    server = make_server()
+    hosting = Hosting(server)
+    name = hosting.deploy("stubborn")
+    hosting.invoke(name)
+    assert server.instances()
+    hosting.delete(name)
+    from harness.waiting import eventually
+
+    eventually(server.instances, lambda left: not left, "the group is gone, children included", 45)
+    eventually(lambda: instance_directories(server.data_dir), lambda left: not left, "directories are removed")
+
+
+def test_the_child_of_a_server_that_is_idle_is_nobody(make_server):
+    server = make_server()
+    pid = server.process.pid
+    assert [process for process in processes.everything() if process.parent == pid] == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that signs itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+        + ["-addext", "basicConstraints=critical,CA:TRUE", "-keyout", str(key), "-out", str(cert)],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+def test_tls_serves_boto3_that_trusts_the_certificate(make_server, certificate):
+    cert, key = certificate
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    assert server.url.startswith("https://")
+    client = server.client("sagemaker", verify=str(cert))
+    assert client.list_models()["Models"] == []
+    s3 = server.client("s3", verify=str(cert))
+    s3.create_bucket(Bucket="over-tls")
+    s3.put_object(Bucket="over-tls", Key="k", Body=b"sealed")
+    assert s3.get_object(Bucket="over-tls", Key="k")["Body"].read() == b"sealed"
+    with pytest.raises(Exception, match="(?i)certificate|SSL"):
+        server.client("sagemaker", verify=True).list_models()
+
+
+def test_tls_runs_the_main_job(make_server, certificate):
+    """The server reaches its own S3 and STS although no public authority signed its certificate."""
+    cert, key = certificate
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    original = server.client
+    server.client = lambda service, region=None, **config: original(service, region, verify=str(cert), **config)
+    hosting = Hosting(server)
+    hosting.upload()
+    name = hosting.deploy()
+    from harness import artifacts
+
+    assert b"closest_cluster" in hosting.invoke(name, artifacts.rows()[0], ContentType="text/csv")["Payload"]
+    hosting.delete(name)
+
+
+def test_plain_http_to_a_tls_port_gets_no_answer_and_does_no_harm(make_server, certificate):
+    cert, key = certificate
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5)
+    context = ssl.create_default_context(cafile=str(cert))
+    with urllib.request.urlopen(f"https://127.0.0.1:{server.port}/healthz", context=context) as answer:
+        assert answer.status == 200
+
+
+def test_a_certificate_without_its_key_is_refused(make_server, certificate):
+    said = refused_start(make_server(start=False), "--tls-cert", str(certificate[0]))
+    assert "--tls-key" in said
+
+
+def test_the_version_and_help_are_there():
+    for flag in ("--version", "--help"):
+        done = subprocess.run([str(BINARY), flag], capture_output=True, text=True, env=clean_environment())
+        assert done.returncode == 0
+        assert "hostler" in done.stdout.lower()
+    assert os.access(BINARY, os.X_OK)
