@@ -25,7 +25,7 @@ use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
 use crate::life::{Instance, blocking};
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
-use crate::{ModelData, OpenError, ProcessConfig, logs};
+use crate::{ModelData, OpenError, ProcessConfig, kept, logs};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
@@ -185,7 +185,7 @@ impl Shared {
     }
 
     /// The instance is gone.
-    pub(crate) fn forget(&self, id: &InstanceId) {
+    pub(crate) fn drop_entry(&self, id: &InstanceId) {
         self.entries().remove(id);
         self.tell(id);
     }
@@ -260,14 +260,14 @@ impl Compute for ProcessBackend {
                     instance.live(Stage::Waiting, receiver).await;
                 }
                 Err(error) => {
-                    shared.forget(&id);
+                    shared.drop_entry(&id);
                     let _ = noted.send(Err(error));
                 }
             }
         };
         let failed = |source| ComputeError::Failed { action: "make the instance's directory", source };
         if let Err(error) = self.spawn(task) {
-            self.shared.forget(&id);
+            self.shared.drop_entry(&id);
             return Err(failed(error.into()));
         }
         match is_noted.await {
@@ -329,21 +329,32 @@ impl Compute for ProcessBackend {
     }
 
     async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        let (dir, is_final) = {
-            let entries = self.shared.entries();
-            let entry = entries.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+        let of_living = self.shared.entries().get(id).map(|entry| {
             // Looked at before reading: what is written after the end of an instance is nothing.
             let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
             (entry.dir.logs(), is_final)
-        };
+        });
+        let is_kept = of_living.is_none();
+        let (dir, is_final) = of_living.unwrap_or_else(|| (kept::dir(&self.shared.config.dir, id), true));
         match blocking(move || logs::read(&dir, from, bytes_max)).await {
             Ok(piece) => {
                 Ok(LogChunk { bytes: piece.bytes, next: piece.next, ended: is_final && piece.is_last })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if is_kept {
+                    return Err(ComputeError::Unknown { id: id.clone() });
+                }
+                // It is being made, or moved aside, at this moment.
                 Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
             }
             Err(source) => Err(ComputeError::Failed { action: "read the log", source: source.into() }),
         }
+    }
+
+    async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {
+        let (root, endpoint) = (self.shared.config.dir.clone(), endpoint.clone());
+        blocking(move || kept::forget(&root, &endpoint))
+            .await
+            .map_err(|source| ComputeError::Failed { action: "delete kept logs", source: source.into() })
     }
 }

@@ -24,6 +24,8 @@ const CPU_PERIOD_US: u64 = 100_000;
 const CPU_QUOTA_US_MIN: u64 = 1_000;
 /// How long a group may stay busy after its last process was killed, in steps of a millisecond.
 const BUSY_STEPS_MAX: u32 = 2_000;
+/// How often a group is tried to be made while others take the common parent away.
+const MAKE_TRIES_MAX: u32 = 100;
 const STEP: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// What a group limits.
@@ -37,6 +39,18 @@ pub(crate) enum GroupKind {
     Unified { memory: bool, cpu: bool },
 }
 
+impl GroupKind {
+    /// What the parent has to hand out; version 1 hands out by itself.
+    fn controllers(self) -> &'static [&'static str] {
+        match self {
+            Self::MemoryV1 | Self::CpuV1 | Self::Unified { memory: false, cpu: false } => &[],
+            Self::Unified { memory: true, cpu: true } => &["+memory", "+cpu"],
+            Self::Unified { memory: true, cpu: false } => &["+memory"],
+            Self::Unified { memory: false, cpu: true } => &["+cpu"],
+        }
+    }
+}
+
 /// One group of one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
@@ -47,10 +61,7 @@ pub(crate) struct Group {
 impl Group {
     /// Makes the group and sets its limits.
     pub(crate) fn create(&self, limits: &Limits) -> io::Result<()> {
-        // The common parent may be swept away by another server between the two calls.
-        if fs::create_dir_all(&self.dir).is_err() {
-            fs::create_dir_all(&self.dir)?;
-        }
+        make_group_dir(&self.dir, self.kind.controllers())?;
         match self.kind {
             GroupKind::MemoryV1 => self.limit_memory_v1(limits),
             GroupKind::CpuV1 => self.limit_cpu_v1(limits),
@@ -145,6 +156,27 @@ impl Group {
         let Some(quota_us) = quota_us(limits) else { return Ok(()) };
         or_stricter_parent(put(&self.dir.join("cpu.max"), &format!("{quota_us} {CPU_PERIOD_US}")))
     }
+}
+
+/// Makes a group in the common parent. The parent goes with its last group, which may be another server's, at any
+/// moment: then it is made again.
+fn make_group_dir(dir: &Path, controllers: &[&str]) -> io::Result<()> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for _ in 0..MAKE_TRIES_MAX {
+        let made = dir.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+            for controller in controllers {
+                // Where it cannot be handed out, writing the limit says so.
+                let _ = put(&dir.with_file_name("cgroup.subtree_control"), controller);
+            }
+            fs::create_dir(dir)
+        });
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) => last = error,
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(last)
 }
 
 fn quota_us(limits: &Limits) -> Option<u64> {

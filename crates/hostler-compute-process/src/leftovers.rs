@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cgroup::Group;
 use crate::directory::{InstanceDir, LAUNCH};
 use crate::processes;
 use crate::records::Launch;
@@ -35,7 +36,7 @@ pub(crate) fn sweep(dir: &InstanceDir) -> io::Result<()> {
             let _ = kill_process(pid, Signal::KILL);
         }
         if !found {
-            return groups.iter().try_for_each(|group| group.remove());
+            return groups.iter().try_for_each(Group::remove);
         }
         std::thread::sleep(STEP);
     }

@@ -13,6 +13,7 @@ mod config;
 mod directory;
 mod environment;
 mod failure;
+mod kept;
 mod launch;
 mod leftovers;
 mod life;

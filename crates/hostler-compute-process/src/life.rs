@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::adoption::{self, Stage, Supervisor};
 use crate::backend::Shared;
-use crate::directory::{EXIT, FAILED, InstanceDir, PREPARED, RUNNING, SUPERVISOR, make_dir};
+use crate::directory::{EXIT, FAILED, InstanceDir, PREPARED, RUNNING, SUPERVISOR};
 use crate::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use crate::ports::PortLease;
 use crate::records::{Exit, Prepared};
@@ -217,7 +217,8 @@ fn place_model(dir: &InstanceDir, target: Option<PathBuf>) -> io::Result<()> {
     gone?;
     match target {
         Some(target) => symlink(target, &model),
-        None => make_dir(&model),
+        // Not its parents: the instance may be removed at this moment.
+        None => fs::create_dir(&model),
     }
 }
 

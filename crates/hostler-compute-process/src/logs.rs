@@ -95,7 +95,7 @@ impl LogWriter {
 pub(crate) fn read(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
     for _ in 0..LOOKS_MAX {
         match read_once(dir, from, bytes_max) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => {}
             result => return result,
         }
     }

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use crate::adoption::Supervisor;
 use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, LAUNCH, STOP};
-use crate::leftovers;
 use crate::life::{Instance, Removal, blocking};
 use crate::records::Stop;
+use crate::{kept, leftovers};
 
 /// What a supervisor may take beyond the grace to kill and clean up.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ impl Instance {
             tokio::time::sleep(RETRY_AFTER).await;
         }
         self.port = None;
-        self.shared.forget(&self.id);
+        self.shared.drop_entry(&self.id);
     }
 
     async fn try_remove(&mut self, removal: &mut Removal) -> io::Result<()> {
@@ -41,12 +41,13 @@ impl Instance {
         if let Some(mut child) = self.child.take() {
             child.wait().await?;
         }
-        let dir = self.dir.clone();
+        let (root, id, dir) = (self.shared.config.dir.clone(), self.id.clone(), self.dir.clone());
         blocking(move || {
             // A supervisor that had the last word has cleaned up.
             if dir.has(LAUNCH) && !dir.has(EXIT) && !dir.has(FAILED) {
                 leftovers::sweep(&dir)?;
             }
+            kept::keep(&root, &id, &dir)?;
             dir.remove()
         })
         .await

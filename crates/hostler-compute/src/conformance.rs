@@ -113,6 +113,20 @@ pub async fn wait_until_gone(compute: &dyn Compute, id: &InstanceId) {
     wait_for_state(compute, id, "gone", |state| state.is_none()).await;
 }
 
+/// Waits until the log of an instance that runs holds just this.
+async fn wait_for_log(compute: &dyn Compute, id: &InstanceId, wanted: &[u8]) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let chunk = compute.logs(id, 0, 1000).await.expect("the log is readable");
+        assert!(!chunk.ended);
+        if chunk.bytes == wanted {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the log holds {:?}", String::from_utf8_lossy(&chunk.bytes));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 async fn ensure(compute: &dyn Compute, spec: &InstanceSpec) {
     compute.ensure(spec).await.expect("the instance is noted");
 }
@@ -153,15 +167,23 @@ pub async fn removing_an_unknown_id_is_fine(harness: &impl Harness) {
     compute.remove(&id, DEADLINE).await.expect("a removed id is fine");
 }
 
-/// A removed instance is observed and listed no more, and has no log.
+/// A removed instance is observed and listed no more, and has no log once its endpoint is forgotten.
 pub async fn a_removed_instance_vanishes(harness: &impl Harness) {
     let (compute, id) = (harness.compute(), instance_id("e1", 0));
     ensure(compute, &harness.spec(id.clone(), Behaviour::Serves)).await;
     wait_until_running(compute, &id).await;
+    wait_for_log(compute, &id, b"ready\n").await;
     compute.remove(&id, DEADLINE).await.expect("removal is noted");
     compute.remove(&id, DEADLINE).await.expect("removal twice is fine");
     wait_until_gone(compute, &id).await;
     assert_eq!(compute.list().await.expect("list"), vec![]);
+    // A backend may keep the log, whole and at its end, until the endpoint is forgotten.
+    match compute.logs(&id, 0, 100).await {
+        Ok(kept) => assert!(kept.ended && kept.bytes == b"ready\n", "{kept:?}"),
+        Err(error) => assert!(matches!(error, ComputeError::Unknown { .. }), "{error:?}"),
+    }
+    compute.forget(&id.endpoint).await.expect("forgetting is fine");
+    compute.forget(&id.endpoint).await.expect("forgetting twice is fine");
     let log = compute.logs(&id, 0, 100).await;
     assert!(matches!(log, Err(ComputeError::Unknown { .. })), "{log:?}");
 }
@@ -236,16 +258,7 @@ pub async fn the_log_of_a_running_instance_goes_on(harness: &impl Harness) {
     let (compute, id) = (harness.compute(), instance_id("e1", 0));
     ensure(compute, &harness.spec(id.clone(), Behaviour::Serves)).await;
     wait_until_running(compute, &id).await;
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        let chunk = compute.logs(&id, 0, 1000).await.expect("the log is readable");
-        assert!(!chunk.ended);
-        if chunk.bytes == b"ready\n" {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the log holds {:?}", String::from_utf8_lossy(&chunk.bytes));
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    wait_for_log(compute, &id, b"ready\n").await;
 }
 
 /// Observing one endpoint shows its instances and no others.

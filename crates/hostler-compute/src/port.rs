@@ -197,6 +197,13 @@ pub trait Compute: Send + Sync {
     /// Ids whose state changed, from now on. A receiver that lags must observe again.
     fn changes(&self) -> broadcast::Receiver<InstanceId>;
 
-    /// Reads the log from a position; 0 is the oldest kept byte.
+    /// Reads the log from a position; 0 is the oldest kept byte. A backend may keep the log of a removed
+    /// instance until its endpoint is forgotten.
     async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
+
+    /// Deletes what was kept of an endpoint's removed instances (their logs). An unknown endpoint is fine; a backend
+    /// that keeps nothing has nothing to do.
+    async fn forget(&self, _endpoint: &EndpointUid) -> Result<(), ComputeError> {
+        Ok(())
+    }
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Group, GroupKind, put};
+use super::{Group, GroupKind, make_group_dir, put};
 
 /// The parent of all groups of this project, so that a person sees whose they are.
 const PARENT: &str = "hostler";
@@ -53,7 +53,7 @@ impl Hierarchies {
         for (controller, kind) in [("memory", GroupKind::MemoryV1), ("cpu", GroupKind::CpuV1)] {
             let first = mounts.iter().find(|mount| mount.carries(controller)).map(|mount| {
                 let parent = mount.group(own_group(own, Some(controller))).join(PARENT);
-                try_place(&parent).map(|()| found.places.push(Place { kind, parent }))
+                try_place(&parent, &[]).map(|()| found.places.push(Place { kind, parent }))
             });
             let tried = match first {
                 Some(result) => result,
@@ -65,6 +65,11 @@ impl Hierarchies {
             if let Err(error) = tried {
                 found.missing.push(format!("{controller}: {error}"));
             }
+        }
+        if unified_memory.is_some() && unified_cpu.is_some() && unified_memory != unified_cpu {
+            // One process is in one group of version 2 only.
+            unified_cpu = None;
+            found.missing.push("cpu: handed out by another group than memory is".to_owned());
         }
         let (memory, cpu) = (unified_memory.is_some(), unified_cpu.is_some());
         if let Some(parent) = unified_memory.or(unified_cpu) {
@@ -148,12 +153,12 @@ fn own_group<'a>(own: &'a str, controller: Option<&str>) -> &'a str {
 }
 
 /// Makes a group and removes it again.
-fn try_place(parent: &Path) -> io::Result<()> {
+fn try_place(parent: &Path, controllers: &[&str]) -> io::Result<()> {
     let probe = parent.join(format!("probe-{}", std::process::id()));
     let named = |error: io::Error| {
         io::Error::new(error.kind(), format!("making `{}` failed: {error}", probe.display()))
     };
-    fs::create_dir_all(&probe).or_else(|_| fs::create_dir_all(&probe)).map_err(named)?;
+    make_group_dir(&probe, controllers).map_err(named)?;
     fs::remove_dir(&probe).map_err(named)?;
     // Fails while other groups are in it, as it should.
     let _ = fs::remove_dir(parent);
@@ -177,11 +182,8 @@ fn unified_parent(mounts: &[Mount], own: &str, controller: &str) -> io::Result<P
             continue;
         }
         let parent = candidate.join(PARENT);
-        let made = fs::create_dir_all(&parent)
-            .and_then(|()| put(&parent.join("cgroup.subtree_control"), &format!("+{controller}")))
-            .and_then(|()| fs::create_dir_all(parent.join(format!("probe-{}", std::process::id()))))
-            .and_then(|()| fs::remove_dir(parent.join(format!("probe-{}", std::process::id()))));
-        match made {
+        let wanted = format!("+{controller}");
+        match try_place(&parent, &[&wanted]) {
             Ok(()) => return Ok(parent),
             Err(error) => last = error,
         }
@@ -230,6 +232,22 @@ mod tests {
         let kind = GroupKind::Unified { memory: true, cpu: true };
         assert_eq!(found.places, [Place { kind, parent: top.join("app.slice/hostler") }]);
         assert!(found.limits_memory() && found.limits_cpu());
+    }
+
+    #[test]
+    fn controllers_from_different_groups_of_version_two_do_not_mix() {
+        let root = tempfile::tempdir().unwrap();
+        let (top, own) = (root.path(), root.path().join("own"));
+        for (dir, all) in [(top.to_path_buf(), "cpu memory\n"), (own.clone(), "memory\n")] {
+            fs::create_dir_all(dir.join("hostler")).unwrap();
+            fs::write(dir.join("hostler/cgroup.subtree_control"), "").unwrap();
+            fs::write(dir.join("cgroup.controllers"), all).unwrap();
+            fs::write(dir.join("cgroup.subtree_control"), all).unwrap();
+        }
+        let mounts = format!("41 31 0:38 / {} rw - cgroup2 cgroup2 rw\n", top.display());
+        let found = Hierarchies::detect_in(&mounts, "0::/own\n");
+        assert!(found.limits_memory() && !found.limits_cpu());
+        assert_eq!(found.missing, ["cpu: handed out by another group than memory is"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
+use crate::cgroup::Group;
 use crate::directory::{InstanceDir, LAUNCH};
 use crate::failure;
 use crate::records::Launch;
@@ -52,5 +53,5 @@ pub(super) fn contain(supervisor: &OsStr) -> io::Result<()> {
 }
 
 fn join_all(launch: &Launch) -> io::Result<()> {
-    launch.groups.iter().try_for_each(|group| group.join())
+    launch.groups.iter().try_for_each(Group::join)
 }

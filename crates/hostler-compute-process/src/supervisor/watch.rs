@@ -19,6 +19,7 @@ use rustix::process::{
 
 use super::events::{Event, listen};
 use super::launch::{Container, launch, remove_groups};
+use crate::cgroup::Group;
 use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, RUNNING, STOP, SUPERVISOR};
 use crate::logs::LogWriter;
@@ -152,7 +153,7 @@ fn finish(
     events: &Receiver<Event>,
 ) -> io::Result<()> {
     end_rest(plan, events);
-    let oom_kills = plan.groups.iter().map(|group| group.oom_kills()).max().unwrap_or(0);
+    let oom_kills = plan.groups.iter().map(Group::oom_kills).max().unwrap_or(0);
     let log = drain(container.pump);
     if oom_kills > 0
         && let Some(mut log) = log

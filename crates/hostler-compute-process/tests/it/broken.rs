@@ -66,6 +66,7 @@ async fn noted(script: &str, change: impl FnOnce(&World)) -> World {
     let spec_file = fs::read(world.dir(&id(0)).join("spec.json")).unwrap();
     world.backend.remove(&id(0), Duration::from_secs(5)).await.unwrap();
     wait_until_gone(&world.backend, &id(0)).await;
+    world.backend.forget(&id(0).endpoint).await.unwrap();
     world.backend.detach().await;
     for part in ["tmp", "logs"] {
         fs::create_dir_all(world.dir(&id(0)).join(part)).unwrap();
@@ -114,6 +115,8 @@ async fn a_removal_that_was_begun_is_finished() {
     })
     .await;
     wait_until_gone(&world.backend, &id(0)).await;
+    assert!(!world.dir(&id(0)).exists());
+    world.backend.forget(&id(0).endpoint).await.unwrap();
     assert_eq!(names(&world.config.dir), Vec::<String>::new());
     world.close().await;
 }

@@ -9,7 +9,7 @@ use crate::world::{World, command, id, shell};
 
 const MEMORY: u64 = 64 * 1024 * 1024;
 
-/// Whether this machine can hold a limit; a machine that cannot is named loudly, unless nothing may be left out.
+/// Whether this machine can hold a limit; where it cannot, the test says loudly that it tested nothing.
 fn can(holds: bool, what: &str) -> bool {
     if !holds {
         eprintln!("LEFT OUT: this machine has no usable {what} control group");

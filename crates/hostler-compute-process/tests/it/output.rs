@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
-use hostler_compute::Compute;
-use hostler_compute::conformance::{wait_until_exited, wait_until_running};
+use hostler_compute::conformance::{wait_until_exited, wait_until_gone, wait_until_running};
+use hostler_compute::{Compute, ComputeError};
 
 use crate::world::{World, id, line_of, shell, until, with_data};
 
@@ -83,6 +84,33 @@ async fn an_instance_sees_its_own_environment_and_nothing_of_the_servers() {
     assert_eq!(seen["MODEL_SETTING"], "a b");
     assert_eq!(seen["SAGEMAKER_BIND_TO_PORT"], port);
     assert_eq!(seen["AWS_REGION"], "us-east-1");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_log_of_a_removed_instance_is_kept_until_its_endpoint_is_forgotten() {
+    let world = World::open().await;
+    world.ensure(&shell(id(0), "echo why; exit 1")).await;
+    wait_until_exited(&world.backend, &id(0)).await;
+    world.backend.remove(&id(0), Duration::ZERO).await.unwrap();
+    wait_until_gone(&world.backend, &id(0)).await;
+    let world = world.restart().await;
+    let kept = world.backend.logs(&id(0), 0, 100).await.unwrap();
+    assert_eq!((kept.bytes.as_slice(), kept.ended), (b"why\n".as_slice(), true));
+    world.backend.forget(&id(0).endpoint).await.unwrap();
+    let gone = world.backend.logs(&id(0), 0, 100).await;
+    assert!(matches!(gone, Err(ComputeError::Unknown { .. })), "{gone:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_has_no_environment() {
+    let world = World::open().await;
+    assert!(std::env::vars_os().count() > 0, "there is something to leak");
+    world.ensure(&shell(id(0), "exec sleep 1000")).await;
+    wait_until_running(&world.backend, &id(0)).await;
+    let environment = fs::read(format!("/proc/{}/environ", world.supervisor(&id(0)))).unwrap();
+    assert_eq!(environment, b"");
     world.close().await;
 }
 

@@ -11,7 +11,7 @@ use hostler_artifacts::{ArtifactSource, FetchError};
 use hostler_compute::conformance::{DEADLINE, instance_id};
 use hostler_compute::{Compute, ContainerSpec, InstanceSpec, InstanceState, Limits, Phase, Program};
 use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
-use hostler_types::{AccountId, InstanceId, Region, Scope, SystemClock};
+use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -115,12 +115,16 @@ impl World {
     /// Stops everything; no process, directory or control group may be left.
     pub(crate) async fn close(self) {
         let mut groups = Vec::new();
+        let endpoints = ["e1", "e11"].map(EndpointUid::new);
         for id in self.backend.list().await.unwrap() {
             if self.dir(&id).join("launch.json").exists() {
                 groups.extend(self.groups(&id));
             }
         }
         assert_eq!(self.backend.stop_all(Duration::from_secs(5)).await, 0);
+        for endpoint in &endpoints {
+            self.backend.forget(endpoint).await.unwrap();
+        }
         self.backend.detach().await;
         assert_eq!(names(&self.config.dir), Vec::<String>::new());
         assert_eq!(marked(self.root.path()), Vec::<u32>::new());

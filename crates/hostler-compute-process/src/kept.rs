@@ -1,0 +1,88 @@
+//! Logs that outlive their instance, until its endpoint is forgotten.
+//!
+//! Why: a failed instance is removed at once, and its log is what its owner wants to read then.
+//! Invariants: a few logs per endpoint, the oldest go first; nothing is kept of an endpoint that was forgotten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hostler_types::{EndpointUid, InstanceId};
+
+use crate::directory::{InstanceDir, make_dir};
+
+/// Beside the instances; no instance id begins with a dot.
+const KEPT: &str = ".kept";
+/// Kept of each endpoint: enough for every attempt that a person will look at.
+const LOGS_MAX: usize = 16;
+
+/// Where the log of a removed instance is kept, if it is.
+pub(crate) fn dir(root: &Path, id: &InstanceId) -> PathBuf {
+    root.join(KEPT).join(id.endpoint.as_str()).join(id.to_string())
+}
+
+/// Moves an instance's log aside; done twice it is fine.
+pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
+    let logs = instance.logs();
+    if !fs::read_dir(&logs).is_ok_and(|mut segments| segments.next().is_some()) {
+        return Ok(());
+    }
+    let kept = dir(root, id);
+    let of_endpoint = root.join(KEPT).join(id.endpoint.as_str());
+    make_dir(&of_endpoint)?;
+    fs::rename(logs, kept)?;
+    let mut all = Vec::new();
+    for entry in fs::read_dir(&of_endpoint)? {
+        let entry = entry?;
+        all.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    all.sort();
+    for (_, old) in &all[..all.len().saturating_sub(LOGS_MAX)] {
+        fs::remove_dir_all(old)?;
+    }
+    Ok(())
+}
+
+/// Deletes what was kept of an endpoint.
+pub(crate) fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if endpoint.as_str().is_empty() || !endpoint.as_str().bytes().all(is_plain) {
+        return Ok(());
+    }
+    let kept = root.join(KEPT);
+    match fs::remove_dir_all(kept.join(endpoint.as_str())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => {
+            // Fails while other endpoints have something in it.
+            let _ = fs::remove_dir(kept);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_compute::conformance::instance_id;
+
+    use super::*;
+
+    #[test]
+    fn a_few_logs_are_kept_until_the_endpoint_is_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        for ordinal in 0..20 {
+            let id = instance_id("e1", ordinal);
+            let instance = InstanceDir::create(root.path(), &id, &1).unwrap();
+            fs::write(instance.logs().join("0.log"), "x").unwrap();
+            keep(root.path(), &id, &instance).unwrap();
+            keep(root.path(), &id, &instance).unwrap();
+            instance.remove().unwrap();
+        }
+        assert_eq!(fs::read_dir(root.path().join(".kept/e1")).unwrap().count(), 16);
+        assert!(dir(root.path(), &instance_id("e1", 19)).exists());
+        forget(root.path(), &EndpointUid::new("..")).unwrap();
+        forget(root.path(), &EndpointUid::new("e2")).unwrap();
+        assert!(root.path().join(".kept/e1").exists());
+        forget(root.path(), &EndpointUid::new("e1")).unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}
