@@ -74,9 +74,7 @@ def test_two_variants_of_one_name_are_refused(hosting):
 def test_an_instance_type_needs_a_count(hosting):
     variant = production_variant("some-model")
     del variant["InitialInstanceCount"]
-    refused(
-        hosting.sagemaker.create_endpoint_config, EndpointConfigName=fresh("config"), ProductionVariants=[variant]
-    )
+    refused(hosting.sagemaker.create_endpoint_config, EndpointConfigName=fresh("config"), ProductionVariants=[variant])
 
 
 def test_a_count_of_zero_is_refused(hosting):

@@ -108,7 +108,9 @@ def test_a_failed_endpoint_may_be_deleted_and_its_name_used_again(hosting):
     config = hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=60)
     name = hosting.endpoint(config, wait=False)
     reason = hosting.failed(name, 90)
-    assert reason.startswith("The primary container for production variant AllTraffic did not pass the ping health check.")
+    assert reason.startswith(
+        "The primary container for production variant AllTraffic did not pass the ping health check."
+    )
     assert "3" in reason, f"the exit status stands in it: {reason}"
     with pytest.raises(WaiterError) as caught:
         hosting.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name)

@@ -112,9 +112,7 @@ def test_a_body_in_chunks_reaches_the_model(server, echo):
 
 
 def test_the_answer_carries_the_models_body_type_and_attributes(hosting, echo, wire):
-    answer = wire.invoke(
-        echo, b"x", {"Content-Type": "text/csv", "X-Amzn-SageMaker-Custom-Attributes": "a=1"}
-    )
+    answer = wire.invoke(echo, b"x", {"Content-Type": "text/csv", "X-Amzn-SageMaker-Custom-Attributes": "a=1"})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-amzn-sagemaker-custom-attributes"] == "answered=a=1"

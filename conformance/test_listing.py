@@ -149,7 +149,7 @@ def test_names_are_filtered_by_a_part(kind):
 
 
 def test_times_filter_from_inclusive_to_exclusive(kind):
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     hour = datetime.timedelta(hours=1)
     everything = sorted(kind.made)
     assert sorted(kind.names(NameContains=kind.prefix, CreationTimeAfter=now - hour)) == everything

@@ -10,12 +10,12 @@ from harness.hosting import BUCKET, MODEL_URL, ROLE, arn, fresh
 def test_a_model_is_created_and_described_with_what_was_given(hosting):
     name = fresh("Described-Model")
     container = {"Image": KMEANS_IMAGE, "ModelDataUrl": MODEL_URL, "Environment": {"A": "1", "B": "two"}}
-    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
     made = hosting.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     assert made["ModelArn"] == arn("model", name)
 
     seen = hosting.sagemaker.describe_model(ModelName=name)
-    after = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    after = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
     assert seen["ModelName"] == name
     assert seen["ModelArn"] == made["ModelArn"]
     assert seen["ExecutionRoleArn"] == ROLE
@@ -78,8 +78,12 @@ def test_every_violation_is_counted_in_aws_words(hosting):
     message = refused(
         hosting.sagemaker.create_model, ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": KMEANS_IMAGE}
     )
-    length = f"Value '{name}' at 'modelName' failed to satisfy constraint: Member must have length less than or equal to 63"
-    pattern = f"Value '{name}' at 'modelName' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+    length = (
+        f"Value '{name}' at 'modelName' failed to satisfy constraint: Member must have length less than or equal to 63"
+    )
+    pattern = (
+        f"Value '{name}' at 'modelName' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+    )
     assert message.startswith("2 validation errors detected: ")
     assert set(message.removeprefix("2 validation errors detected: ").split("; ")) >= {length}
     assert pattern in message

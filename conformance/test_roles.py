@@ -1,7 +1,6 @@
 """Declared roles are held to what they allow: at CreateModel, at deployment, and by the embedded S3 itself."""
 
 import boto3
-import pytest
 
 from harness.artifacts import KMEANS_IMAGE
 from harness.expect import refused

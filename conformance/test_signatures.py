@@ -175,7 +175,9 @@ def test_a_tampered_path_or_query(wire, door, status, code, message):
 
 
 EXPIRED = re.compile(r"Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z \(\d{8}T\d{6}Z - 5 min\.\)")
-EARLY = re.compile(r"Signature not yet current: \d{8}T\d{6}Z is still later than \d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 5 min\.\)")
+EARLY = re.compile(
+    r"Signature not yet current: \d{8}T\d{6}Z is still later than \d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 5 min\.\)"
+)
 SKEWED = "The difference between the request time and the current time is too large."
 
 
@@ -213,8 +215,10 @@ def test_a_clock_that_is_a_little_off_is_let_in(wire, door, minutes):
     ],
 )
 def test_a_scope_of_another_service(wire, door, status, code):
-    expected = "Credential should be scoped to correct service: 'sagemaker'." if door != "sts" else (
-        "Credential should be scoped to correct service: 'sts'."
+    expected = (
+        "Credential should be scoped to correct service: 'sagemaker'."
+        if door != "sts"
+        else ("Credential should be scoped to correct service: 'sts'.")
     )
     check(door, DOORS[door].send(wire, service="dynamodb"), status, code, expected)
 

@@ -41,7 +41,7 @@ def test_an_assumed_role_is_the_caller_of_what_it_signs(server, sts):
     assert made["AssumedRoleUser"]["Arn"] == expected
     assert made["AssumedRoleUser"]["AssumedRoleId"].endswith(":a-session")
     assert made["Credentials"]["AccessKeyId"].startswith("ASIA")
-    left = made["Credentials"]["Expiration"] - datetime.datetime.now(datetime.timezone.utc)
+    left = made["Credentials"]["Expiration"] - datetime.datetime.now(datetime.UTC)
     assert 840 < left.total_seconds() <= 901
 
     session = session_of(made)
@@ -54,7 +54,7 @@ def test_an_assumed_role_is_the_caller_of_what_it_signs(server, sts):
 
 def test_a_session_lasts_an_hour_when_nothing_is_said(sts):
     made = sts.assume_role(RoleArn=ROLE, RoleSessionName="an-hour")
-    left = made["Credentials"]["Expiration"] - datetime.datetime.now(datetime.timezone.utc)
+    left = made["Credentials"]["Expiration"] - datetime.datetime.now(datetime.UTC)
     assert 3500 < left.total_seconds() <= 3601
 
 

@@ -147,7 +147,7 @@ def at(moment):
 
 def now(**ago):
     """The present, or some time ago: now(minutes=6); negative is in the future."""
-    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(**ago)
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**ago)
 
 
 def tampered(authorization):

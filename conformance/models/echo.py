@@ -19,7 +19,9 @@ class Echo(Model):
         }
         more = {}
         if self.headers.get("X-Amzn-SageMaker-Custom-Attributes"):
-            more["X-Amzn-SageMaker-Custom-Attributes"] = "answered=" + self.headers["X-Amzn-SageMaker-Custom-Attributes"]
+            more["X-Amzn-SageMaker-Custom-Attributes"] = (
+                "answered=" + self.headers["X-Amzn-SageMaker-Custom-Attributes"]
+            )
         self.reply_json(answer, headers=more)
 
 

@@ -50,8 +50,8 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
 const ONLY_IN: [(&str, &[&str]); 6] = [
     ("rusqlite", &["hostler-store-sql"]),
     ("object_store", &["hostler-artifacts-object"]),
-    ("rustls", &["hostler"]),
-    ("tokio-rustls", &["hostler"]),
+    ("rustls", &["hostler", "hostler-artifacts-object"]),
+    ("tokio-rustls", &["hostler", "hostler-artifacts-object"]),
     ("anyhow", &["hostler", "hostler-testkit", "xtask"]),
     ("clap", &["hostler", "hostler-runtime", "xtask"]),
 ];
