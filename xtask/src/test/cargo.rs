@@ -37,7 +37,7 @@ pub(crate) fn doc(context: &Context) -> Result<String> {
     Ok(String::new())
 }
 
-pub(crate) fn build(context: &Context) -> Result<String> {
-    context.cargo(&["build", "--quiet", "--locked", "--package", "hostler", "--bin", "hostler"])?;
-    Ok(String::new())
+/// The binary that foreign clients talk to.
+pub(crate) fn build_hostler(context: &Context) -> Result<()> {
+    context.cargo(&["build", "--quiet", "--locked", "--package", "hostler", "--bin", "hostler"])
 }

@@ -10,7 +10,8 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-use super::context::{Context, run as run_command};
+use super::cargo;
+use super::context::Context;
 
 const EXPECTED: &str = "examples/kmeans-digits/expected.json";
 /// So many clusters in a row are no accident.
@@ -32,7 +33,7 @@ pub(crate) fn run(context: &Context) -> Result<String> {
     let clusters: Vec<u64> = expected.predictions.iter().map(|row| row.closest_cluster as u64).collect();
     ensure!(clusters.len() >= ROWS_MIN, "`{EXPECTED}` holds {} rows, at least {ROWS_MIN}", clusters.len());
 
-    run_command(context.command("cargo").args(["build", "--quiet", "--locked", "--bin", "hostler"]))?;
+    cargo::build_hostler(context)?;
     let output = context
         .command(context.hostler())
         .arg("demo")

@@ -13,6 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use ring::digest::{SHA256, digest};
 
+use super::cargo;
 use super::context::{Context, run};
 
 const REQUIREMENTS: &str = "conformance/requirements.txt";
@@ -38,6 +39,7 @@ pub(crate) fn has_venv(context: &Context) -> bool {
 }
 
 pub(crate) fn conformance(context: &Context) -> Result<String> {
+    cargo::build_hostler(context)?;
     ensure_venv(context)?;
     let mut command = context.command(venv(context).join("bin/python"));
     command

@@ -37,7 +37,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 11] = [
+pub(crate) const SUITES: [Suite; 10] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -66,7 +66,6 @@ pub(crate) const SUITES: [Suite; 11] = [
     },
     Suite { name: "doctests", about: "examples in comments", needs: &[], run: cargo::doctests },
     Suite { name: "doc", about: "the documentation builds", needs: &[], run: cargo::doc },
-    Suite { name: "build", about: "the binary that the next suites run", needs: &[], run: cargo::build },
     Suite {
         name: "conformance",
         about: "boto3 and the AWS CLI against the binary",
