@@ -1,0 +1,62 @@
+//! Credentials of roles from the embedded STS, without going through HTTP.
+//!
+//! Why: for work inside the server, where a request to itself would only cost time. Downloads use
+//! [`crate::StsClient`], which takes the same way as a foreign client.
+//! Invariants: the decision is the embedded STS's own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use hostler_aws::KeyRing;
+use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Credentials, Identity, Region};
+
+use crate::roles::RolePolicies;
+use crate::sts::{Assumption, assume};
+
+/// How long a session is good for.
+const DURATION_S: u64 = 3600;
+
+/// Assumes roles in the process.
+#[derive(Clone)]
+pub struct LocalCredentialSource {
+    roles: Arc<RolePolicies>,
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LocalCredentialSource {
+    pub(crate) fn new(roles: Arc<RolePolicies>, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) -> Self {
+        Self { roles, keys, clock }
+    }
+}
+
+#[async_trait]
+impl CredentialSource for LocalCredentialSource {
+    async fn assume(
+        &self,
+        account: &AccountId,
+        _region: &Region,
+        role_arn: &str,
+        session: &str,
+    ) -> Result<Credentials, CredentialError> {
+        // The service acts for the account that owns the model, as `sagemaker.amazonaws.com` does in AWS.
+        let caller = Identity {
+            account: account.clone(),
+            access_key_id: String::new(),
+            arn: format!("arn:aws:iam::{account}:root"),
+            user_id: account.to_string(),
+            role_arn: None,
+        };
+        let assumption =
+            Assumption { caller: &caller, role_arn, session_name: session, duration_s: DURATION_S };
+        match assume(&assumption, &self.roles, &self.keys, self.clock.now()) {
+            Ok((credentials, _)) => Ok(credentials),
+            Err(error) => Err(CredentialError::Refused {
+                role_arn: role_arn.to_owned(),
+                code: error.code().trim_end_matches("Exception").to_owned(),
+                message: error.message().unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+}
