@@ -5,6 +5,7 @@
 //! Invariants: no backend, database or object store is named here; all are ports. The wire is `hostler-aws`'s.
 #![warn(missing_docs)]
 
+mod admin;
 mod control;
 mod operations;
 mod plan;
@@ -12,6 +13,7 @@ mod prober;
 mod reconcile;
 mod texts;
 
+pub use admin::Admin;
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};

@@ -26,7 +26,7 @@ pub(crate) fn by_weight(variants: &[LiveVariant], draw: f64) -> Option<&LiveVari
         left -= variant.weight;
     }
     // Rounding may leave a crumb past the last one.
-    with_weight().last()
+    with_weight().next_back()
 }
 
 /// The variant of that name.

@@ -1,2 +1,47 @@
-//! The binary.
-fn main() {}
+//! The binary: one program that is server, command line, supervisor and built-in model server.
+//!
+//! Why: nothing else has to be installed; what the server starts on this machine is itself, by another subcommand.
+//! Invariants: `main` decides which of them it is, and nothing more.
+
+mod cli;
+mod client;
+mod commands;
+mod data_dir;
+mod demo;
+mod front;
+mod listen;
+mod model_data;
+mod output;
+mod profile;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // The supervisor and its helper come first: they must not carry a runtime, threads or a logger.
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = hostler_compute_process::run_hidden(&arguments) {
+        return code;
+    }
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Runtime(args) => hostler_runtime::run(args).map_err(anyhow::Error::from),
+        command => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)
+            .and_then(|runtime| runtime.block_on(commands::run(command))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

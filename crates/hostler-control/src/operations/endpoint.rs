@@ -105,7 +105,7 @@ impl Control {
         input: ListEndpointsInput,
     ) -> Result<ListEndpointsOutput, ApiError> {
         let listing = Listing {
-            sort_by: input.sort_by.map(|key| key.as_str()),
+            sort_by: input.sort_by.map(hostler_shapes::EndpointSortKey::as_str),
             sort_order: input.sort_order,
             next_token: input.next_token,
             max_results: input.max_results,

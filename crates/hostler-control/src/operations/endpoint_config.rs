@@ -90,7 +90,7 @@ impl Control {
         input: ListEndpointConfigsInput,
     ) -> Result<ListEndpointConfigsOutput, ApiError> {
         let listing = Listing {
-            sort_by: input.sort_by.map(|key| key.as_str()),
+            sort_by: input.sort_by.map(hostler_shapes::EndpointConfigSortKey::as_str),
             sort_order: input.sort_order,
             next_token: input.next_token,
             max_results: input.max_results,

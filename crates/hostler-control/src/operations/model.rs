@@ -83,7 +83,7 @@ impl Control {
         input: ListModelsInput,
     ) -> Result<ListModelsOutput, ApiError> {
         let listing = Listing {
-            sort_by: input.sort_by.map(|key| key.as_str()),
+            sort_by: input.sort_by.map(hostler_shapes::ModelSortKey::as_str),
             sort_order: input.sort_order,
             next_token: input.next_token,
             max_results: input.max_results,
@@ -138,8 +138,7 @@ impl Control {
     /// Refuses what would answer differently here; returns what is accepted without effect.
     fn check_model(&self, input: &CreateModelInput) -> Result<Vec<String>, ApiError> {
         let container = match (&input.primary_container, input.containers.as_deref().unwrap_or_default()) {
-            (Some(container), []) => container,
-            (None, [container]) => container,
+            (Some(container), []) | (None, [container]) => container,
             (Some(_), [_, ..]) => {
                 return Err(ApiError::validation(
                     "You can only specify one of PrimaryContainer and Containers.",

@@ -56,7 +56,7 @@ impl Control {
         input: &DeleteTagsInput,
     ) -> Result<DeleteTagsOutput, ApiError> {
         self.change_tags(caller, &input.resource_arn, |tags| {
-            tags.retain(|tag| !input.tag_keys.contains(&tag.key))
+            tags.retain(|tag| !input.tag_keys.contains(&tag.key));
         })
         .await?;
         Ok(DeleteTagsOutput {})

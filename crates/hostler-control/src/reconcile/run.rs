@@ -134,22 +134,19 @@ impl Reconciler {
     /// Tells the gateway, if it does not know already.
     fn publish(&self, key: &Key, route: Option<EndpointRoute>) {
         let mut memory = self.memory();
-        match route {
-            Some(route) => {
-                if memory.published.get(key).is_some_and(|known| **known == route) {
-                    return;
-                }
-                let route = Arc::new(route);
-                memory.published.insert(key.clone(), route.clone());
-                drop(memory);
-                self.parts.routes.publish(route);
-            }
-            None => {
-                memory.published.remove(key);
-                drop(memory);
-                self.parts.routes.withdraw(key);
-            }
+        let Some(route) = route else {
+            memory.published.remove(key);
+            drop(memory);
+            self.parts.routes.withdraw(key);
+            return;
+        };
+        if memory.published.get(key).is_some_and(|known| **known == route) {
+            return;
         }
+        let route = Arc::new(route);
+        memory.published.insert(key.clone(), route.clone());
+        drop(memory);
+        self.parts.routes.publish(route);
     }
 
     /// Whether the record was still the one that was read.

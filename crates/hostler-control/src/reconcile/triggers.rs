@@ -32,7 +32,7 @@ impl Reconciler {
             loop {
                 match changes.recv().await {
                     Ok(change) if change.key.kind() == Kind::Endpoint => {
-                        reconciler.queue.enqueue(&change.key)
+                        reconciler.queue.enqueue(&change.key);
                     }
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => reconciler.sweep().await,

@@ -1,0 +1,140 @@
+//! The admin API under `/_hostler/`: what an operator sees that SageMaker's API has no words for.
+//!
+//! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
+//! Invariants: read-only. The caller sees the endpoints of its own account and region.
+
+use std::sync::Arc;
+
+use hostler_aws::ApiError;
+use hostler_compute::{Compute, InstanceState, Observed};
+use hostler_types::{EndpointRecord, RouteTable};
+use serde_json::{Value, json};
+
+use crate::control::{Caller, Control};
+use crate::plan::Health;
+use crate::prober::Prober;
+
+/// A piece of one log in one answer.
+const LOG_BYTES_MAX: usize = 256 * 1024;
+
+/// The admin API's operations.
+pub struct Admin {
+    control: Control,
+    compute: Arc<dyn Compute>,
+    prober: Arc<Prober>,
+    routes: Arc<dyn RouteTable>,
+}
+
+impl Admin {
+    /// An admin API over the running parts.
+    pub fn new(
+        control: Control,
+        compute: Arc<dyn Compute>,
+        prober: Arc<Prober>,
+        routes: Arc<dyn RouteTable>,
+    ) -> Self {
+        Self { control, compute, prober, routes }
+    }
+
+    /// Answers `GET path?query`, the path without `/_hostler/`.
+    pub async fn get(&self, caller: &Caller, path: &str, query: &str) -> Result<Vec<u8>, ApiError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let answer = match parts[..] {
+            ["endpoints", name] => self.endpoint(caller, name).await?,
+            ["endpoints", name, "logs"] => self.logs(caller, name, query).await?,
+            _ => return Err(ApiError::unknown_operation()),
+        };
+        serde_json::to_vec(&answer).map_err(|error| ApiError::internal("writing an answer").with_source(error))
+    }
+
+    async fn endpoint(&self, caller: &Caller, name: &str) -> Result<Value, ApiError> {
+        let (_, record) = self.control.endpoint(caller, name).await?;
+        let observed = self.observe(&record).await?;
+        let instances: Vec<Value> = record
+            .instances
+            .iter()
+            .map(|instance| {
+                let seen = observed.iter().find(|observed| observed.id == instance.id);
+                let (address, pid) = match seen.map(|seen| &seen.state) {
+                    Some(InstanceState::Running { address, pid, .. }) => (Some(address.to_string()), *pid),
+                    _ => (None, None),
+                };
+                json!({
+                    "Id": instance.id,
+                    "Variant": instance.id.variant,
+                    "Intent": instance.intent,
+                    "State": seen.map(|seen| &seen.state),
+                    "Health": health_word(&self.prober.health(&instance.id)),
+                    "Address": address,
+                    "Pid": pid,
+                    "InFlight": self.routes.in_flight(&instance.id),
+                    "LaunchedAt": instance.launched_at,
+                    "HealthyAt": instance.healthy_at,
+                })
+            })
+            .collect();
+        let (_, config) = match self.control.endpoint_config(caller, record.config_name()).await {
+            Ok((version, config)) => (version, Some(config.notes)),
+            Err(_) => (0, None),
+        };
+        let mut notes = record.notes.clone();
+        notes.extend(config.unwrap_or_default());
+        for model in &record.deployment.models {
+            if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {
+                notes.extend(model.notes);
+            }
+        }
+        Ok(json!({
+            "EndpointName": record.name,
+            "EndpointArn": record.arn().as_str(),
+            "EndpointConfigName": record.config_name(),
+            "EndpointStatus": record.status,
+            "FailureReason": record.failure_reason,
+            "CreationTime": record.created_at,
+            "LastModifiedTime": record.modified_at,
+            "Uid": record.uid,
+            "Generation": record.deployment.generation,
+            "Variants": record.deployment.fleets,
+            "Instances": instances,
+            "Places": record.places,
+            "Notes": notes,
+            "Tags": record.tags,
+        }))
+    }
+
+    /// The logs of every instance from the positions that the query names (`ID=POSITION&…`), oldest byte else.
+    async fn logs(&self, caller: &Caller, name: &str, query: &str) -> Result<Value, ApiError> {
+        let (_, record) = self.control.endpoint(caller, name).await?;
+        let observed = self.observe(&record).await?;
+        let position = |id: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == id).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+        };
+        let mut logs = Vec::new();
+        for observed in observed {
+            let from = position(&observed.id.to_string());
+            let Ok(chunk) = self.compute.logs(&observed.id, from, LOG_BYTES_MAX).await else { continue };
+            logs.push(json!({
+                "Id": observed.id,
+                "Text": String::from_utf8_lossy(&chunk.bytes),
+                "Next": chunk.next,
+                "Ended": chunk.ended,
+            }));
+        }
+        Ok(json!({ "EndpointStatus": record.status, "FailureReason": record.failure_reason, "Logs": logs }))
+    }
+
+    async fn observe(&self, record: &EndpointRecord) -> Result<Vec<Observed>, ApiError> {
+        let observed = self.compute.observe(&record.uid).await;
+        observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
+    }
+}
+
+fn health_word(health: &Health) -> &'static str {
+    match health {
+        Health::Unknown => "Unknown",
+        Health::NotYet(_) => "Starting",
+        Health::Healthy => "Healthy",
+        Health::Sick(_) => "Sick",
+    }
+}

@@ -1,0 +1,135 @@
+//! The command line.
+//!
+//! Invariants: names and defaults that other programs rely on stand here and nowhere else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Model hosting with the Amazon SageMaker API, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "hostler", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(ServeArgs),
+    /// Show the whole way once: a real K-Means model from upload to answers, then clean up
+    Demo(DemoArgs),
+    /// Print the shell exports that point AWS tools at the server
+    Env(FindArgs),
+    /// List endpoints
+    Ls(ListArgs),
+    /// Show an endpoint: status, instances, what had no effect
+    Describe(NameArgs),
+    /// Show what an endpoint's instances wrote
+    Logs(LogsArgs),
+    /// Send a request to an endpoint
+    Invoke(InvokeArgs),
+    /// The built-in model server (started by the server itself)
+    #[command(hide = true)]
+    Runtime(hostler_runtime::RuntimeArgs),
+}
+
+/// How `serve` is started; what is not given comes from the settings file, then from defaults.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Where everything is kept [default: ./.hostler]
+    #[arg(long, value_name = "DIR", env = "HOSTLER_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR:PORT", env = "HOSTLER_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The settings file
+    #[arg(long, value_name = "FILE", env = "HOSTLER_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Leave the instances running when the server stops; the next start adopts them
+    #[arg(long)]
+    pub(crate) leave_running: bool,
+    /// The certificate chain (PEM) for TLS
+    #[arg(long, value_name = "FILE", env = "HOSTLER_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key (PEM) for TLS
+    #[arg(long, value_name = "FILE", env = "HOSTLER_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Listen beyond loopback without TLS: signatures then protect requests, nothing protects their secrecy
+    #[arg(long)]
+    pub(crate) allow_plaintext: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Leave the server running at the end and say how to use it
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// How many invocations to measure
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    pub(crate) invocations: u32,
+}
+
+/// How a command finds the server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FindArgs {
+    /// The server's data directory
+    #[arg(long, value_name = "DIR", env = "HOSTLER_DATA_DIR", default_value = ".hostler", global = true)]
+    pub(crate) data_dir: PathBuf,
+    /// The server's URL, if it is not the one written in the data directory
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// text or json
+    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    pub(crate) output: OutputForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputForm {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) find: FindArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NameArgs {
+    /// The endpoint
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) find: FindArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogsArgs {
+    /// The endpoint
+    pub(crate) name: String,
+    /// Go on until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) find: FindArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InvokeArgs {
+    /// The endpoint
+    pub(crate) name: String,
+    /// The request's body: a file, or - for standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) body: PathBuf,
+    /// What the body is
+    #[arg(long, value_name = "T")]
+    pub(crate) content_type: String,
+    /// What the answer should be
+    #[arg(long, value_name = "T")]
+    pub(crate) accept: Option<String>,
+    #[command(flatten)]
+    pub(crate) find: FindArgs,
+}

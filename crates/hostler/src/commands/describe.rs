@@ -1,0 +1,68 @@
+//! `hostler describe NAME`: what DescribeEndpoint has no words for, too.
+
+use serde_json::Value;
+
+use crate::cli::{NameArgs, OutputForm};
+use crate::client::Client;
+use crate::output;
+
+pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
+    let client = Client::find(&args.find)?;
+    let endpoint = client.admin(&format!("endpoints/{}", args.name)).await?;
+    if args.find.output == OutputForm::Json {
+        output::data(&endpoint.to_string());
+        return Ok(());
+    }
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    };
+    for (label, key) in [
+        ("name", "EndpointName"),
+        ("arn", "EndpointArn"),
+        ("status", "EndpointStatus"),
+        ("config", "EndpointConfigName"),
+        ("generation", "Generation"),
+    ] {
+        output::data(&format!("{label:<12}{}", text(&endpoint[key])));
+    }
+    if let Some(reason) = endpoint["FailureReason"].as_str() {
+        output::data(&format!("{:<12}{}", "failure", reason.trim()));
+    }
+    let rows = |key: &str| endpoint[key].as_array().cloned().unwrap_or_default();
+    for variant in rows("Variants") {
+        output::data(&format!(
+            "variant     {} · weight {} · {} instance(s) of {} · model {}",
+            text(&variant["variant"]),
+            variant["weight"],
+            variant["count"],
+            text(&variant["instance_type"]),
+            text(&variant["model_name"]),
+        ));
+    }
+    for instance in rows("Instances") {
+        output::data(&format!(
+            "instance    {} · {} · pid {} · {} · {} in flight",
+            text(&instance["Id"]),
+            text(&instance["Health"]),
+            text(&instance["Pid"]),
+            text(&instance["Address"]),
+            instance["InFlight"],
+        ));
+    }
+    for place in rows("Places") {
+        if let Some(failure) = place["last_failure"].as_str() {
+            output::data(&format!(
+                "last failure of {}/{}: {failure} ({} in a row)",
+                text(&place["variant"]),
+                place["ordinal"],
+                place["failures"]
+            ));
+        }
+    }
+    for note in rows("Notes") {
+        output::data(&format!("note        {}", text(&note)));
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `hostler invoke NAME --body FILE|- --content-type T`.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::cli::{InvokeArgs, OutputForm};
+use crate::client::{Client, refusal};
+use crate::output;
+
+pub(crate) async fn run(args: &InvokeArgs) -> anyhow::Result<()> {
+    let client = Client::find(&args.find)?;
+    let body = read_body(&args.body)?;
+    let answer = client.invoke(&args.name, &args.content_type, args.accept.as_deref(), body).await?;
+    if !answer.status.is_success() {
+        return Err(refusal(&answer));
+    }
+    if args.find.output == OutputForm::Json {
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        output::data(
+            &json!({
+                "Body": String::from_utf8_lossy(&answer.body),
+                "ContentType": header("content-type"),
+                "InvokedProductionVariant": header("x-amzn-invoked-production-variant"),
+            })
+            .to_string(),
+        );
+    } else {
+        output::bytes(&answer.body);
+        if !answer.body.ends_with(b"\n") {
+            output::data("");
+        }
+    }
+    Ok(())
+}
+
+fn read_body(path: &Path) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut bytes).context("reading standard input failed")?;
+    } else {
+        bytes = std::fs::read(path).with_context(|| format!("reading `{}` failed", path.display()))?;
+    }
+    Ok(bytes.into())
+}

@@ -1,0 +1,112 @@
+//! The data directory: who holds it, its key, and where the rooms keep their things.
+//!
+//! Invariants: one server at a time (a lock the kernel drops with the process); keys are made once, readable by the
+//! owner alone, and written whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use hostler_types::{AccountId, Secret};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+/// The keys of a data directory.
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    access_key_id: String,
+    secret_access_key: String,
+    /// Seals session tokens; hexadecimal.
+    cluster_key: String,
+}
+
+/// The keys, ready to use.
+pub(crate) struct ServerKeys {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Secret,
+    pub(crate) cluster_key: [u8; 32],
+    pub(crate) account: AccountId,
+}
+
+/// The paths below the data directory.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Makes the directory if need be.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("making the data directory `{}` failed", path.display()))?;
+        let root = path
+            .canonicalize()
+            .with_context(|| format!("finding the data directory `{}` failed", path.display()))?;
+        Ok(Self { root })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Reads the keys, or makes them.
+    pub(crate) fn keys(&self, account: &AccountId) -> anyhow::Result<ServerKeys> {
+        let path = self.join("keys.json");
+        let file: KeyFile = match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).with_context(|| format!("`{}` is damaged", path.display()))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let file = make_keys()?;
+                write_private(&path, &serde_json::to_vec_pretty(&file)?)?;
+                file
+            }
+            Err(error) => return Err(error).with_context(|| format!("reading `{}` failed", path.display())),
+        };
+        let mut cluster_key = [0; 32];
+        if hex::decode_to_slice(&file.cluster_key, &mut cluster_key).is_err() {
+            bail!("`{}` is damaged: cluster_key is not 64 hexadecimal digits", path.display());
+        }
+        Ok(ServerKeys {
+            access_key_id: file.access_key_id,
+            secret_access_key: Secret::new(file.secret_access_key),
+            cluster_key,
+            account: account.clone(),
+        })
+    }
+}
+
+fn make_keys() -> anyhow::Result<KeyFile> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let random = SystemRandom::new();
+    let mut bytes = [0; 16 + 30 + 32];
+    random.fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gave no random bytes"))?;
+    let id: String = bytes[..16].iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    Ok(KeyFile {
+        access_key_id: format!("AKIA{id}"),
+        secret_access_key: hex::encode(&bytes[16..46])[..40].to_owned(),
+        cluster_key: hex::encode(&bytes[46..]),
+    })
+}
+
+/// Writes a file that only the owner can read: beside its place, then renamed over it.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let beside = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("writing `{}` failed", path.display()))
+}

@@ -1,0 +1,172 @@
+//! The front door: finds the room of a request, and hands it over.
+//!
+//! Why: one port for SageMaker, its runtime, S3, STS and our own pages; the rules of who gets what are
+//! `hostler-aws`'s, this file only opens the doors.
+//! Invariants: looks at no body but the control plane's, which it reads within a limit and verifies first. The inner
+//! door leads to S3 and STS alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
+use hostler_aws::{
+    ApiError, DocumentContext, FrontKind, Protocol, RequestId, aws_json_response, classify, error_response,
+};
+use hostler_control::{Admin, Caller, Control};
+use hostler_gateway::{AnswerBody, BoxError, Gateway};
+use hostler_localaws::LocalAws;
+use hostler_types::{Clock, Scope};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use tracing::{debug, warn};
+
+/// The control plane's largest request: 50 tags, 15 containers with 100 variables each fit many times over.
+const CONTROL_BYTES_MAX: usize = 4 * 1024 * 1024;
+const CONTROL_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+const WELCOME: &str = include_str!("welcome.html");
+
+/// Every room that answers requests.
+pub(crate) struct Rooms {
+    pub(crate) control: Control,
+    pub(crate) admin: Admin,
+    pub(crate) gateway: Gateway,
+    pub(crate) local: Arc<LocalAws>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A door to the rooms.
+#[derive(Clone)]
+pub(crate) struct Front {
+    rooms: Arc<Rooms>,
+    is_inner: bool,
+}
+
+impl Front {
+    /// The door that clients use.
+    pub(crate) fn outer(rooms: Arc<Rooms>) -> Self {
+        Self { rooms, is_inner: false }
+    }
+
+    /// The door that this server's own fetcher uses.
+    pub(crate) fn inner(rooms: Arc<Rooms>) -> Self {
+        Self { rooms, is_inner: true }
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+        let (parts, body) = request.into_parts();
+        let kind = classify(&parts);
+        let request = Request::from_parts(parts, body);
+        match kind {
+            FrontKind::S3 => self.rooms.local.s3(request).await.map(boxed),
+            FrontKind::Sts => self.rooms.local.sts(request).await.map(boxed),
+            _ if self.is_inner => text(StatusCode::NOT_FOUND, "only S3 and STS are behind this door"),
+            FrontKind::Gateway => self.rooms.gateway.handle(request).await,
+            FrontKind::Control | FrontKind::Admin => self.signed(kind, request).await,
+            FrontKind::Health => text(StatusCode::OK, "ok"),
+            FrontKind::Welcome => {
+                let mut page = text(StatusCode::OK, WELCOME);
+                page.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    header::HeaderValue::from_static("text/html; charset=utf-8"),
+                );
+                page
+            }
+            FrontKind::Metrics => text(StatusCode::NOT_FOUND, "metrics are not there yet"),
+            FrontKind::Console => text(StatusCode::NOT_FOUND, "the console is not there yet"),
+        }
+    }
+
+    async fn signed(&self, kind: FrontKind, request: Request<Incoming>) -> Response<AnswerBody> {
+        let request_id = RequestId::random();
+        let (parts, body) = request.into_parts();
+        let now = self.rooms.clock.now();
+        let answer = match kind {
+            FrontKind::Admin => self.admin(&parts, body).await,
+            _ => self.control(&parts, body).await,
+        };
+        let response = match answer {
+            Ok(body) => aws_json_response(body.into(), &request_id, now),
+            Err(error) => {
+                log(&error, &request_id, &parts);
+                let context = DocumentContext {
+                    now,
+                    resource: parts.uri.path(),
+                    is_head: parts.method == Method::HEAD,
+                };
+                error_response(Protocol::AwsJson, &error, &request_id, &context)
+            }
+        };
+        response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
+    }
+
+    async fn control(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
+        let (caller, body) = self.verified(parts, body, &Rules::CONTROL).await?;
+        let target =
+            parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let operation = target.strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
+        self.rooms.control.call(&caller, operation, &body).await
+    }
+
+    async fn admin(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
+        let (caller, _) = self.verified(parts, body, &Rules::HOSTLER).await?;
+        if parts.method != Method::GET {
+            return Err(ApiError::unknown_operation());
+        }
+        let path = parts.uri.path().trim_start_matches("/_hostler/");
+        self.rooms.admin.get(&caller, path, parts.uri.query().unwrap_or_default()).await
+    }
+
+    /// The head is checked before the body is read, so that strangers cost little.
+    async fn verified(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        rules: &Rules,
+    ) -> Result<(Caller, Bytes), ApiError> {
+        let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(rules.protocol);
+        let claim = self.rooms.verifier.check(parts, rules).map_err(denied)?;
+        let reading = Limited::new(body, CONTROL_BYTES_MAX).collect();
+        let body = match tokio::time::timeout(CONTROL_BODY_TIMEOUT, reading).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                return Err(ApiError::payload_too_large(CONTROL_BYTES_MAX as u64));
+            }
+            Ok(Err(error)) => {
+                return Err(ApiError::validation("The request body broke off.").with_source(error));
+            }
+            Err(_) => return Err(ApiError::validation("The request body did not arrive in time.")),
+        };
+        let caller = claim.verify_payload(&payload_hash(&body)).map_err(denied)?;
+        let scope = Scope::new(&caller.identity.account, &caller.region);
+        Ok((Caller { scope, identity: caller.identity }, body))
+    }
+}
+
+fn log(error: &ApiError, request_id: &RequestId, parts: &Parts) {
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let (code, message, internal) = (error.code(), error.message(), error.internal_text());
+    if code == "InternalFailure" {
+        let cause = std::error::Error::source(error);
+        warn!(%request_id, target, code, internal, cause, "a request failed inside");
+    } else {
+        debug!(%request_id, target, code, message, internal, "a request was refused");
+    }
+}
+
+fn boxed(body: hostler_localaws::Body) -> AnswerBody {
+    body.map_err(|error| Box::new(error) as BoxError).boxed_unsync()
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
+    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}

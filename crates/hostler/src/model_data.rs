@@ -1,0 +1,36 @@
+//! The artifact cache as the process backend sees it.
+//!
+//! Why: the backend's port for model data is its own, so that it does not know how or where artifacts are kept.
+
+use async_trait::async_trait;
+use hostler_artifacts::{ArtifactCache, ArtifactSource, FetchError, PreparePhase};
+use hostler_compute::Phase;
+use hostler_compute_process::{Lease, ModelData, PreparedModel};
+
+pub(crate) struct CachedModelData(pub(crate) ArtifactCache);
+
+#[async_trait]
+impl ModelData for CachedModelData {
+    async fn prepare(
+        &self,
+        source: &ArtifactSource,
+        on_phase: &(dyn Fn(Phase) + Send + Sync),
+    ) -> Result<PreparedModel, FetchError> {
+        let progress = |phase: PreparePhase| match phase {
+            PreparePhase::Looking | PreparePhase::Fetching { .. } => on_phase(Phase::Fetching),
+            PreparePhase::Ready { .. } => on_phase(Phase::Unpacking),
+        };
+        let prepared = self.0.prepare(source, progress).await?;
+        Ok(PreparedModel {
+            path: prepared.path.clone(),
+            cache_key: prepared.key.to_string(),
+            lease: Box::new(prepared),
+        })
+    }
+
+    async fn adopt(&self, cache_key: &str) -> Option<Lease> {
+        let key = cache_key.parse().ok()?;
+        let prepared = self.0.adopt(&key)?;
+        Some(Box::new(prepared))
+    }
+}

@@ -1,0 +1,38 @@
+//! What goes to the terminal: data to stdout, everything else to stderr.
+//!
+//! Invariants: a closed pipe ends the program quietly, as every Unix tool does.
+
+use std::io::Write;
+
+/// One line of data.
+pub(crate) fn data(line: &str) {
+    write_out(&mut std::io::stdout().lock(), line.as_bytes(), true);
+}
+
+/// Bytes of data as they are.
+pub(crate) fn bytes(bytes: &[u8]) {
+    write_out(&mut std::io::stdout().lock(), bytes, false);
+}
+
+/// One line for the person who watches.
+pub(crate) fn say(line: &str) {
+    write_out(&mut std::io::stderr().lock(), line.as_bytes(), true);
+}
+
+/// An error with its causes.
+pub(crate) fn error(error: &anyhow::Error) {
+    let mut line = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        line.push_str("\n  because: ");
+        line.push_str(&cause.to_string());
+    }
+    say(&line);
+}
+
+fn write_out(out: &mut impl Write, bytes: &[u8], is_line: bool) {
+    let end: &[u8] = if is_line { b"\n" } else { b"" };
+    let written = out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,75 @@
+//! The AWS profile of this server: `aws/config` and `aws/credentials` in the data directory.
+//!
+//! Why: three environment variables, and every SDK that reads `endpoint_url` from a profile talks to this server.
+//! Invariants: written anew at each start, because the port may have changed; readable by the owner alone.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use hostler_types::{Credentials, Region, Secret};
+
+use crate::data_dir::{ServerKeys, write_private};
+
+pub(crate) const PROFILE: &str = "hostler";
+
+/// Writes both files.
+pub(crate) fn write(data_dir: &Path, url: &str, region: &Region, keys: &ServerKeys) -> anyhow::Result<()> {
+    let dir = data_dir.join("aws");
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .with_context(|| format!("making `{}` failed", dir.display()))?;
+    let config = format!(
+        "[profile {PROFILE}]\nregion = {region}\noutput = json\nendpoint_url = {url}\ns3 =\n    addressing_style = path\n    signature_version = s3v4\n"
+    );
+    let credentials = format!(
+        "[{PROFILE}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        keys.access_key_id,
+        keys.secret_access_key.expose()
+    );
+    write_private(&dir.join("config"), config.as_bytes())?;
+    write_private(&dir.join("credentials"), credentials.as_bytes())
+}
+
+/// What a command line tool needs to call the server.
+pub(crate) struct Profile {
+    pub(crate) url: String,
+    pub(crate) region: Region,
+    pub(crate) credentials: Credentials,
+}
+
+/// Reads both files.
+pub(crate) fn read(data_dir: &Path) -> anyhow::Result<Profile> {
+    let dir = data_dir.join("aws");
+    let read = |name: &str| {
+        let path = dir.join(name);
+        fs::read_to_string(&path).with_context(|| {
+            format!(
+                "reading `{}` failed; start a server with `hostler serve --data-dir {}`, or name another --data-dir",
+                path.display(),
+                data_dir.display()
+            )
+        })
+    };
+    let (config, credentials) = (read("config")?, read("credentials")?);
+    let value = |text: &str, key: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines
+            .find(|(name, _)| name.trim() == key)
+            .map(|(_, value)| value.trim().to_owned())
+            .ok_or_else(|| anyhow!("the profile in `{}` has no {key}", dir.display()))
+    };
+    Ok(Profile {
+        url: value(&config, "endpoint_url")?,
+        region: Region::new(value(&config, "region")?),
+        credentials: Credentials {
+            access_key_id: value(&credentials, "aws_access_key_id")?,
+            secret_access_key: Secret::new(value(&credentials, "aws_secret_access_key")?),
+            session_token: None,
+            expires_at: None,
+        },
+    })
+}

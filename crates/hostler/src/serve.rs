@@ -1,0 +1,241 @@
+//! The server: opens the rooms in order, wires them, runs until it is told to stop, and closes them in reverse.
+//!
+//! Why: which room knows which is decided here and nowhere else; a reader sees the whole house in one function.
+//! Invariants: the lock of the data directory is taken first and given back last. `/healthz` answers only when all
+//! rooms are open. A stop lets requests finish before it touches instances.
+//! Failure: a start that fails half-way leaves nothing running that was not running before.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use hostler_artifacts::{ArtifactCache, CacheLimits};
+use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader};
+use hostler_aws::sigv4::Verifier;
+use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
+use hostler_catalog::ImageCatalog;
+use hostler_compute::Compute;
+use hostler_compute_process::{ProcessBackend, ProcessConfig};
+use hostler_control::{
+    Admin, Control, ControlParts, ControlSettings, HttpPing, Policy, Prober, ProberSettings, Reconciler,
+    ReconcilerParts,
+};
+use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
+use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, S3Limits, StsClient};
+use hostler_store::Store;
+use hostler_store_sql::{DataDirLock, SqliteStore};
+use hostler_types::{Clock, Credentials, RouteTable, SystemClock};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::data_dir::{DataDir, ServerKeys};
+use crate::front::{Front, Rooms};
+use crate::listen::{self, Transport};
+use crate::model_data::CachedModelData;
+use crate::profile;
+use crate::settings::Settings;
+
+/// Every endpoint is looked at again this often, whatever was signalled.
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+
+/// How long a stop waits for instances to end by themselves.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    stop: CancellationToken,
+    listeners: Vec<tokio::task::JoinHandle<()>>,
+    reconciler: tokio::task::JoinHandle<()>,
+    reconciler_stop: CancellationToken,
+    backend: Arc<ProcessBackend>,
+    store: Arc<SqliteStore>,
+    leave_running: bool,
+    lock: DataDirLock,
+}
+
+impl Server {
+    /// Opens everything; returns when requests are answered.
+    pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let dir = DataDir::open(&settings.data_dir)?;
+        let lock = DataDirLock::acquire(dir.root())?;
+        let keys = Arc::new(dir.keys(&settings.account)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ring = Arc::new(key_ring(&keys));
+        let verifier = Arc::new(Verifier::new(ring.clone(), clock.clone()));
+        let store = Arc::new(SqliteStore::open(dir.root())?);
+
+        let stop = CancellationToken::new();
+        let transport = Transport::new(settings.tls.as_ref())?;
+        let listener = bind(settings.listen).await?;
+        let address = listener.local_addr()?;
+        // The fetcher reads the embedded S3 like any client, over a loopback port that needs no certificate.
+        let inner_listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let inner_url = format!("http://{}", inner_listener.local_addr()?);
+
+        let roles = RolePolicies::new(settings.roles.clone(), settings.undeclared_roles)?;
+        let local = {
+            let config = LocalAwsConfig { dir: dir.join("s3"), limits: S3Limits::default(), roles };
+            let ports =
+                LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
+            Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
+        };
+        let own_key = service_credentials(&keys);
+        let account = keys.account.clone();
+        let sts = StsClient::plain(
+            inner_url.parse().context("the inner URL")?,
+            move |asked| (*asked == account).then(|| own_key.clone()),
+            clock.clone(),
+        );
+        let objects = ObjectStoreConfig {
+            endpoint: Some(inner_url),
+            path_style: true,
+            allow_http: true,
+            ..ObjectStoreConfig::default()
+        };
+        let reader = Arc::new(ObjectStoreReader::new(objects, Arc::new(sts))?);
+        let mut limits = CacheLimits::default();
+        if let Some(bytes) = settings.artifact_bytes_max {
+            limits.object_bytes = bytes;
+        }
+        let cache = ArtifactCache::open(dir.join("cache"), limits, reader.clone()).await?;
+
+        let mut process = ProcessConfig::new(dir.join("instances"), own_exe()?);
+        process.memory_bytes_max = settings.instance_memory_bytes_max;
+        let data = Arc::new(CachedModelData(cache));
+        let backend = Arc::new(ProcessBackend::open(process, data, clock.clone()).await?);
+        let compute: Arc<dyn Compute> = backend.clone();
+        let capabilities = compute.capabilities();
+        if !capabilities.limits_memory || !capabilities.limits_cpu {
+            warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
+        }
+
+        let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
+        let table = Arc::new(RoutingTable::new());
+        let routes: Arc<dyn RouteTable> = table.clone();
+        let prober = Arc::new(Prober::new(Arc::new(HttpPing), ProberSettings::default()));
+        let dyn_store: Arc<dyn Store> = store.clone();
+        let control = Control::new(ControlParts {
+            store: dyn_store.clone(),
+            clock: clock.clone(),
+            reader,
+            capabilities,
+            catalog: catalog.clone(),
+            new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
+            settings: ControlSettings {
+                describe_hold: settings.describe_hold,
+                variants_max: settings.variants_max,
+                ..ControlSettings::default()
+            },
+        });
+        let reconciler = Reconciler::new(ReconcilerParts {
+            store: dyn_store,
+            clock: clock.clone(),
+            compute: compute.clone(),
+            prober: prober.clone(),
+            routes: routes.clone(),
+            catalog,
+            policy: Policy::default(),
+            sweep_every: SWEEP_EVERY,
+        });
+        let gateway = Gateway::new(
+            table,
+            verifier.clone(),
+            clock.clone(),
+            GatewaySettings {
+                model_timeout: settings.model_timeout,
+                payload_bytes_max: settings.payload_bytes_max,
+                ..GatewaySettings::default()
+            },
+        );
+        let admin = Admin::new(control.clone(), compute, prober, routes);
+        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock });
+
+        let reconciler_stop = CancellationToken::new();
+        let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
+        let scheme = transport.scheme();
+        let listeners = vec![
+            tokio::spawn(listen::run(listener, transport, Front::outer(rooms.clone()), stop.clone())),
+            tokio::spawn(listen::run(inner_listener, Transport::Plain, Front::inner(rooms), stop.clone())),
+        ];
+        let url = format!("{scheme}://{}", shown(address));
+        profile::write(dir.root(), &url, &settings.region, &keys)?;
+        info!(url, data_dir = %dir.root().display(), "the server is ready");
+        Ok(Self {
+            url,
+            stop,
+            listeners,
+            reconciler,
+            reconciler_stop,
+            backend,
+            store,
+            leave_running: settings.leave_running,
+            lock,
+        })
+    }
+
+    /// Stops taking requests, lets those under way finish, then stops the instances unless they are to stay.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        info!("stopping");
+        self.stop.cancel();
+        for listener in self.listeners {
+            listener.await.context("a listener panicked")?;
+        }
+        self.reconciler_stop.cancel();
+        self.reconciler.await.context("the reconciler panicked")?;
+        if !self.leave_running {
+            let left = self.backend.stop_all(STOP_GRACE).await;
+            if left > 0 {
+                warn!(left, "instances did not stop in time");
+            }
+        }
+        self.backend.detach().await;
+        self.store.close().await?;
+        drop(self.lock);
+        info!("stopped");
+        Ok(())
+    }
+}
+
+fn key_ring(keys: &ServerKeys) -> KeyRing {
+    let ring = KeyRing::new(TokenSealer::new(keys.cluster_key));
+    ring.replace([LongLivedKey {
+        access_key_id: keys.access_key_id.clone(),
+        secret_access_key: keys.secret_access_key.clone(),
+        account: keys.account.clone(),
+    }]);
+    ring
+}
+
+fn service_credentials(keys: &ServerKeys) -> Credentials {
+    Credentials {
+        access_key_id: keys.access_key_id.clone(),
+        secret_access_key: keys.secret_access_key.clone(),
+        session_token: None,
+        expires_at: None,
+    }
+}
+
+fn own_exe() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("finding this program's own file failed")
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listening on {address} failed; another program may have the port: choose one with --listen")
+    })
+}
+
+/// A URL with an unspecified address cannot be called; loopback can.
+fn shown(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port()))
+        }
+        other => other,
+    }
+}

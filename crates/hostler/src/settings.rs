@@ -1,0 +1,153 @@
+//! Settings: file, then environment and flags over it, into one plain struct; every mistake is reported at once.
+//!
+//! Why: a person who fixes one mistake only to meet the next loses an hour; unknown keys are mistakes, because a
+//! misspelled limit that is ignored is worse than none.
+//! Invariants: the only place that knows defaults and where they come from.
+
+mod file;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hostler_catalog::ImageMapping;
+use hostler_localaws::{RoleRule, UndeclaredRoles};
+use hostler_types::{AccountId, Region};
+
+use crate::cli::ServeArgs;
+use file::SettingsFile;
+
+const DATA_DIR_DEFAULT: &str = ".hostler";
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
+const ACCOUNT_DEFAULT: &str = "000000000000";
+const REGION_DEFAULT: &str = "us-east-1";
+const DESCRIBE_HOLD_DEFAULT_MS: u64 = 1000;
+/// AWS's limit for a model's answer.
+const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
+/// AWS's limit for a request.
+const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+const VARIANTS_DEFAULT: usize = 10;
+
+/// Everything that `serve` goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) leave_running: bool,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) describe_hold: Duration,
+    pub(crate) model_timeout: Duration,
+    pub(crate) payload_bytes_max: u64,
+    pub(crate) artifact_bytes_max: Option<u64>,
+    pub(crate) instance_memory_bytes_max: Option<u64>,
+    pub(crate) variants_max: usize,
+    pub(crate) roles: Vec<RoleRule>,
+    pub(crate) undeclared_roles: UndeclaredRoles,
+    pub(crate) images: Vec<ImageMapping>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Every mistake in the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings have {} mistake{}:\n  - {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.join("\n  - "))]
+pub(crate) struct SettingsError(pub(crate) Vec<String>);
+
+impl Settings {
+    /// Resolves flags over the file over the defaults.
+    pub(crate) fn resolve(args: &ServeArgs) -> Result<Self, SettingsError> {
+        let mut mistakes = Vec::new();
+        let file = match &args.config {
+            Some(path) => read(path, &mut mistakes),
+            None => SettingsFile::default(),
+        };
+        let listen = args.listen.or_else(|| parse_listen(file.listen.as_deref(), &mut mistakes));
+        let listen = listen.unwrap_or(LISTEN_DEFAULT);
+        let tls = match (&args.tls_cert, &args.tls_key) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.clone(), key: key.clone() }),
+            (None, None) => None,
+            (Some(_), None) => mistake(&mut mistakes, "--tls-cert needs --tls-key"),
+            (None, Some(_)) => mistake(&mut mistakes, "--tls-key needs --tls-cert"),
+        };
+        if !listen.ip().is_loopback() && tls.is_none() && !args.allow_plaintext {
+            mistakes.push(format!(
+                "{listen} is reachable from other machines: give --tls-cert and --tls-key, or --allow-plaintext if \
+                 you know that nobody else listens on this network"
+            ));
+        }
+        let account = file.account.unwrap_or_else(|| ACCOUNT_DEFAULT.to_owned());
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            mistakes.push(format!("account = \"{account}\" is not twelve digits"));
+        }
+        if let Some(backend) = &file.backend
+            && backend != "process"
+        {
+            mistakes.push(format!("backend = \"{backend}\" is not there yet; \"process\" is"));
+        }
+        let undeclared_roles = match file.undeclared_roles.as_deref() {
+            None | Some("allow") => UndeclaredRoles::Allow,
+            Some("deny") => UndeclaredRoles::Deny,
+            Some(other) => {
+                mistakes.push(format!("undeclared_roles = \"{other}\" is neither \"allow\" nor \"deny\""));
+                UndeclaredRoles::Deny
+            }
+        };
+        for image in &file.image {
+            if image.command.is_empty() {
+                mistakes.push(format!("[[image]] match = \"{}\" has an empty command", image.r#match));
+            }
+        }
+        let limits = file.limits;
+        let settings = Self {
+            data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
+            listen,
+            leave_running: args.leave_running,
+            tls,
+            account: AccountId::new(account),
+            region: Region::new(file.region.unwrap_or_else(|| REGION_DEFAULT.to_owned())),
+            describe_hold: Duration::from_millis(file.describe_hold_ms.unwrap_or(DESCRIBE_HOLD_DEFAULT_MS)),
+            model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
+            payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            artifact_bytes_max: limits.artifact_bytes,
+            instance_memory_bytes_max: limits.instance_memory_bytes,
+            variants_max: file.quotas.variants.unwrap_or(VARIANTS_DEFAULT),
+            roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
+            undeclared_roles,
+            images: file.image.into_iter().map(Into::into).collect(),
+        };
+        if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
+    }
+}
+
+fn read(path: &Path, mistakes: &mut Vec<String>) -> SettingsFile {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            mistakes.push(format!("reading `{}` failed: {error}", path.display()));
+            return SettingsFile::default();
+        }
+    };
+    let (file, found) = SettingsFile::parse(&text);
+    mistakes.extend(found.into_iter().map(|mistake| format!("`{}`: {mistake}", path.display())));
+    file
+}
+
+fn parse_listen(text: Option<&str>, mistakes: &mut Vec<String>) -> Option<SocketAddr> {
+    let text = text?;
+    text.parse()
+        .map_err(|_| {
+            mistakes.push(format!("listen = \"{text}\" is not an address and port such as 127.0.0.1:7070"))
+        })
+        .ok()
+}
+
+fn mistake<T>(mistakes: &mut Vec<String>, text: &str) -> Option<T> {
+    mistakes.push(text.to_owned());
+    None
+}

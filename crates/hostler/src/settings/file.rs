@@ -1,0 +1,148 @@
+//! `hostler.toml` as it is written.
+//!
+//! Why: serde stops at the first mistake; so each top-level entry is read by itself, and what goes wrong with it is
+//! collected.
+//! Invariants: an unknown key is a mistake that names the key.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hostler_catalog::ImageMapping;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Debug, Default)]
+pub(super) struct SettingsFile {
+    pub(super) listen: Option<String>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) region: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) describe_hold_ms: Option<u64>,
+    pub(super) undeclared_roles: Option<String>,
+    pub(super) backend: Option<String>,
+    pub(super) limits: Limits,
+    pub(super) quotas: Quotas,
+    pub(super) role: Vec<Role>,
+    pub(super) image: Vec<Image>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) model_timeout_s: Option<u64>,
+    pub(super) payload_bytes: Option<u64>,
+    pub(super) artifact_bytes: Option<u64>,
+    pub(super) instance_memory_bytes: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quotas {
+    pub(super) variants: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    pub(super) allow: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Image {
+    pub(super) r#match: String,
+    pub(super) command: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    working_dir: Option<String>,
+}
+
+impl From<Image> for ImageMapping {
+    fn from(image: Image) -> Self {
+        Self {
+            pattern: image.r#match,
+            command: image.command,
+            environment: image.env.into_iter().collect(),
+            working_dir: image.working_dir,
+        }
+    }
+}
+
+impl SettingsFile {
+    /// Reads what can be read, and says what cannot.
+    pub(super) fn parse(text: &str) -> (Self, Vec<String>) {
+        let mut mistakes = Vec::new();
+        let mut file = Self::default();
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => return (file, vec![error.to_string().trim_end().replace('\n', "\n    ")]),
+        };
+        for (key, value) in table {
+            let entry = Entry { key: &key, value, mistakes: &mut mistakes };
+            match key.as_str() {
+                "listen" => entry.read(&mut file.listen),
+                "data_dir" => entry.read(&mut file.data_dir),
+                "region" => entry.read(&mut file.region),
+                "account" => entry.read(&mut file.account),
+                "describe_hold_ms" => entry.read(&mut file.describe_hold_ms),
+                "undeclared_roles" => entry.read(&mut file.undeclared_roles),
+                "backend" => entry.read(&mut file.backend),
+                "limits" => entry.read(&mut file.limits),
+                "quotas" => entry.read(&mut file.quotas),
+                "role" => entry.read(&mut file.role),
+                "image" => entry.read(&mut file.image),
+                unknown => mistakes.push(format!("unknown key `{unknown}`")),
+            }
+        }
+        (file, mistakes)
+    }
+}
+
+struct Entry<'a> {
+    key: &'a str,
+    value: toml::Value,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl Entry<'_> {
+    fn read<T: DeserializeOwned>(self, into: &mut T) {
+        match self.value.try_into() {
+            Ok(value) => *into = value,
+            Err(error) => {
+                let text: toml::de::Error = error;
+                self.mistakes.push(format!("`{}`: {}", self.key, text.message()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let (_, mistakes) = SettingsFile::parse(
+            "listn = 'x'\ndescribe_hold_ms = 'soon'\n[limits]\nmodel_timeout = 1\n[[role]]\narn = 'a'\n",
+        );
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        for part in ["listn", "describe_hold_ms", "model_timeout", "allow"] {
+            assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_file_is_read() {
+        let (file, mistakes) = SettingsFile::parse(
+            "listen = '127.0.0.1:0'\nregion = 'eu-central-1'\naccount = '123456789012'\n\
+             [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n\
+             [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
+             [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n",
+        );
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!(file.limits.model_timeout_s, Some(5));
+        assert_eq!(file.role[0].allow, ["s3://b/p*"]);
+        assert_eq!(file.image[0].command, ["serve", "{port}"]);
+    }
+}
