@@ -1,12 +1,14 @@
-//! The `Store` port on SQLite: one file in the data directory, nothing to install.
+//! The `Store` port on SQL databases, and the lock on the data directory.
 //!
-//! Why: rusqlite, not sqlx: one writer thread with synchronous closures is the simplest true group commit, and it
-//! brings half the crates. PostgreSQL will be a sibling of `sqlite` behind the same port and the same suite.
-//! Invariants: only this crate links a database.
+//! Why: SQLite needs nothing installed and holds all that one machine serves. PostgreSQL, for more than one machine,
+//! will be a second module beside `sqlite`, with migrations beside `migrations/sqlite`; page tokens and the suite of
+//! rules are `hostler-store`'s already.
+//! Invariants: this room knows the port and its database, and nothing of models or endpoints. No clock is read here.
 #![warn(missing_docs)]
 
-mod lock;
+mod data_dir;
 mod sqlite;
+mod testing;
 
-pub use lock::{DataDirLock, LockError};
-pub use sqlite::{OpenError, SqliteStore};
+pub use data_dir::{DataDirLock, LockError};
+pub use sqlite::{DATABASE_FILE, DatabaseFault, OpenError, Overloaded, SqliteStore};

@@ -1,83 +1,83 @@
-//! The store on SQLite: one writer thread, a few readers, a change feed.
+//! The store in one SQLite file.
 //!
-//! Why: SQLite has one writer anyway; giving it a thread of its own turns waiting transactions into one group with
-//! one fsync. Readers have connections of their own in WAL mode, so that no read waits for a disk.
-//! Invariants: a commit is answered only after the group's COMMIT returned, with synchronous=FULL. Changes are told
-//! after that, in the order of the commits.
-//! Failure: when a COMMIT fails, every transaction of its group is answered as failed: none was acknowledged.
-
-mod listing;
-mod reader;
-mod rows;
-mod schema;
-mod writer;
+//! Why: one writer thread with group commit, a few readers that never wait for a sync, and a write-ahead log that is
+//! synced at every commit: what was acknowledged is on disk. Blocking calls have threads of their own, so the async
+//! runtime never waits for a disk.
+//! Invariants: the caller holds the lock on the data directory. Every key and listing is read by index.
+//! Failure: after `kill -9` the next `open` replays the log; a transaction is there whole or not at all.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_store::{
-    CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreError, StoreResult,
-    Transaction,
+    CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction,
 };
 use hostler_types::{Key, Kind, Millis};
+use tempfile::TempDir;
 use tokio::sync::broadcast;
 
-use reader::Readers;
-use writer::{Work, Writer};
+use self::readers::Readers;
+use self::writer::{Command, Writer};
 
-/// The database's file in the data directory.
-const FILE: &str = "hostler.db";
+mod commit;
+mod documents;
+mod fault;
+mod leases;
+mod listing;
+#[cfg(test)]
+mod plans;
+mod readers;
+mod schema;
+mod writer;
 
-/// The database cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Written by a newer release.
-    #[error("the database `{file}` has schema {found}, this release knows {known}; use a newer hostler")]
-    Newer {
-        /// The file.
-        file: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// Damaged, foreign, or out of reach.
-    #[error("opening the database `{file}` failed")]
-    Failed {
-        /// The file.
-        file: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// No thread for it.
-    #[error("starting the database's threads failed")]
-    Threads(#[source] std::io::Error),
-}
+pub use fault::{DatabaseFault, OpenError, Overloaded};
 
-/// A [`Store`] in one SQLite file.
+/// The database's name in the data directory.
+pub const DATABASE_FILE: &str = "hostler.db";
+
+/// A [`Store`] in a SQLite database. Dropping it waits for what it has taken on; [`SqliteStore::close`] does the same
+/// without blocking the thread.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
-    readers: Readers,
+    file: PathBuf,
     changes: broadcast::Sender<Change>,
+    // Fields are dropped in this order: the writer's is the last connection, and closing that one empties the log.
+    readers: Readers,
+    writer: Writer,
+    /// Removed last.
+    dir: Option<TempDir>,
 }
 
 impl SqliteStore {
-    /// Opens or makes the database in `dir`, which belongs to this process alone (see [`crate::DataDirLock`]).
+    /// Opens or makes the database in `dir`, upgrades its schema and looks for damage. It blocks; call it at start.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let file = dir.join(FILE);
-        let connection = schema::open(&file)?;
+        crate::data_dir::create_private_dir(dir)
+            .map_err(|source| OpenError::Directory { dir: dir.to_owned(), source })?;
+        let file = dir.join(DATABASE_FILE);
+        let shared: Arc<Path> = file.clone().into();
         let changes = broadcast::Sender::new(CHANGES_KEPT);
-        let writer = Writer::start(connection, changes.clone()).map_err(OpenError::Threads)?;
-        let readers = Readers::start(&file)?;
-        Ok(Self { writer, readers, changes })
+        let connection = schema::open_writer(&file)?;
+        let readers = Readers::start(shared.clone())?;
+        let writer = Writer::start(connection, shared, changes.clone())?;
+        Ok(Self { file, changes, readers, writer, dir: None })
     }
 
-    /// Finishes what was begun and closes the file; later calls answer [`StoreError::Closed`].
+    /// The database file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Carries out what was taken on, moves the log into the database and closes it; later calls are answered with
+    /// `StoreError::Closed`. An error tells that the log was not moved: nothing is lost, the next start reads it.
     pub async fn close(&self) -> StoreResult<()> {
-        self.readers.close();
+        self.readers.close().await;
         self.writer.close().await
+    }
+
+    /// Keeps `dir` until the store is gone.
+    pub(crate) fn keep(&mut self, dir: TempDir) {
+        self.dir = Some(dir);
     }
 }
 
@@ -85,39 +85,36 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn get(&self, key: &Key) -> StoreResult<Option<Document>> {
         let key = key.clone();
-        self.readers.run("read a document", move |connection| rows::get(connection, &key)).await
+        self.readers.read("read a document", move |connection| documents::get(connection, &key)).await
     }
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
-        self.writer.run(|answer| Work::Commit { transaction, answer }).await
+        self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await
     }
 
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {
         let after = Position::after(query)?;
         let query = query.clone();
-        self.readers.run("list documents", move |connection| listing::page(connection, &query, after)).await
+        self.readers
+            .read("list documents", move |connection| listing::list(connection, &query, after.as_ref()))
+            .await
     }
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
-        self.readers.run("list keys", move |connection| rows::keys(connection, kind)).await
+        self.readers.read("list keys", move |connection| documents::keys(connection, kind)).await
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        self.writer.run(|answer| Work::Lease { name, holder, now, ttl_ms, answer }).await
+        self.writer.call("take a lease", |reply| Command::Lease { name, holder, now, ttl_ms, reply }).await
     }
 
     async fn release(&self, name: &str, holder: &str) -> StoreResult<()> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        self.writer.run(|answer| Work::Release { name, holder, answer }).await
+        self.writer.call("release a lease", |reply| Command::Release { name, holder, reply }).await
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
-}
-
-/// The port's error for one of SQLite's.
-fn failed(action: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |source| StoreError::Failed { action, source: Box::new(source) }
 }

@@ -1,21 +1,50 @@
-//! Listings: filters as conditions, a page's beginning as a comparison of rows.
+//! Listings as walks of an index.
 //!
-//! Why: a page continues after the last row by its sort value and name, which an index answers without counting.
-//! Invariants: each sort has an index that yields the rows in order; a test reads the query plan.
+//! Why: a page costs what it shows, not what is stored. Which index is walked is decided here and forced with
+//! `INDEXED BY`, because without statistics the planner may prefer another index and a sort; a test reads the plans.
+//! Invariants: for every sort, with and without the status and uses filters, rows come out of the index in order.
+//! Filters on the name and on times are judged row by row along that walk.
 
 use hostler_store::{ListQuery, Order, Page, Position, SortBy, SortValue};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Result, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
-use super::rows::{COLUMNS, document};
+use super::documents::{COLUMNS, document};
 
-pub(super) fn page(connection: &Connection, query: &ListQuery, after: Option<Position>) -> Result<Page> {
+/// A statement and what it is bound to, in order.
+struct Statement {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Statement {
+    fn condition_if(&mut self, condition: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.condition(condition, [value]);
+        }
+    }
+
+    fn condition(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push_str(if self.values.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(condition);
+        self.values.extend(values);
+    }
+}
+
+/// One page; `after` is the position that the query's token names.
+pub(super) fn list(
+    connection: &Connection,
+    query: &ListQuery,
+    after: Option<&Position>,
+) -> rusqlite::Result<Page> {
     let limit = query.limit.max(1);
-    let (sql, values) = statement(query, after, limit);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), document)?;
-    let mut documents = rows.collect::<Result<Vec<_>>>()?;
-    let has_more = documents.len() > limit;
+    let Statement { sql, values } = statement(query, after);
+    let mut prepared = connection.prepare_cached(&sql)?;
+    let rows = prepared
+        .query_map(params_from_iter(values), |row| document(&query.scope, query.kind, row))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let has_more = rows.len() > limit;
+    let mut documents = rows;
     documents.truncate(limit);
     let next = match documents.last() {
         Some(last) if has_more => Some(Position::of(last, query.sort_by).token(query)),
@@ -24,55 +53,72 @@ pub(super) fn page(connection: &Connection, query: &ListQuery, after: Option<Pos
     Ok(Page { documents, next })
 }
 
-/// The statement and its values; one row more than the page, to see whether another follows.
-pub(super) fn statement(query: &ListQuery, after: Option<Position>, limit: usize) -> (String, Vec<Value>) {
-    let mut conditions = vec!["account = ?", "region = ?", "kind = ?"];
-    let mut values = vec![
-        Value::from(query.scope.account.as_str().to_owned()),
-        Value::from(query.scope.region.as_str().to_owned()),
-        Value::from(query.kind.as_str().to_owned()),
-    ];
-    let mut add = |condition: &'static str, value: Option<Value>| {
-        if let Some(value) = value {
-            conditions.push(condition);
-            values.push(value);
-        }
+fn statement(query: &ListQuery, after: Option<&Position>) -> Statement {
+    // Rows of one status are in the order of their names.
+    let sort_by = match query.sort_by {
+        SortBy::Status if query.status.is_some() => SortBy::Name,
+        sort_by => sort_by,
     };
-    let text = |text: &Option<String>| text.clone().map(Value::from);
-    add("status = ?", text(&query.status));
-    add("uses = ?", text(&query.uses));
-    add("instr(name, ?) > 0", text(&query.name_contains));
-    add("created_at >= ?", query.created_from.map(|time| Value::from(time.0)));
-    add("created_at < ?", query.created_before.map(|time| Value::from(time.0)));
-    add("modified_at >= ?", query.modified_from.map(|time| Value::from(time.0)));
-    add("modified_at < ?", query.modified_before.map(|time| Value::from(time.0)));
-    let (order, is_after) = match query.order {
-        Order::Ascending => ("ASC", ">"),
-        Order::Descending => ("DESC", "<"),
+    let index = match (query.uses.is_some(), query.status.is_some(), sort_by) {
+        (true, _, SortBy::Name) => "documents_by_uses_name",
+        (true, _, SortBy::CreationTime) => "documents_by_uses_created",
+        (true, _, SortBy::Status) => "documents_by_uses_status",
+        (false, true, SortBy::Name | SortBy::Status) => "documents_by_status_name",
+        (false, true, SortBy::CreationTime) => "documents_by_status_created",
+        (false, false, SortBy::Name) => "documents_by_name",
+        (false, false, SortBy::CreationTime) => "documents_by_created",
+        (false, false, SortBy::Status) => "documents_by_status",
     };
-    let column = match query.sort_by {
-        SortBy::Name => "key_name",
-        SortBy::CreationTime => "created_at",
-        SortBy::Status => "status",
+    let sql = format!("SELECT {COLUMNS} FROM documents INDEXED BY {index}");
+    let mut statement = Statement { sql, values: Vec::new() };
+    let text = |text: &str| Value::from(text.to_owned());
+    statement.condition("kind = ?", [text(query.kind.as_str())]);
+    statement.condition("account = ?", [text(query.scope.account.as_str())]);
+    statement.condition("region = ?", [text(query.scope.region.as_str())]);
+    for (condition, filter) in [
+        ("uses = ?", &query.uses),
+        ("status = ?", &query.status),
+        ("instr(name, ?) > 0", &query.name_contains),
+    ] {
+        statement.condition_if(condition, filter.as_deref().map(text));
+    }
+    for (condition, filter) in [
+        ("created_at >= ?", query.created_from),
+        ("created_at < ?", query.created_before),
+        ("modified_at >= ?", query.modified_from),
+        ("modified_at < ?", query.modified_before),
+    ] {
+        statement.condition_if(condition, filter.map(|moment| Value::from(moment.0)));
+    }
+
+    let (beyond, direction) = match query.order {
+        Order::Ascending => (">", "ASC"),
+        Order::Descending => ("<", "DESC"),
     };
-    let mut sql = format!("SELECT {COLUMNS} FROM documents WHERE {}", conditions.join(" AND "));
+    let sort_column = match sort_by {
+        SortBy::Name => None,
+        SortBy::CreationTime => Some("created_at"),
+        SortBy::Status => Some("status_order"),
+    };
     if let Some(Position { value, name }) = after {
-        if query.sort_by == SortBy::Name {
-            sql.push_str(&format!(" AND key_name {is_after} ?"));
-        } else {
-            sql.push_str(&format!(" AND ({column}, key_name) {is_after} (?, ?)"));
-            values.push(match value {
-                SortValue::Number(number) => Value::from(number),
-                SortValue::Text(text) => Value::from(text),
-            });
+        match sort_column {
+            None => statement.condition(&format!("key {beyond} ?"), [text(name)]),
+            Some(column) => {
+                let value = match value {
+                    SortValue::Number(number) => Value::from(*number),
+                    SortValue::Text(value) => text(value),
+                };
+                statement.condition(&format!("({column}, key) {beyond} (?, ?)"), [value, text(name)]);
+            }
         }
-        values.push(Value::from(name));
     }
-    if query.sort_by == SortBy::Name {
-        sql.push_str(&format!(" ORDER BY key_name {order} LIMIT ?"));
-    } else {
-        sql.push_str(&format!(" ORDER BY {column} {order}, key_name {order} LIMIT ?"));
-    }
-    values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
-    (sql, values)
+    let order = sort_column.map(|column| format!("{column} {direction}, ")).unwrap_or_default();
+    statement.sql.push_str(&format!(" ORDER BY {order}key {direction} LIMIT ?"));
+    // One more than the page shows whether another page follows.
+    let rows = query.limit.max(1).saturating_add(1);
+    statement.values.push(Value::from(i64::try_from(rows).unwrap_or(i64::MAX)));
+    statement
 }
+
+#[cfg(test)]
+mod tests;

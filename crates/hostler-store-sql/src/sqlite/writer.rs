@@ -1,351 +1,260 @@
-//! The writer: the one thread that changes the database.
+//! The one thread that writes, and its group commit.
 //!
-//! Why: everything that waits is written with one COMMIT and one fsync, so that many callers cost about as much as
-//! one. Each transaction is a savepoint inside the group: one that conflicts takes nothing of the others with it.
-//! Invariants: answers go out after COMMIT returned; then the changes are told.
+//! Why: SQLite has one writer at a time anyway; one thread that owns it needs no lock, and all transactions that wait
+//! while a sync is going on share the next one. Each runs in a savepoint, so that one that is refused leaves the
+//! others alone.
+//! Invariants: nothing is answered before `COMMIT` has returned, and changes are told before that answer, in the
+//! order of the commits. No call waits in a queue that is longer than [`WAITING_MAX`].
+//! Failure: when the transaction as a whole is lost (disk full, a failed sync), every call in it is answered with
+//! that failure; the next batch begins afresh. Commands that were taken before the store was closed are carried out.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use hostler_store::{
-    Change, Check, Document, Expect, Lease, StoreError, StoreResult, Transaction, Unused, Write,
-};
+use hostler_store::{Change, Lease, StoreError, StoreResult, Transaction};
 use hostler_types::{Key, Millis};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::{failed, rows};
+use super::commit::{self, Committed, Refusal};
+use super::fault::{DatabaseFault, OpenError, Overloaded, failed};
+use super::leases;
 
-/// Transactions in one group.
-const GROUP_MAX: usize = 256;
-/// Transactions that wait; further callers wait for a place.
-const QUEUE_MAX: usize = 1024;
+/// Calls that may wait for the writer: about ten batches, which take well under a second on a slow disk.
+pub(super) const WAITING_MAX: usize = 2048;
 
-pub(super) enum Work {
-    Commit {
-        transaction: Transaction,
-        answer: oneshot::Sender<StoreResult<Vec<u64>>>,
-    },
-    Lease {
-        name: String,
-        holder: String,
-        now: Millis,
-        ttl_ms: i64,
-        answer: oneshot::Sender<StoreResult<Option<Lease>>>,
-    },
-    Release {
-        name: String,
-        holder: String,
-        answer: oneshot::Sender<StoreResult<()>>,
-    },
-    Close {
-        answer: oneshot::Sender<StoreResult<()>>,
-    },
+/// Transactions that share one sync: more would only make the first of them wait longer.
+const BATCH_MAX: usize = 256;
+
+type Reply<T> = oneshot::Sender<StoreResult<T>>;
+
+/// An answer that is ready but for the batch's commit; given its failure if it failed.
+type Held = Box<dyn FnOnce(Option<&DatabaseFault>)>;
+
+/// A call on its way to the writer.
+pub(super) enum Command {
+    Commit { transaction: Transaction, reply: Reply<Vec<u64>> },
+    Lease { name: String, holder: String, now: Millis, ttl_ms: i64, reply: Reply<Option<Lease>> },
+    Release { name: String, holder: String, reply: Reply<()> },
+    Close { reply: Reply<()> },
 }
 
+/// The writer's door. Dropping it waits until what was taken is carried out.
 #[derive(Debug)]
 pub(super) struct Writer {
-    work: Mutex<Option<mpsc::Sender<Work>>>,
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
-
-/// What is told to one caller once the group is on disk, or is not.
-type Verdict = Box<dyn FnOnce(bool) + Send>;
 
 impl Writer {
+    /// Starts the thread, which owns `connection` from now on.
     pub(super) fn start(
-        mut connection: Connection,
+        connection: Connection,
+        file: Arc<Path>,
         changes: broadcast::Sender<Change>,
-    ) -> std::io::Result<Self> {
-        let (work, mut queue) = mpsc::channel(QUEUE_MAX);
-        thread::Builder::new().name("hostler-write".to_owned()).spawn(move || {
-            let mut group = Vec::new();
-            loop {
-                if queue.blocking_recv_many(&mut group, GROUP_MAX) == 0 {
-                    return;
-                }
-                if let Some(closed) = write_group(&mut connection, &mut group, &changes) {
-                    // Everything that was acknowledged is in the WAL; this only folds it into the file.
-                    let folded = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-                    let _ = closed.send(folded.map_err(failed("fold the log into the database")));
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { work: Mutex::new(Some(work)) })
+    ) -> Result<Self, OpenError> {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || Thread { connection, file, changes }.run(receiver))
+            .map_err(|source| OpenError::Thread { source })?;
+        Ok(Self { commands: Some(sender), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) async fn run<T>(
+    /// Sends the command that `make` builds around the reply, and waits for the answer.
+    pub(super) async fn call<T>(
         &self,
-        make: impl FnOnce(oneshot::Sender<StoreResult<T>>) -> Work,
+        action: &'static str,
+        make: impl FnOnce(Reply<T>) -> Command,
     ) -> StoreResult<T> {
-        let (answer, answered) = oneshot::channel();
-        let sender = self.work.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let sender = sender.ok_or(StoreError::Closed)?;
-        sender.send(make(answer)).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        let (reply, answer) = oneshot::channel();
+        let commands = self.commands.as_ref().ok_or(StoreError::Closed)?;
+        commands.try_send(make(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => failed(action, Overloaded { waiting: WAITING_MAX }),
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Carries out what waits, moves the log into the database and ends the thread. Closing twice is fine.
     pub(super) async fn close(&self) -> StoreResult<()> {
-        let sender = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(sender) = sender else { return Ok(()) };
-        let (answer, answered) = oneshot::channel();
-        sender.send(Work::Close { answer }).await.map_err(|_| StoreError::Closed)?;
-        drop(sender);
-        answered.await.map_err(|_| StoreError::Closed)?
-    }
-}
-
-/// Writes what waits; returns whom to tell that the writer closed.
-fn write_group(
-    connection: &mut Connection,
-    group: &mut Vec<Work>,
-    changes: &broadcast::Sender<Change>,
-) -> Option<oneshot::Sender<StoreResult<()>>> {
-    let mut closing = None;
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    let mut changed = Vec::new();
-    let written =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|mut transaction| {
-            for work in group.drain(..) {
-                match work {
-                    Work::Close { answer } => closing = Some(answer),
-                    work => verdicts.push(write_one(&mut transaction, work, &mut changed)),
-                }
-            }
-            transaction.commit()
-        });
-    let is_durable = match written {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::error!(%error, "a group of transactions was not written");
-            false
-        }
-    };
-    // What was not even begun (BEGIN failed) is dropped here: its callers are answered with `Closed`-like loss.
-    for work in group.drain(..) {
-        refuse(work);
-    }
-    if is_durable {
-        for key in changed {
-            // Nobody listening is fine.
-            let _ = changes.send(Change { key });
-        }
-    }
-    for verdict in verdicts {
-        verdict(is_durable);
-    }
-    closing
-}
-
-fn write_one(transaction: &mut rusqlite::Transaction<'_>, work: Work, changed: &mut Vec<Key>) -> Verdict {
-    match work {
-        Work::Commit { transaction: wanted, answer } => {
-            let mut keys = Vec::new();
-            let result = within(transaction, |inner| commit(inner, wanted, &mut keys));
-            if result.is_ok() {
-                changed.append(&mut keys);
-            }
-            verdict(result, answer)
-        }
-        Work::Lease { name, holder, now, ttl_ms, answer } => {
-            verdict(within(transaction, |inner| lease(inner, &name, &holder, now, ttl_ms)), answer)
-        }
-        Work::Release { name, holder, answer } => {
-            let sql = "DELETE FROM leases WHERE name = ?1 AND holder = ?2";
-            let released = transaction.execute(sql, params![name, holder]);
-            verdict(released.map(|_| ()).map_err(failed("release a lease")), answer)
-        }
-        Work::Close { answer } => verdict(Ok(()), answer),
-    }
-}
-
-/// A savepoint: rolled back unless `write` succeeds.
-fn within<T>(
-    transaction: &mut rusqlite::Transaction<'_>,
-    write: impl FnOnce(&Connection) -> StoreResult<T>,
-) -> StoreResult<T> {
-    let savepoint = transaction.savepoint().map_err(failed("begin a transaction"))?;
-    let value = write(&savepoint)?;
-    savepoint.commit().map_err(failed("end a transaction"))?;
-    Ok(value)
-}
-
-fn verdict<T: Send + 'static>(result: StoreResult<T>, answer: oneshot::Sender<StoreResult<T>>) -> Verdict {
-    Box::new(move |is_durable| {
-        let result = match result {
-            Ok(_) if !is_durable => Err(not_written()),
-            result => result,
+        let Some(commands) = &self.commands else {
+            return Ok(());
         };
-        // A caller that went away may ask again; the record tells.
-        let _ = answer.send(result);
-    })
-}
-
-fn refuse(work: Work) {
-    match work {
-        Work::Commit { answer, .. } => drop(answer.send(Err(not_written()))),
-        Work::Lease { answer, .. } => drop(answer.send(Err(not_written()))),
-        Work::Release { answer, .. } | Work::Close { answer } => drop(answer.send(Err(not_written()))),
+        let (reply, answer) = oneshot::channel();
+        if commands.send(Command::Close { reply }).await.is_err() {
+            return Ok(());
+        }
+        answer.await.unwrap_or(Ok(()))
     }
 }
 
-fn not_written() -> StoreError {
-    StoreError::Failed { action: "write a group of transactions", source: "the log has the cause".into() }
-}
-
-fn commit(connection: &Connection, wanted: Transaction, changed: &mut Vec<Key>) -> StoreResult<Vec<u64>> {
-    for check in &wanted.checks {
-        if !holds(connection, check).map_err(failed("check a document"))? {
-            return Err(StoreError::Conflict { key: check.key.clone() });
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.commands = None;
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes the store panicked");
         }
     }
-    if let Some(unused) = &wanted.unused
-        && let Some(by) = user(connection, unused).map_err(failed("check for use"))?
-    {
-        return Err(StoreError::InUse { by });
-    }
-    let mut versions = Vec::new();
-    for write in wanted.writes {
-        match write {
-            Write::Put(document) => {
-                versions.push(put(connection, &document).map_err(failed("write a document"))?);
-                changed.push(document.key);
-            }
-            Write::Touch(key) => {
-                let Some(document) = rows::get(connection, &key).map_err(failed("read a document"))? else {
-                    return Err(StoreError::Conflict { key });
-                };
-                versions.push(put(connection, &document).map_err(failed("write a document"))?);
-                changed.push(key);
-            }
-            Write::Delete(key) => {
-                if delete(connection, &key).map_err(failed("delete a document"))? {
-                    changed.push(key);
+}
+
+struct Thread {
+    connection: Connection,
+    file: Arc<Path>,
+    changes: broadcast::Sender<Change>,
+}
+
+impl Thread {
+    fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let mut closing = Vec::new();
+        while let Some(first) = commands.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            while let Some(command) = next {
+                match command {
+                    Command::Close { reply } => {
+                        // Those that sent before are served; those after are told that the store is closed.
+                        commands.close();
+                        closing.push(reply);
+                    }
+                    command => batch.push(command),
                 }
+                next = if batch.len() < BATCH_MAX { commands.try_recv().ok() } else { None };
+            }
+            if !batch.is_empty() {
+                self.run_batch(batch);
+            }
+        }
+        let result = self.finish();
+        if let Err(StoreError::Failed { source, .. }) = &result {
+            tracing::warn!(error = %source, "did not empty the store's log, which the next start reads");
+        }
+        // One closer hears of a failure; the others know at least that all is over.
+        let mut result = Some(result);
+        for reply in closing {
+            let _ = reply.send(result.take().unwrap_or(Ok(())));
+        }
+    }
+
+    fn run_batch(&self, batch: Vec<Command>) {
+        let mut fault = self.execute("BEGIN IMMEDIATE").err().map(|error| self.fault(error));
+        let mut held = Vec::with_capacity(batch.len());
+        let mut changed = Vec::new();
+        for command in batch {
+            held.push(self.run_one(command, &mut changed, &mut fault));
+        }
+        if fault.is_none() {
+            fault = self.execute("COMMIT").err().map(|error| self.fault(error));
+        }
+        if let Some(fault) = &fault {
+            tracing::error!(error = %fault.source, calls = held.len(), "the store's transaction failed");
+            if !self.connection.is_autocommit()
+                && let Err(error) = self.execute("ROLLBACK")
+            {
+                tracing::error!(%error, "the store's transaction was not taken back");
+            }
+        } else {
+            for key in changed {
+                // It is no mistake that nobody listens.
+                let _ = self.changes.send(Change { key });
+            }
+        }
+        for answer in held {
+            answer(fault.as_ref());
+        }
+    }
+
+    fn run_one(&self, command: Command, changed: &mut Vec<Key>, fault: &mut Option<DatabaseFault>) -> Held {
+        match command {
+            Command::Commit { transaction, reply } => {
+                let committed =
+                    self.in_savepoint("commit", fault, |connection| commit::apply(connection, transaction));
+                let result = committed.map(|Committed { versions, changed: keys }| {
+                    changed.extend(keys);
+                    versions
+                });
+                hold("commit", reply, result)
+            }
+            Command::Lease { name, holder, now, ttl_ms, reply } => {
+                let result = self.in_savepoint("take a lease", fault, |connection| {
+                    Ok(leases::take(connection, &name, &holder, now, ttl_ms)?)
+                });
+                hold("take a lease", reply, result)
+            }
+            Command::Release { name, holder, reply } => {
+                let result = self.in_savepoint("release a lease", fault, |connection| {
+                    Ok(leases::release(connection, &name, &holder)?)
+                });
+                hold("release a lease", reply, result)
+            }
+            Command::Close { reply } => hold("close", reply, Ok(())),
+        }
+    }
+
+    /// Runs `work` so that its failure takes back nothing but itself. Sets `fault` when the whole transaction is lost;
+    /// once it is, no work runs, because it would run outside of any transaction.
+    fn in_savepoint<T>(
+        &self,
+        action: &'static str,
+        fault: &mut Option<DatabaseFault>,
+        work: impl FnOnce(&Connection) -> Result<T, Refusal>,
+    ) -> StoreResult<T> {
+        if let Some(fault) = fault {
+            return Err(failed(action, fault.clone()));
+        }
+        let result = self
+            .execute("SAVEPOINT call")
+            .map_err(Refusal::Database)
+            .and_then(|()| work(&self.connection))
+            .and_then(|value| self.execute("RELEASE call").map(|()| value).map_err(Refusal::Database));
+        let refusal = match result {
+            Ok(value) => return Ok(value),
+            Err(refusal) => refusal,
+        };
+        let taken_back = self.execute("ROLLBACK TO call").and_then(|()| self.execute("RELEASE call"));
+        match refusal {
+            Refusal::Store(error) => {
+                *fault = taken_back.err().map(|error| self.fault(error));
+                Err(error)
+            }
+            Refusal::Database(error) => {
+                let cause = self.fault(error);
+                // SQLite gives up the whole transaction on its own after some errors; the first one is the cause.
+                if taken_back.is_err() || self.connection.is_autocommit() {
+                    *fault = Some(cause.clone());
+                }
+                Err(failed(action, cause))
             }
         }
     }
-    // One key once: the feed tells that it changed, not how often.
-    let mut told = std::collections::BTreeSet::new();
-    changed.retain(|key| told.insert(key.clone()));
-    Ok(versions)
-}
 
-fn holds(connection: &Connection, check: &Check) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached(
-        "SELECT version FROM documents WHERE account = ?1 AND region = ?2 AND kind = ?3 AND key_name = ?4",
-    )?;
-    let (key, scope) = (&check.key, check.key.scope());
-    let version: Option<i64> = statement
-        .query_row(
-            params![scope.account.as_str(), scope.region.as_str(), key.kind().as_str(), key.name()],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(match (version, check.expect) {
-        (None, Expect::Absent) => true,
-        (Some(version), Expect::Version(expected)) => version.cast_unsigned() == expected,
-        (None, Expect::Version(_)) | (Some(_), Expect::Absent) => false,
-    })
-}
-
-fn user(connection: &Connection, unused: &Unused) -> rusqlite::Result<Option<Key>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT account, region, kind, key_name FROM documents \
-         WHERE account = ?1 AND region = ?2 AND uses = ?3 AND status = ?4 ORDER BY kind, key_name LIMIT 1",
-    )?;
-    let scope = unused.key.scope();
-    let mut found: Option<Key> = None;
-    for status in &unused.statuses {
-        let by = statement
-            .query_row(
-                params![scope.account.as_str(), scope.region.as_str(), unused.key.name(), status],
-                rows::key,
-            )
-            .optional()?;
-        found = match (found, by) {
-            (Some(found), Some(by)) => Some(found.min(by)),
-            (found, by) => found.or(by),
-        };
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(())?;
+        Ok(())
     }
-    Ok(found)
+
+    fn fault(&self, error: rusqlite::Error) -> DatabaseFault {
+        DatabaseFault { file: self.file.clone(), source: Arc::new(error) }
+    }
+
+    fn finish(self) -> StoreResult<()> {
+        let fault = |source| DatabaseFault { file: self.file.clone(), source: Arc::new(source) };
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
+            .map_err(|error| failed("empty the log", fault(error)))?;
+        self.connection.close().map_err(|(_, error)| failed("close", fault(error)))
+    }
 }
 
-fn put(connection: &Connection, document: &Document) -> rusqlite::Result<u64> {
-    let version = next(connection)?;
-    let mut statement = connection.prepare_cached(
-        "INSERT OR REPLACE INTO documents \
-         (account, region, kind, key_name, version, name, created_at, modified_at, status, uses, body) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    let (key, scope) = (&document.key, document.key.scope());
-    statement.execute(params![
-        scope.account.as_str(),
-        scope.region.as_str(),
-        key.kind().as_str(),
-        key.name(),
-        version,
-        document.name,
-        document.created_at.0,
-        document.modified_at.0,
-        document.status.as_deref().unwrap_or_default(),
-        document.uses,
-        document.body,
-    ])?;
-    Ok(version.cast_unsigned())
-}
-
-fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM documents WHERE account = ?1 AND region = ?2 AND kind = ?3 AND key_name = ?4",
-    )?;
-    let scope = key.scope();
-    let deleted = statement.execute(params![
-        scope.account.as_str(),
-        scope.region.as_str(),
-        key.kind().as_str(),
-        key.name()
-    ])?;
-    Ok(deleted > 0)
-}
-
-fn lease(
-    connection: &Connection,
-    name: &str,
-    holder: &str,
-    now: Millis,
-    ttl_ms: i64,
-) -> StoreResult<Option<Lease>> {
-    let failed = failed("take a lease");
-    let held: Option<(String, i64, i64)> = connection
-        .prepare_cached("SELECT holder, term, expires_at FROM leases WHERE name = ?1")
-        .and_then(|mut statement| {
-            statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-        })
-        .map_err(&failed)?;
-    let term = match held {
-        Some((known, term, _)) if known == holder => term,
-        Some((_, _, expires_at)) if expires_at > now.0 => return Ok(None),
-        _ => next(connection).map_err(&failed)?,
-    };
-    let expires_at = now.plus(ttl_ms);
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO leases (name, holder, term, expires_at) VALUES (?1, ?2, ?3, ?4)",
-        )
-        .and_then(|mut statement| statement.execute(params![name, holder, term, expires_at.0]))
-        .map_err(&failed)?;
-    Ok(Some(Lease {
-        name: name.to_owned(),
-        holder: holder.to_owned(),
-        term: term.cast_unsigned(),
-        expires_at,
-    }))
-}
-
-/// The next number of the sequence that versions and terms share.
-fn next(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("UPDATE sequence SET last = last + 1 WHERE one = 1 RETURNING last")?
-        .query_row([], |row| row.get(0))
+fn hold<T: 'static>(action: &'static str, reply: Reply<T>, result: StoreResult<T>) -> Held {
+    Box::new(move |fault| {
+        let result = match fault {
+            Some(fault) => Err(failed(action, fault.clone())),
+            None => result,
+        };
+        // A caller that went away does not need the answer.
+        let _ = reply.send(result);
+    })
 }

@@ -1,0 +1,200 @@
+//! The statements on documents: one function each, on any connection.
+//!
+//! Why: a decision of the port (what a check means, when a commit is refused) is read in `commit.rs` without SQL in
+//! between.
+//! Invariants: every statement finds its rows by index. Versions come from the one sequence and from nowhere else.
+
+use hostler_store::{Document, Unused};
+use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+/// The columns that [`document`] reads, in its order.
+pub(super) const COLUMNS: &str = "key, version, name, created_at, modified_at, status, uses, body";
+
+const GET: &str = "SELECT key, version, name, created_at, modified_at, status, uses, body FROM documents \
+     WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
+
+const VERSION: &str = "SELECT version FROM documents \
+     WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
+
+const PUT: &str = "INSERT INTO documents \
+     (kind, account, region, key, version, name, created_at, modified_at, status, uses, body) VALUES \
+     (:kind, :account, :region, :key, :version, :name, :created_at, :modified_at, :status, :uses, :body) \
+     ON CONFLICT (kind, account, region, key) DO UPDATE SET version = excluded.version, name = excluded.name, \
+     created_at = excluded.created_at, modified_at = excluded.modified_at, status = excluded.status, \
+     uses = excluded.uses, body = excluded.body";
+
+const TOUCH: &str = "UPDATE documents SET version = :version \
+     WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
+
+const DELETE: &str = "DELETE FROM documents \
+     WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
+
+const KEYS: &str = "SELECT account, region, key FROM documents INDEXED BY documents_by_name \
+     WHERE kind = :kind ORDER BY account, region, key";
+
+const FIRST_USER: &str = "SELECT key FROM documents INDEXED BY documents_by_uses_name \
+     WHERE kind = :kind AND account = :account AND region = :region AND uses = :uses \
+     AND status IN (SELECT value FROM json_each(:statuses)) ORDER BY key LIMIT 1";
+
+const TAKE_FROM_SEQUENCE: &str = "UPDATE sequence SET last = last + :count WHERE id = 1 RETURNING last";
+
+pub(super) fn get(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Document>> {
+    let mut statement = connection.prepare_cached(GET)?;
+    let (account, region) = words(key.scope());
+    statement
+        .query_row(
+            named_params! {
+                ":kind": key.kind().as_str(), ":account": account, ":region": region, ":key": key.name(),
+            },
+            |row| document(key.scope(), key.kind(), row),
+        )
+        .optional()
+}
+
+/// The version of a document that is there.
+pub(super) fn version(connection: &Connection, key: &Key) -> rusqlite::Result<Option<u64>> {
+    let mut statement = connection.prepare_cached(VERSION)?;
+    let (account, region) = words(key.scope());
+    statement
+        .query_row(
+            named_params! {
+                ":kind": key.kind().as_str(), ":account": account, ":region": region, ":key": key.name(),
+            },
+            |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
+        )
+        .optional()
+}
+
+pub(super) fn put(connection: &Connection, document: &Document, version: u64) -> rusqlite::Result<()> {
+    let key = &document.key;
+    let (account, region) = words(key.scope());
+    connection.prepare_cached(PUT)?.execute(named_params! {
+        ":kind": key.kind().as_str(),
+        ":account": account,
+        ":region": region,
+        ":key": key.name(),
+        ":version": version.cast_signed(),
+        ":name": document.name,
+        ":created_at": document.created_at.0,
+        ":modified_at": document.modified_at.0,
+        ":status": document.status,
+        ":uses": document.uses,
+        ":body": document.body,
+    })?;
+    Ok(())
+}
+
+/// Whether there was one to touch.
+pub(super) fn touch(connection: &Connection, key: &Key, version: u64) -> rusqlite::Result<bool> {
+    let (account, region) = words(key.scope());
+    let rows = connection.prepare_cached(TOUCH)?.execute(named_params! {
+        ":kind": key.kind().as_str(),
+        ":account": account,
+        ":region": region,
+        ":key": key.name(),
+        ":version": version.cast_signed(),
+    })?;
+    Ok(rows > 0)
+}
+
+/// Whether there was one to delete.
+pub(super) fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
+    let (account, region) = words(key.scope());
+    let rows = connection.prepare_cached(DELETE)?.execute(named_params! {
+        ":kind": key.kind().as_str(), ":account": account, ":region": region, ":key": key.name(),
+    })?;
+    Ok(rows > 0)
+}
+
+pub(super) fn keys(connection: &Connection, kind: Kind) -> rusqlite::Result<Vec<Key>> {
+    let mut statement = connection.prepare_cached(KEYS)?;
+    let rows = statement.query_map(named_params! { ":kind": kind.as_str() }, |row| {
+        let scope = Scope { account: AccountId::new(text(row, 0)?), region: Region::new(text(row, 1)?) };
+        Ok(Key::new(&scope, kind, row.get_ref(2)?.as_str()?))
+    })?;
+    rows.collect()
+}
+
+/// The first document by key that uses what should not be in use.
+pub(super) fn first_user(connection: &Connection, unused: &Unused) -> rusqlite::Result<Option<Key>> {
+    let (account, region) = words(unused.key.scope());
+    let statuses = serde_json::Value::from(unused.statuses.clone()).to_string();
+    let mut statement = connection.prepare_cached(FIRST_USER)?;
+    // In the order of keys, which is not that of the kinds' words.
+    for kind in Kind::ALL {
+        let name: Option<String> = statement
+            .query_row(
+                named_params! {
+                    ":kind": kind.as_str(),
+                    ":account": account,
+                    ":region": region,
+                    ":uses": unused.key.name(),
+                    ":statuses": statuses,
+                },
+                |row| row.get(0),
+            )
+            .optional()?;
+        if let Some(name) = name {
+            return Ok(Some(Key::new(unused.key.scope(), kind, &name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes `count` numbers that nobody had before; the last of them.
+pub(super) fn take_from_sequence(connection: &Connection, count: usize) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached(TAKE_FROM_SEQUENCE)?;
+    statement.query_row(named_params! { ":count": count as i64 }, |row| row.get(0).map(i64::cast_unsigned))
+}
+
+/// A row of [`COLUMNS`].
+pub(super) fn document(scope: &Scope, kind: Kind, row: &Row<'_>) -> rusqlite::Result<Document> {
+    Ok(Document {
+        key: Key::new(scope, kind, row.get_ref(0)?.as_str()?),
+        version: row.get::<_, i64>(1)?.cast_unsigned(),
+        name: text(row, 2)?,
+        created_at: Millis(row.get(3)?),
+        modified_at: Millis(row.get(4)?),
+        status: row.get(5)?,
+        uses: row.get(6)?,
+        body: text(row, 7)?,
+    })
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    row.get(column)
+}
+
+fn words(scope: &Scope) -> (&str, &str) {
+    (scope.account.as_str(), scope.region.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::plans::{explain, is_index_walk};
+
+    #[test]
+    fn every_statement_finds_its_rows_by_index() {
+        for sql in [GET, VERSION, TOUCH, DELETE, KEYS] {
+            let plan = explain(sql);
+            assert!(is_index_walk(&plan), "{sql}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_user_is_found_by_index() {
+        // The scan is of the few statuses that are asked for, which are no rows of the database.
+        let plan = explain(FIRST_USER);
+        let walk = "SEARCH documents USING INDEX documents_by_uses_name \
+                    (kind=? AND account=? AND region=? AND uses=?)";
+        assert_eq!(plan[0], walk, "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+    }
+
+    #[test]
+    fn the_columns_are_read_in_one_order() {
+        assert!(GET.starts_with(&format!("SELECT {COLUMNS} FROM documents")));
+    }
+}

@@ -1,0 +1,116 @@
+//! What may go wrong with the database file, at opening and later.
+//!
+//! Why: every text names the file, because that is what its owner can look at, move or restore.
+//! Invariants: a failure of the database never looks like an answer: it is `StoreError::Failed`, whatever it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hostler_store::StoreError;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory could not be made.
+    #[error("failed to create the directory `{}`", dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What came back.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite could not open or set up the file.
+    #[error("failed to {action} the database `{}`", file.display())]
+    Database {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What came back.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file is no SQLite database, or a damaged one.
+    #[error("`{}` is damaged or no database ({detail}): restore a backup, or move the file away", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite found.
+        detail: String,
+    },
+    /// The file is somebody else's SQLite database.
+    #[error("`{}` is a database of another program: choose another data directory", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file was written by a newer Hostler.
+    #[error(
+        "`{}` was written by a newer Hostler (schema {found}, this one knows up to {known}): start the newer one, or \
+         restore a backup",
+        file.display()
+    )]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// The schema's number in the file.
+        found: i64,
+        /// The highest number that this build knows.
+        known: i64,
+    },
+    /// The file system does not carry SQLite's write-ahead log.
+    #[error("`{}` cannot have a write-ahead log (journal mode stayed `{mode}`): use a local disk", file.display())]
+    NoLog {
+        /// The file.
+        file: PathBuf,
+        /// The mode that SQLite kept.
+        mode: String,
+    },
+    /// A thread could not be started.
+    #[error("failed to start a thread for the database")]
+    Thread {
+        /// What came back.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl OpenError {
+    /// The error for what SQLite answered to `action`: damage has a variant of its own.
+    pub(super) fn database(action: &'static str, file: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let file = file.to_owned();
+        match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { file, detail: source.to_string() },
+            _ => Self::Database { action, file, source },
+        }
+    }
+}
+
+/// A call that the database did not carry out.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the database `{}` failed", file.display())]
+pub struct DatabaseFault {
+    /// The file.
+    pub file: Arc<Path>,
+    /// What came back: shared, because one failed commit fails all that were in it.
+    #[source]
+    pub source: Arc<rusqlite::Error>,
+}
+
+/// So many calls wait for the database that one more is refused.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("{waiting} calls wait for the database already")]
+pub struct Overloaded {
+    /// How many wait.
+    pub waiting: usize,
+}
+
+/// The port's error for `source`.
+pub(super) fn failed(
+    action: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> StoreError {
+    StoreError::Failed { action, source: Box::new(source) }
+}
