@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
-use hostler_types::{EndpointRecord, RouteTable};
+use hostler_types::{EndpointRecord, InstanceId, PlaceRecord, RouteTable};
 use serde_json::{Value, json};
 
 use crate::control::{Caller, Control};
@@ -44,7 +44,8 @@ impl Admin {
             ["endpoints", name, "logs"] => self.logs(caller, name, query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
-        serde_json::to_vec(&answer).map_err(|error| ApiError::internal("writing an answer").with_source(error))
+        serde_json::to_vec(&answer)
+            .map_err(|error| ApiError::internal("writing an answer").with_source(error))
     }
 
     async fn endpoint(&self, caller: &Caller, name: &str) -> Result<Value, ApiError> {
@@ -105,17 +106,19 @@ impl Admin {
     /// The logs of every instance from the positions that the query names (`ID=POSITION&…`), oldest byte else.
     async fn logs(&self, caller: &Caller, name: &str, query: &str) -> Result<Value, ApiError> {
         let (_, record) = self.control.endpoint(caller, name).await?;
-        let observed = self.observe(&record).await?;
+        let mut ids: Vec<InstanceId> = self.observe(&record).await?.into_iter().map(|seen| seen.id).collect();
+        ids.extend(departed(&record, &ids));
         let position = |id: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == id).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
         };
         let mut logs = Vec::new();
-        for observed in observed {
-            let from = position(&observed.id.to_string());
-            let Ok(chunk) = self.compute.logs(&observed.id, from, LOG_BYTES_MAX).await else { continue };
+        for id in ids {
+            let from = position(&id.to_string());
+            // A log that is gone is no reason to show none of the others.
+            let Ok(chunk) = self.compute.logs(&id, from, LOG_BYTES_MAX).await else { continue };
             logs.push(json!({
-                "Id": observed.id,
+                "Id": id,
                 "Text": String::from_utf8_lossy(&chunk.bytes),
                 "Next": chunk.next,
                 "Ended": chunk.ended,
@@ -128,6 +131,22 @@ impl Admin {
         let observed = self.compute.observe(&record.uid).await;
         observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
     }
+}
+
+/// The last instance of each place where none is left: what a failed endpoint has to show.
+fn departed(record: &EndpointRecord, present: &[InstanceId]) -> Vec<InstanceId> {
+    let is_here = |place: &PlaceRecord, id: &InstanceId| {
+        id.generation == place.generation && id.variant == place.variant && id.ordinal == place.ordinal
+    };
+    let empty = record.places.iter().filter(|place| !present.iter().any(|id| is_here(place, id)));
+    let last = |place: &PlaceRecord| InstanceId {
+        endpoint: record.uid.clone(),
+        generation: place.generation,
+        variant: place.variant.clone(),
+        ordinal: place.ordinal,
+        attempt: place.attempts,
+    };
+    empty.map(last).collect()
 }
 
 fn health_word(health: &Health) -> &'static str {
