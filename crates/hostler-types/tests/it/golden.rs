@@ -1,0 +1,220 @@
+//! One golden file per record kind and schema: what an earlier release wrote is read to the same values, for ever.
+//!
+//! The files are never regenerated: a change that breaks one needs a new schema and a new file beside it.
+
+use hostler_shapes::{
+    ContainerDefinition, ContainerMode, CreateEndpointConfigInput, CreateModelInput, DeploymentConfig,
+    ProductionVariant, ProductionVariantInstanceType, Tag,
+};
+use hostler_types::{
+    AccountId, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal,
+    InstanceId, InstanceIntent, InstanceRecord, Millis, ModelRecord, ModelSnapshot, PlaceRecord, Record,
+    RecordError, Region, Scope, VariantName,
+};
+
+const MODEL: &str = include_str!("../golden/model.v1.json");
+const ENDPOINT_CONFIG: &str = include_str!("../golden/endpoint_config.v1.json");
+const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
+const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
+
+fn scope() -> Scope {
+    Scope::new(&AccountId::new("123456789012"), &Region::new("eu-central-1"))
+}
+
+fn tag() -> Tag {
+    Tag { key: "team".to_owned(), value: "vision".to_owned() }
+}
+
+#[track_caller]
+fn check<R: Record + PartialEq + std::fmt::Debug>(golden: &str, expected: &R) {
+    assert_eq!(&R::from_body(golden).unwrap(), expected);
+    let written: serde_json::Value = serde_json::from_str(&expected.to_body()).unwrap();
+    assert_eq!(serde_json::to_string_pretty(&written).unwrap(), golden.trim_end());
+}
+
+#[test]
+fn a_model_of_schema_1_is_read_and_written_back() {
+    let container = ContainerDefinition {
+        container_hostname: Some("clusters".to_owned()),
+        image: Some(IMAGE.to_owned()),
+        mode: Some(ContainerMode::SingleModel),
+        model_data_url: Some("s3://bucket/digits/model.tar.gz".to_owned()),
+        environment: Some([("A", "1"), ("B", "two")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()),
+        ..ContainerDefinition::default()
+    };
+    let record = ModelRecord {
+        schema: 1,
+        scope: scope(),
+        created_at: Millis(1_700_000_000_123),
+        request: CreateModelInput {
+            model_name: "Digits-Model".to_owned(),
+            primary_container: Some(container),
+            execution_role_arn: Some("arn:aws:iam::123456789012:role/reader".to_owned()),
+            ..CreateModelInput::default()
+        },
+        tags: vec![tag()],
+        notes: vec!["VpcConfig has no effect: instances use this machine's network".to_owned()],
+    };
+    check(MODEL, &record);
+}
+
+#[test]
+fn an_endpoint_config_of_schema_1_is_read_and_written_back() {
+    let variant = ProductionVariant {
+        variant_name: "AllTraffic".to_owned(),
+        model_name: Some("Digits-Model".to_owned()),
+        initial_instance_count: Some(2),
+        instance_type: ProductionVariantInstanceType::from_value("ml.t2.medium"),
+        initial_variant_weight: Some(0.5),
+        container_startup_health_check_timeout_in_seconds: Some(120),
+        ..ProductionVariant::default()
+    };
+    let record = EndpointConfigRecord {
+        schema: 1,
+        scope: scope(),
+        created_at: Millis(1_700_000_001_456),
+        request: CreateEndpointConfigInput {
+            endpoint_config_name: "Digits-Config".to_owned(),
+            production_variants: vec![variant],
+            kms_key_id: Some("alias/disk".to_owned()),
+            ..CreateEndpointConfigInput::default()
+        },
+        tags: Vec::new(),
+        notes: vec!["KmsKeyId has no effect: storage is encrypted as this machine's disk is".to_owned()],
+    };
+    check(ENDPOINT_CONFIG, &record);
+}
+
+#[test]
+fn an_endpoint_of_schema_1_is_read_and_written_back() {
+    check(ENDPOINT, &endpoint());
+}
+
+fn endpoint() -> EndpointRecord {
+    // Shapes that this file does not look into are read by the service model's own structure.
+    let deployment_config: DeploymentConfig = serde_json::from_value(serde_json::json!({
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": { "Type": "INSTANCE_COUNT", "Value": 1 }, "WaitIntervalInSeconds": 30
+        }
+    }))
+    .unwrap();
+    EndpointRecord {
+        schema: 1,
+        scope: scope(),
+        name: "Digits".to_owned(),
+        uid: EndpointUid::new("00c0ffee"),
+        created_at: Millis(1_700_000_002_000),
+        modified_at: Millis(1_700_000_003_000),
+        goal: Goal::Serve,
+        status: EndpointStatus::InService,
+        failure_reason: Some("an earlier reason".to_owned()),
+        deployment: deployment(),
+        places: vec![PlaceRecord {
+            generation: 1,
+            variant: VariantName::new("AllTraffic"),
+            ordinal: 0,
+            attempts: 2,
+            failures: 1,
+            not_before: Millis(1_700_000_002_750),
+            last_failure: Some("the container exited with code 3".to_owned()),
+        }],
+        instances: vec![
+            instance(0, 1, InstanceIntent::Removing, 1_700_000_002_001, None),
+            instance(0, 2, InstanceIntent::Wanted, 1_700_000_002_751, Some(1_700_000_003_000)),
+            instance(
+                1,
+                1,
+                InstanceIntent::Draining { since: Millis(1_700_000_004_000) },
+                1_700_000_002_001,
+                Some(1_700_000_002_500),
+            ),
+        ],
+        deployment_config: Some(deployment_config),
+        tags: vec![tag()],
+        notes: vec!["DeploymentConfig is kept for a later update and has no effect on creation".to_owned()],
+    }
+}
+
+fn deployment() -> Deployment {
+    let variant = ProductionVariant {
+        variant_name: "AllTraffic".to_owned(),
+        model_name: Some("Digits-Model".to_owned()),
+        initial_instance_count: Some(3),
+        instance_type: ProductionVariantInstanceType::from_value("ml.t2.medium"),
+        initial_variant_weight: Some(1.0),
+        ..ProductionVariant::default()
+    };
+    let container = ContainerDefinition { image: Some(IMAGE.to_owned()), ..ContainerDefinition::default() };
+    Deployment {
+        generation: 1,
+        started_at: Millis(1_700_000_002_000),
+        config: CreateEndpointConfigInput {
+            endpoint_config_name: "Digits-Config".to_owned(),
+            production_variants: vec![variant],
+            ..CreateEndpointConfigInput::default()
+        },
+        models: vec![ModelSnapshot {
+            created_at: Millis(1_700_000_000_123),
+            request: CreateModelInput {
+                model_name: "Digits-Model".to_owned(),
+                primary_container: Some(container),
+                ..CreateModelInput::default()
+            },
+        }],
+        fleets: vec![Fleet {
+            variant: VariantName::new("AllTraffic"),
+            model_name: "Digits-Model".to_owned(),
+            weight: 1.0,
+            count: 3,
+            instance_type: Some("ml.t2.medium".to_owned()),
+            download_timeout_ms: 3_600_000,
+            startup_timeout_ms: 480_000,
+        }],
+    }
+}
+
+fn instance(
+    ordinal: u32,
+    attempt: u32,
+    intent: InstanceIntent,
+    launched_at: i64,
+    healthy_at: Option<i64>,
+) -> InstanceRecord {
+    let id = InstanceId {
+        endpoint: EndpointUid::new("00c0ffee"),
+        generation: 1,
+        variant: VariantName::new("AllTraffic"),
+        ordinal,
+        attempt,
+    };
+    InstanceRecord {
+        id,
+        intent,
+        launched_at: Millis(launched_at),
+        was_seen: true,
+        healthy_at: healthy_at.map(Millis),
+    }
+}
+
+#[test]
+fn a_member_of_a_later_release_is_read_over() {
+    let body = MODEL.replacen("\"schema\": 1,", "\"schema\": 1, \"colour\": {\"hue\": [1]},", 1);
+    assert_ne!(body, MODEL);
+    assert_eq!(ModelRecord::from_body(&body).unwrap(), ModelRecord::from_body(MODEL).unwrap());
+}
+
+#[test]
+fn a_record_of_a_newer_schema_is_refused_with_advice() {
+    let body = ENDPOINT.replacen("\"schema\": 1,", "\"schema\": 2,", 1);
+    let error = EndpointRecord::from_body(&body).unwrap_err();
+    assert!(matches!(error, RecordError::Newer { found: 2, .. }), "{error:?}");
+    assert!(error.to_string().contains("use a newer hostler"), "{error}");
+}
+
+#[test]
+fn a_record_cut_short_is_unreadable_and_no_panic() {
+    for length in [0, 1, ENDPOINT.len() / 2, ENDPOINT.trim_end().len() - 1] {
+        let error = EndpointRecord::from_body(&ENDPOINT[..length]).unwrap_err();
+        assert!(matches!(error, RecordError::Unreadable { .. }), "{length}: {error:?}");
+    }
+}
