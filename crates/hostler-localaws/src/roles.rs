@@ -217,11 +217,11 @@ mod tests {
     #[test]
     fn undeclared_roles_follow_the_setting_and_keys_are_free() {
         let access = Access::Other;
-        let other = Some("arn:aws:iam::000000000000:role/Other");
+        let other = "arn:aws:iam::000000000000:role/Other";
         for (setting, expected) in [(UndeclaredRoles::Allow, true), (UndeclaredRoles::Deny, false)] {
             let policies = policies(&[], setting);
-            assert_eq!(policies.allows(other, access), expected);
-            assert_eq!(policies.is_assumable(other.unwrap()), expected);
+            assert_eq!(policies.allows(Some(other), access), expected);
+            assert_eq!(policies.is_assumable(other), expected);
             assert!(policies.is_assumable(ROLE));
             assert!(!policies.allows(Some(ROLE), access));
             assert!(policies.allows(None, access));

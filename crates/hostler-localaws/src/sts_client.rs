@@ -40,10 +40,13 @@ const KEPT_MAX: usize = 1024;
 /// Sends a signed request; a connector with TLS is passed in where AWS is meant.
 pub type StsHttp<C> = Client<C, Full<Bytes>>;
 
+/// The key that signs on behalf of an account.
+type AccountKeys = Arc<dyn Fn(&AccountId) -> Option<Credentials> + Send + Sync>;
+
 /// Assumes roles by asking an STS.
 pub struct StsClient<C = HttpConnector> {
     endpoint: Uri,
-    keys: Arc<dyn Fn(&AccountId) -> Option<Credentials> + Send + Sync>,
+    keys: AccountKeys,
     clock: Arc<dyn Clock>,
     http: StsHttp<C>,
     kept: Mutex<HashMap<(String, String), Credentials>>,

@@ -178,7 +178,7 @@ mod tests {
             &deep,
             &many,
         ] {
-            assert_eq!(Element::parse(document.as_bytes()), None, "{:.60}", document);
+            assert_eq!(Element::parse(document.as_bytes()), None, "{document:.60}");
         }
         assert_eq!(Element::parse(b"<a>\xff</a>"), None);
     }

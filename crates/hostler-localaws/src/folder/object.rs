@@ -88,9 +88,8 @@ impl Folder {
     ) -> Result<ObjectRecord, FolderError> {
         let _guard = self.commit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match condition {
-            Condition::Always => {}
             Condition::Absent if path.exists() => return Err(FolderError::Precondition),
-            Condition::Absent => {}
+            Condition::Always | Condition::Absent => {}
             Condition::ETag(etag) => {
                 let existing = ObjectFile::open(path)?.ok_or(FolderError::NoSuchKey)?;
                 if existing.record.etag != *etag {

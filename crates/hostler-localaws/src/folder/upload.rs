@@ -65,7 +65,7 @@ impl Folder {
 
     /// An upload's record.
     pub(crate) fn upload(&self, bucket: &str, id: &str, key: &str) -> Result<UploadRecord, FolderError> {
-        let record = self.upload_record(&self.upload_dir(bucket, id)?)?.ok_or(FolderError::NoSuchUpload)?;
+        let record = Self::upload_record(&self.upload_dir(bucket, id)?)?.ok_or(FolderError::NoSuchUpload)?;
         if record.key != key {
             return Err(FolderError::NoSuchUpload);
         }
@@ -76,7 +76,7 @@ impl Folder {
     pub(crate) fn uploads(&self, bucket: &str) -> Result<Vec<(String, UploadRecord)>, FolderError> {
         let mut uploads = Vec::new();
         for id in self.upload_ids(bucket)? {
-            if let Some(record) = self.upload_record(&self.uploads_dir(bucket).join(&id))? {
+            if let Some(record) = Self::upload_record(&self.uploads_dir(bucket).join(&id))? {
                 uploads.push((id, record));
             }
         }
@@ -159,7 +159,7 @@ impl Folder {
         if is_ours { Ok(self.uploads_dir(bucket).join(id)) } else { Err(FolderError::NoSuchUpload) }
     }
 
-    fn upload_record(&self, dir: &Path) -> Result<Option<UploadRecord>, FolderError> {
+    fn upload_record(dir: &Path) -> Result<Option<UploadRecord>, FolderError> {
         let path = dir.join("upload.json");
         let Some(json) = found(fs::read(&path), "reading", &path)? else {
             return Ok(None);

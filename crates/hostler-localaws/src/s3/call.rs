@@ -60,8 +60,8 @@ impl Call {
     pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, ApiError> {
         match self.query.get(name).filter(|text| !text.is_empty()) {
             None => Ok(None),
-            Some(text) => match text.parse::<u32>() {
-                Ok(number) if number <= i32::MAX as u32 => Ok(Some(number)),
+            Some(text) => match text.parse::<i32>().map(u32::try_from) {
+                Ok(Ok(number)) => Ok(Some(number)),
                 _ => Err(fault::invalid_argument(format!(
                     "Argument {name} must be an integer between 0 and 2147483647"
                 ))),
@@ -72,12 +72,11 @@ impl Call {
 
 fn address(uri: &Uri, headers: &HeaderMap) -> Result<Address, ApiError> {
     let path = uri.path().strip_prefix('/').unwrap_or_default();
-    let (bucket, key) = match virtual_bucket(headers) {
-        Some(bucket) => (bucket, decode(path)?),
-        None => {
-            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            (decode(bucket)?, decode(key)?)
-        }
+    let (bucket, key) = if let Some(bucket) = virtual_bucket(headers) {
+        (bucket, decode(path)?)
+    } else {
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        (decode(bucket)?, decode(key)?)
     };
     checked(bucket, key)
 }

@@ -53,19 +53,18 @@ pub(crate) fn weigh(headers: &HeaderMap, names: Names, record: &ObjectRecord) ->
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let date = |name: &str| text(name).and_then(AmzDate::parse_http).map(|date| date.millis().as_secs());
     let modified = record.modified_ms.as_secs();
-    match text(names.if_match) {
-        Some(etags) if !lists(etags, &record.etag) => return Verdict::Failed,
-        Some(_) => {}
-        None if date(names.if_unmodified_since).is_some_and(|limit| modified > limit) => {
-            return Verdict::Failed;
-        }
-        None => {}
-    }
-    match text(names.if_none_match) {
-        Some(etags) if lists(etags, &record.etag) => Verdict::NotModified,
-        Some(_) => Verdict::Proceed,
-        None if date(names.if_modified_since).is_some_and(|since| modified <= since) => Verdict::NotModified,
-        None => Verdict::Proceed,
+    let is_refused = match text(names.if_match) {
+        Some(etags) => !lists(etags, &record.etag),
+        None => date(names.if_unmodified_since).is_some_and(|limit| modified > limit),
+    };
+    let is_known = match text(names.if_none_match) {
+        Some(etags) => lists(etags, &record.etag),
+        None => date(names.if_modified_since).is_some_and(|since| modified <= since),
+    };
+    match (is_refused, is_known) {
+        (true, _) => Verdict::Failed,
+        (false, true) => Verdict::NotModified,
+        (false, false) => Verdict::Proceed,
     }
 }
 

@@ -41,15 +41,11 @@ impl S3 {
             ))
             .into());
         }
-        let new = match replaces {
-            true => new_object(call)?,
-            false => NewObject {
-                key: call.key.clone(),
-                headers: record.headers.clone(),
-                metadata: record.metadata.clone(),
-                modified_ms: call.now,
-            },
-        };
+        let mut new = new_object(call)?;
+        if !replaces {
+            new.headers.clone_from(&record.headers);
+            new.metadata.clone_from(&record.metadata);
+        }
         let algorithm = match call.header("x-amz-checksum-algorithm")? {
             Some(name) => Some(Algorithm::from_name(name).ok_or_else(|| bad_algorithm(name))?),
             None => record.checksum.as_ref().map(|checksum| checksum.algorithm),

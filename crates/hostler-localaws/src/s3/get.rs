@@ -25,14 +25,12 @@ impl S3 {
             .in_bucket(call, move |folder, _| {
                 let object = folder.object(&bucket, &key)?;
                 let size = object.record().size;
-                let inline = match is_get && size <= INLINE_BYTES {
-                    true => {
-                        let mut bytes = vec![0; size as usize];
-                        object.read_at(&mut bytes, 0)?;
-                        Some(bytes)
-                    }
-                    false => None,
-                };
+                let mut inline = None;
+                if is_get && size <= INLINE_BYTES {
+                    let mut bytes = vec![0; size as usize];
+                    object.read_at(&mut bytes, 0)?;
+                    inline = Some(bytes);
+                }
                 Ok((object, inline))
             })
             .await?;

@@ -115,7 +115,7 @@ impl S3 {
             }
         };
         let chosen = self.choose(&named, &parts)?;
-        let sums = self.sum_up(call, &upload, &chosen)?;
+        let sums = Self::sum_up(call, &upload, &chosen)?;
         let parts: Vec<_> =
             named.into_iter().map(|part| ChosenPart { number: part.number, etag: part.etag }).collect();
         let new = NewObject {
@@ -248,12 +248,7 @@ impl S3 {
     }
 
     /// The sums of the whole object, compared with what the client expects.
-    fn sum_up(
-        &self,
-        call: &Call,
-        upload: &UploadRecord,
-        chosen: &[&ObjectRecord],
-    ) -> Result<RecordSums, ApiError> {
+    fn sum_up(call: &Call, upload: &UploadRecord, chosen: &[&ObjectRecord]) -> Result<RecordSums, ApiError> {
         let sums: Vec<_> = chosen
             .iter()
             .map(|part| PartSum { size: part.size, etag: &part.etag, checksum: part.checksum.as_ref() })

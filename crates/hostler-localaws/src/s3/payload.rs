@@ -40,10 +40,7 @@ pub(crate) struct Payload {
 /// How the bytes travel.
 enum Form {
     Unsigned,
-    Hashed {
-        claim: Box<Claim>,
-        hash: Context,
-    },
+    Hashed(Box<(Claim, Context)>),
     Chunked(Box<ChunkedDecoder>),
     /// Everything was found right.
     Ended,
@@ -61,7 +58,7 @@ impl Payload {
                 let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
                 let form = match form {
                     PayloadForm::Unsigned => Form::Unsigned,
-                    _ => Form::Hashed { claim: Box::new(claim), hash: Context::new(&SHA256) },
+                    _ => Form::Hashed(Box::new((claim, Context::new(&SHA256)))),
                 };
                 (form, length.or_else(|| body.size_hint().exact()), Vec::new())
             }
@@ -153,7 +150,7 @@ impl Payload {
                 self.ready.extend(decoded.into_iter().filter(|bytes| !bytes.is_empty()));
                 return Ok(());
             }
-            Form::Hashed { hash, .. } => hash.update(&bytes),
+            Form::Hashed(hashed) => hashed.1.update(&bytes),
             Form::Unsigned | Form::Ended => {}
         }
         self.received += bytes.len() as u64;
@@ -175,7 +172,8 @@ impl Payload {
         if self.announced.is_some_and(|length| self.received != length) {
             return Err(fault::incomplete_body());
         }
-        if let Form::Hashed { claim, hash } = form {
+        if let Form::Hashed(hashed) = form {
+            let (claim, hash) = *hashed;
             let digest = hash.finish();
             let sha256 =
                 digest.as_ref().try_into().map_err(|_| ApiError::internal("a SHA-256 of another length"))?;

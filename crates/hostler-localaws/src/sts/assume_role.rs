@@ -4,7 +4,7 @@
 //! Invariants: only roles of the caller's own account; every refusal has the same words.
 
 use hostler_aws::{ApiError, KeyRing, Keys as _, push_element};
-use hostler_types::{Credentials, Identity, Millis};
+use hostler_types::{Credentials, Identity, Millis, Secret};
 
 use crate::roles::{RoleArn, RolePolicies};
 
@@ -34,7 +34,7 @@ pub(crate) fn assume(
     }
     let expires_at = now.plus(duration_s as i64 * 1000);
     let credentials = keys.sealer().issue(role_arn, session_name, &caller.account, expires_at);
-    let token = credentials.session_token.as_ref().map(|token| token.expose());
+    let token = credentials.session_token.as_ref().map(Secret::expose);
     let owner = keys
         .find(&credentials.access_key_id, token, now)
         .map_err(|error| ApiError::internal("a fresh session token cannot be opened").with_source(error))?;
@@ -49,7 +49,7 @@ pub(super) fn document(credentials: &Credentials, identity: &Identity) -> String
     xml.push_str("</AssumedRoleUser><Credentials>");
     push_element(&mut xml, "AccessKeyId", &credentials.access_key_id);
     push_element(&mut xml, "SecretAccessKey", credentials.secret_access_key.expose());
-    let token = credentials.session_token.as_ref().map_or("", |token| token.expose());
+    let token = credentials.session_token.as_ref().map_or("", Secret::expose);
     push_element(&mut xml, "SessionToken", token);
     let expires_at = credentials.expires_at.unwrap_or_default();
     let expiration = jiff::Timestamp::from_millisecond(expires_at.0)

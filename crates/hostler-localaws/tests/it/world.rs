@@ -1,0 +1,236 @@
+//! A server without a listener: requests go in signed, answers come out read.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hostler_aws::sigv4::{
+    AmzDate, PathStyle, SigningKey, UNSIGNED_PAYLOAD, Verifier, canonical_request, payload_hash,
+    string_to_sign,
+};
+use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
+use hostler_localaws::{
+    LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, RoleRule, S3Limits, UndeclaredRoles,
+};
+use hostler_types::{AccountId, Clock, Credentials, Millis, Secret};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+
+/// Fri, 02 Jan 2026 03:04:05 GMT.
+pub(crate) const NOW: Millis = Millis(1_767_323_045_000);
+pub(crate) const ACCOUNT: &str = "000000000000";
+pub(crate) const READER: &str = "arn:aws:iam::000000000000:role/Reader";
+
+pub(crate) struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Millis {
+        NOW
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) local: Arc<LocalAws>,
+    pub(crate) keys: Arc<KeyRing>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The text of the first element of that name.
+    pub(crate) fn element(&self, name: &str) -> &str {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let Some(start) = self.text().find(&open) else { return "" };
+        let rest = &self.text()[start + open.len()..];
+        &rest[..rest.find(&close).unwrap()]
+    }
+
+    /// Status and code of an error.
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.element("Code"))
+    }
+}
+
+pub(crate) fn key(id: &str) -> Credentials {
+    Credentials {
+        access_key_id: id.to_owned(),
+        secret_access_key: Secret::new(format!("secret of {id}")),
+        session_token: None,
+        expires_at: None,
+    }
+}
+
+fn long_lived(id: &str, account: &str) -> LongLivedKey {
+    LongLivedKey {
+        access_key_id: id.to_owned(),
+        secret_access_key: key(id).secret_access_key,
+        account: AccountId::new(account),
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(S3Limits::default(), UndeclaredRoles::Allow)
+    }
+
+    pub(crate) fn with(limits: S3Limits, undeclared: UndeclaredRoles) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (local, keys) = open(dir.path(), limits, undeclared);
+        Self { dir, local, keys }
+    }
+
+    /// A request of the first account.
+    pub(crate) async fn s3(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.s3_as(&key("AKIDEXAMPLE"), line, headers, body).await
+    }
+
+    pub(crate) async fn s3_as(
+        &self,
+        credentials: &Credentials,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let payload = hex(&payload_hash(body));
+        let request = signed(credentials, ("s3", &payload), line, headers);
+        self.send(request.map(|()| Full::new(Bytes::copy_from_slice(body)))).await
+    }
+
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        read(self.local.s3(request).await).await
+    }
+
+    pub(crate) async fn sts_as(&self, credentials: &Credentials, form: &str) -> Answer {
+        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let payload = hex(&payload_hash(form.as_bytes()));
+        let request = signed(credentials, ("sts", &payload), "POST /", &headers);
+        read(self.local.sts(request.map(|()| Full::new(Bytes::copy_from_slice(form.as_bytes())))).await).await
+    }
+
+    /// Files that are being written.
+    pub(crate) fn unfinished(&self) -> usize {
+        std::fs::read_dir(self.dir.path().join("tmp")).unwrap().count()
+    }
+
+    /// Credentials of a role of the first account.
+    pub(crate) fn session(&self, role: &str) -> Credentials {
+        self.keys.sealer().issue(role, "test", &AccountId::new(ACCOUNT), NOW.plus(900_000))
+    }
+}
+
+pub(crate) fn open(
+    dir: &Path,
+    limits: S3Limits,
+    undeclared: UndeclaredRoles,
+) -> (Arc<LocalAws>, Arc<KeyRing>) {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock);
+    let keys = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
+    keys.replace([long_lived("AKIDEXAMPLE", ACCOUNT), long_lived("AKIDOTHER", "111111111111")]);
+    let reader = RoleRule { arn: READER.to_owned(), allow: vec!["s3://models/public/*".to_owned()] };
+    let config = LocalAwsConfig {
+        dir: dir.to_owned(),
+        limits,
+        roles: RolePolicies::new(vec![reader], undeclared).unwrap(),
+    };
+    let verifier = Arc::new(Verifier::new(keys.clone(), Arc::clone(&clock)));
+    let ports = LocalAwsPorts { verifier, keys: Arc::clone(&keys), clock };
+    (Arc::new(LocalAws::open(config, ports).unwrap()), keys)
+}
+
+async fn read(response: http::Response<hostler_localaws::Body>) -> Answer {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    if let Some(length) = parts.headers.get("content-length")
+        && !body.is_empty()
+    {
+        assert_eq!(length.to_str().unwrap(), body.len().to_string());
+    }
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// A signed head; `payload` is what the signature says about the body.
+pub(crate) fn signed(
+    credentials: &Credentials,
+    (service, payload): (&str, &str),
+    line: &str,
+    headers: &[(&str, &str)],
+) -> Request<()> {
+    let (method, uri) = line.split_once(' ').unwrap();
+    let date = AmzDate::from_millis(NOW);
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("host", "127.0.0.1:7070")
+        .header("x-amz-date", date.as_str());
+    if service == "s3" {
+        builder = builder.header("x-amz-content-sha256", payload);
+    }
+    if let Some(token) = &credentials.session_token {
+        builder = builder.header("x-amz-security-token", token.expose());
+    }
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    let (mut parts, ()) = builder.body(()).unwrap().into_parts();
+    let mut names: Vec<&str> = parts.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let names = names.join(";");
+    let style = if service == "s3" { PathStyle::S3 } else { PathStyle::Standard };
+    let canonical = canonical_request(&parts, &names, style, payload);
+    let scope = format!("{}/us-east-1/{service}/aws4_request", date.day());
+    let text = string_to_sign(date.as_str(), &scope, &canonical);
+    let signature =
+        SigningKey::derive(&credentials.secret_access_key, date.day(), "us-east-1", service).sign(&text);
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+        credentials.access_key_id,
+        hex(&signature)
+    );
+    parts.headers.insert("authorization", authorization.parse().unwrap());
+    Request::from_parts(parts, ())
+}
+
+/// A put whose body is not covered by the signature.
+pub(crate) fn unsigned_put(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+    signed(&key("AKIDEXAMPLE"), ("s3", UNSIGNED_PAYLOAD), &format!("PUT {uri}"), headers)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Frames, one by one.
+pub(crate) fn frames(
+    frames: Vec<Result<&'static [u8], &'static str>>,
+) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Send + 'static {
+    let frames = frames.into_iter().map(|frame| match frame {
+        Ok(bytes) => Ok(http_body::Frame::data(Bytes::from_static(bytes))),
+        Err(text) => Err(std::io::Error::other(text)),
+    });
+    http_body_util::StreamBody::new(futures_util::stream::iter(frames))
+}
+
+/// A body that never says anything.
+pub(crate) fn silence() -> impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static {
+    http_body_util::StreamBody::new(futures_util::stream::pending())
+}
