@@ -2,8 +2,9 @@
 //!
 //! Why: artifact downloads act as a foreign client would, so what works here works against real AWS. One signed form
 //! and one small XML answer need no SDK.
-//! Invariants: at most one request per role, region and session name at a time is not promised, but credentials are
-//! used again until shortly before they end, and the cache is bounded. A refusal is never kept.
+//! Invariants: credentials are used again until shortly before they end, the cache is bounded, a refusal is never kept.
+//! Several callers who ask for the same role at once may each send a request.
+//! Failure: no answer, or one that cannot be read, is `Unreachable` within [`TIMEOUT`]; the caller tries again later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

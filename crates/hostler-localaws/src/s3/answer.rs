@@ -1,4 +1,7 @@
 //! Answers without an object in them.
+//!
+//! Why: most answers are a status, a few headers and at most one small document.
+//! Invariants: a document's length is always told; knows nothing of operations.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};

@@ -1,4 +1,7 @@
 //! Buckets: create, look, list, delete.
+//!
+//! Why: boto3 and the SageMaker SDK look for their default bucket and make it, with or without a region's name.
+//! Invariants: a bucket's region is only shown; every region's clients reach it. Only the account's own are listed.
 
 use http::{HeaderMap, Response, StatusCode};
 

@@ -1,4 +1,7 @@
 //! Reading objects: GET and HEAD.
+//!
+//! Why: every artifact download is a HEAD and some GETs; small objects cost one step, large ones stream.
+//! Invariants: headers, range and bytes are of the same open file. Permission is decided before the disk is asked.
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};

@@ -1,4 +1,8 @@
 //! Writing and deleting objects.
+//!
+//! Why: a put is answered only when the disk has it, and a delete is as good as done when nothing is there.
+//! Invariants: whatever is wrong with a body is found before the object appears.
+//! Failure: a put without an answer may be repeated; it either happened whole or not at all.
 
 use http::{HeaderMap, Response, StatusCode};
 

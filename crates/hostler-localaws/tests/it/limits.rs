@@ -72,12 +72,10 @@ async fn uploads_and_their_parts_have_limits() {
         etags.push(part.header("etag").to_owned());
     }
     let complete = async |numbers: &[usize]| {
-        let parts: String = numbers
-            .iter()
-            .map(|number| {
-                format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", etags[number - 1])
-            })
-            .collect();
+        let part = |number: &usize| {
+            format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", etags[number - 1])
+        };
+        let parts = numbers.iter().map(part).collect::<Vec<_>>().concat();
         let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
         world.s3(&format!("POST /bucket/k?uploadId={id}"), &[], document.as_bytes()).await
     };

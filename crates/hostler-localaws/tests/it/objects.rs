@@ -36,7 +36,11 @@ async fn large_objects_stream_in_ranges_and_survive_a_restart() {
     let world = with_bucket().await;
     let content: Vec<u8> = (0..3_000_000_u32).map(|index| (index % 251) as u8).collect();
     assert_eq!(world.s3("PUT /bucket/big", &[], &content).await.status, 200);
-    let (local, _) = open(world.dir.path(), hostler_localaws::S3Limits::default(), Default::default());
+    let (local, _) = open(
+        world.dir.path(),
+        hostler_localaws::S3Limits::default(),
+        hostler_localaws::UndeclaredRoles::default(),
+    );
     let world = World { local, ..world };
     assert_eq!(world.s3("GET /bucket/big", &[], b"").await.body, content);
     let part = world.s3("GET /bucket/big", &[("range", "bytes=1000000-2000000")], b"").await;

@@ -7,7 +7,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::world::{ACCOUNT, FixedClock, NOW, READER, World, hex, key, signed};
+use crate::world::{ACCOUNT, FixedClock, NOW, READER, World, key, signed};
 
 const ASSUME: &str = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/path/Any";
 
@@ -20,7 +20,7 @@ async fn a_caller_learns_who_it_is() {
     assert_eq!((answer.element("UserId"), answer.element("Account")), ("111111111111", "111111111111"));
     assert!(!answer.header("x-amzn-requestid").is_empty());
     // The same as a GET.
-    let empty = hex(&hostler_aws::sigv4::payload_hash(b""));
+    let empty = hex::encode(hostler_aws::sigv4::payload_hash(b""));
     let get = signed(&key("AKIDOTHER"), ("sts", &empty), &format!("GET /?{form}"), &[]);
     let response = world.local.sts(get.map(|()| http_body_util::Empty::new())).await;
     assert_eq!(response.status(), 200);

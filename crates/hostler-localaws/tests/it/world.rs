@@ -107,7 +107,7 @@ impl World {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let payload = hex(&payload_hash(body));
+        let payload = hex::encode(payload_hash(body));
         let request = signed(credentials, ("s3", &payload), line, headers);
         self.send(request.map(|()| Full::new(Bytes::copy_from_slice(body)))).await
     }
@@ -122,7 +122,7 @@ impl World {
 
     pub(crate) async fn sts_as(&self, credentials: &Credentials, form: &str) -> Answer {
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        let payload = hex(&payload_hash(form.as_bytes()));
+        let payload = hex::encode(payload_hash(form.as_bytes()));
         let request = signed(credentials, ("sts", &payload), "POST /", &headers);
         read(self.local.sts(request.map(|()| Full::new(Bytes::copy_from_slice(form.as_bytes())))).await).await
     }
@@ -204,7 +204,7 @@ pub(crate) fn signed(
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
         credentials.access_key_id,
-        hex(&signature)
+        hex::encode(signature)
     );
     parts.headers.insert("authorization", authorization.parse().unwrap());
     Request::from_parts(parts, ())
@@ -213,10 +213,6 @@ pub(crate) fn signed(
 /// A put whose body is not covered by the signature.
 pub(crate) fn unsigned_put(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
     signed(&key("AKIDEXAMPLE"), ("s3", UNSIGNED_PAYLOAD), &format!("PUT {uri}"), headers)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Frames, one by one.
