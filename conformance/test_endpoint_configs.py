@@ -77,9 +77,10 @@ def test_an_instance_type_needs_a_count(hosting):
     refused(hosting.sagemaker.create_endpoint_config, EndpointConfigName=fresh("config"), ProductionVariants=[variant])
 
 
-def test_a_count_of_zero_is_refused(hosting):
+def test_a_count_of_zero_is_refused(server):
+    unchecked = server.client("sagemaker", parameter_validation=False)
     refused(
-        hosting.sagemaker.create_endpoint_config,
+        unchecked.create_endpoint_config,
         EndpointConfigName=fresh("config"),
         ProductionVariants=[production_variant("some-model", count=0)],
     )
@@ -111,7 +112,7 @@ def test_an_unknown_instance_type_prints_the_set_of_values(hosting):
 
 
 def test_an_explainer_is_refused_with_a_reason(hosting):
-    shap = {"ClarifyShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}
+    shap = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}
     message = refused(
         hosting.sagemaker.create_endpoint_config,
         EndpointConfigName=fresh("config"),

@@ -193,14 +193,16 @@ class Server:
     def assert_nothing_left(self):
         """After a stop: no process, and no directory of an instance."""
         eventually(lambda: processes.below(self.directory), lambda left: not left, "processes end", 10)
-        left = [path for path in instance_directories(self.data_dir) if path.exists()]
+        left = [path for path in instance_directories(self.data_dir) if path.parent.name != ".kept"]
         assert not left, f"directories of instances are left: {left}"
 
 
 def instance_directories(data_dir):
-    """Directories that instances have or had; the cache of artifacts is not one of them."""
+    """Directories of instances, and the logs that outlive an instance until its endpoint is forgotten."""
     instances = Path(data_dir) / "instances"
-    return sorted(path for path in instances.iterdir() if path.is_dir()) if instances.is_dir() else []
+    kept = instances / ".kept"
+    found = [path for folder in (instances, kept) if folder.is_dir() for path in folder.iterdir()]
+    return sorted(path for path in found if path != kept)
 
 
 def remove(directory):

@@ -7,7 +7,7 @@ import ssl
 import urllib.parse
 from unittest import mock
 
-from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -76,7 +76,10 @@ class Wire:
                 headers["Content-Length"] = str(len(body))
             for name, value in headers.items():
                 connection.putheader(name, value)
-            connection.endheaders(body or None)
+            try:
+                connection.endheaders(body or None)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # It would not read to the end; what it said is there all the same.
             return Answer(connection.getresponse())
         finally:
             connection.close()
@@ -92,13 +95,13 @@ class Wire:
             signer_of.add_auth(request)
         return dict(request.headers.items())
 
-    def presigned(self, method, path, service, expires=900, **how):
-        """A path with its signature in the query."""
+    def presigned(self, method, path, expires=900, **how):
+        """An S3 path with its signature in the query."""
         request = AWSRequest(method, self.server.url + path)
         credentials = how.get("credentials", self.credentials)
         region = how.get("region", "us-east-1")
         with at(how.get("at")):
-            SigV4QueryAuth(credentials, service, region, expires).add_auth(request)
+            S3SigV4QueryAuth(credentials, "s3", region, expires).add_auth(request)
         parts = urllib.parse.urlsplit(request.url)
         return f"{parts.path}?{parts.query}"
 
