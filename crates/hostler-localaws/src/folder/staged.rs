@@ -2,7 +2,7 @@
 //!
 //! Why: a put that breaks off, or whose hash is wrong, must leave nothing; so bytes go to a file in `tmp/` that
 //! removes itself unless it is renamed.
-//! Invariants: the sums are of exactly the bytes in the file; [`StagedFile::seal`] returns only after the disk has
+//! Invariants: the sums are of exactly the bytes in the file; [`Staged::seal`] returns only after the disk has
 //! them.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,7 @@
 //! Copying objects, whole or as a part of an upload.
+//!
+//! Why: boto3's `copy` takes one of the two by size; bytes never leave the server.
+//! Invariants: the source is opened once and copied as it was then; reading it needs the same permission as a GET.
 
 use http::Response;
 
