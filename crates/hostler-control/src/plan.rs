@@ -232,16 +232,28 @@ impl Step<'_> {
         self.record.modified_at = self.record.modified_at.max(self.now);
     }
 
-    /// What runs without a record is nobody's: a generation long gone, or another release's.
+    /// What runs without a record is nobody's: an attempt or a generation long gone.
     fn remove_strangers(&mut self) {
         let seen = self.seen;
         for sighting in seen {
             let is_known = self.record.instances.iter().any(|instance| instance.id == sighting.id);
-            if !is_known && sighting.state != InstanceState::Removing {
+            let is_leaving = sighting.state == InstanceState::Removing;
+            if !is_known && !is_leaving && !self.is_news(&sighting.id) {
                 self.actions
                     .push(Action::Remove { id: sighting.id.clone(), grace_ms: self.policy.stop_grace_ms });
             }
         }
+    }
+    /// A newer record than this one launched it, so this one is old news (a second controller wrote meanwhile) and
+    /// must not touch it. After the goal to be gone no newer record launches anything.
+    fn is_news(&self, id: &InstanceId) -> bool {
+        let generation = self.record.deployment.generation;
+        let attempts = self.record.places.iter().find(|place| {
+            place.generation == id.generation && place.variant == id.variant && place.ordinal == id.ordinal
+        });
+        let attempts = attempts.map_or(0, |place| place.attempts);
+        self.record.goal == Goal::Serve
+            && (id.generation > generation || id.generation == generation && id.attempt > attempts)
     }
 }
 

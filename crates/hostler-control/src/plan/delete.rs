@@ -20,6 +20,8 @@ impl Step<'_> {
 
     /// A failed creation keeps its record and loses its instances.
     pub(super) fn plan_teardown(&mut self) {
+        // Another place may have been filled earlier in the step that gives up.
+        self.actions.retain(|action| !matches!(action, Action::Launch(_)));
         self.dismiss_all();
         self.plan_departures();
     }

@@ -4,7 +4,7 @@
 //! record before it and what was seen. The executor runs it in debug builds, every test and simulation runs it.
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, InstanceIntent};
+use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent};
 
 use super::{Action, Health, Plan, Sighting};
 
@@ -36,7 +36,8 @@ pub fn lint_plan(before: &EndpointRecord, seen: &[Sighting], plan: &Plan) -> Vec
                     .instances
                     .iter()
                     .any(|instance| instance.id == *id && instance.intent == InstanceIntent::Wanted);
-                if is_wanted {
+                // A plan to forget writes no record down: what stands in the old one is wanted no more.
+                if is_wanted && !plan.forget {
                     broken.push(format!("wanted instance `{id}` is removed"));
                 }
                 if is_routed(plan, id) {
@@ -47,6 +48,9 @@ pub fn lint_plan(before: &EndpointRecord, seen: &[Sighting], plan: &Plan) -> Vec
     }
     if plan.forget && !seen.is_empty() {
         broken.push("forgotten while instances are seen".to_owned());
+    }
+    if plan.forget && before.goal != Goal::Gone {
+        broken.push("forgotten while it is to serve".to_owned());
     }
     lint_places(after, &mut broken);
     broken

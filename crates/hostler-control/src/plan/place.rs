@@ -4,7 +4,7 @@
 //! next attempt. Deciding place by place keeps the whole planner a loop over small decisions.
 //! Invariants: while an instance can still answer, the next attempt may start beside it, never instead of it.
 
-use hostler_compute::{ExitCause, InstanceState};
+use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_types::{
     EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Millis, PlaceRecord, VariantName,
 };
@@ -31,13 +31,15 @@ impl Step<'_> {
     /// (empty) => (Wanted, launching | empty until the pause is over)
     fn fill_place(&mut self, variant: &VariantName, ordinal: u32) {
         let (now, generation) = (self.now, self.record.deployment.generation);
+        let newest_seen = self.newest_attempt_seen(variant, ordinal);
         let place = self.place(variant, ordinal);
         if now < place.not_before {
             let not_before = place.not_before;
             self.requeue_at(not_before);
             return;
         }
-        place.attempts += 1;
+        // An old record (a restored backup) may not know the newest attempt: an id that exists is never given out.
+        place.attempts = place.attempts.max(newest_seen).saturating_add(1);
         let id = InstanceId {
             attempt: place.attempts,
             endpoint: self.record.uid.clone(),
@@ -62,6 +64,14 @@ impl Step<'_> {
             if instance.was_seen {
                 // (Wanted, seen) => (gone): the next attempt follows.
                 self.fail_instance(index, WhyFailed::Vanished);
+            } else if self.is_provisioning_over() {
+                let failure = InstanceFailure {
+                    fault: Fault::Infrastructure,
+                    phase: Phase::Fetching,
+                    aws_sentence: None,
+                    detail: "no launch of the instance got through to its backend in time".to_owned(),
+                };
+                self.fail_instance(index, WhyFailed::NeverRan(failure));
             } else {
                 // (Wanted, never seen) => the launch was lost, or its effect is not visible yet; saying it again is safe.
                 self.actions.push(Action::Launch(instance.id));
@@ -148,17 +158,22 @@ impl Step<'_> {
     /// Whether a creation is given up: the user's own mistakes at once, crashes after a few tries, the rest in time.
     fn is_hopeless(&self, why: &WhyFailed, failures: u32) -> bool {
         match why {
-            WhyFailed::PingTimeout(_) | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. } => true,
-            WhyFailed::NeverRan(failure) if failure.fault == hostler_compute::Fault::User => true,
+            WhyFailed::PingTimeout(_) | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. } => {
+                true
+            }
+            WhyFailed::NeverRan(failure) if failure.fault == Fault::User => true,
             WhyFailed::Exited { cause: ExitCause::Code(_) | ExitCause::Signal(_), .. }
             | WhyFailed::Sick(_) => failures >= self.policy.start_attempts,
             WhyFailed::Exited { cause: ExitCause::Unseen, .. }
             | WhyFailed::NeverRan(_)
-            | WhyFailed::Vanished => {
-                let waited_ms = self.now.since(self.record.deployment.started_at);
-                waited_ms >= self.policy.provision_timeout_ms
-            }
+            | WhyFailed::Vanished => self.is_provisioning_over(),
         }
+    }
+
+    /// A creation has waited long enough for capacity and infrastructure.
+    fn is_provisioning_over(&self) -> bool {
+        let waited_ms = self.now.since(self.record.deployment.started_at);
+        self.record.status == EndpointStatus::Creating && waited_ms >= self.policy.provision_timeout_ms
     }
 
     fn give_up(&mut self, id: &InstanceId, why: &WhyFailed) {
@@ -179,6 +194,16 @@ impl Step<'_> {
         container
             .and_then(|container| container.container_hostname.clone())
             .unwrap_or_else(|| "primary".to_owned())
+    }
+
+    fn newest_attempt_seen(&self, variant: &VariantName, ordinal: u32) -> u32 {
+        let generation = self.record.deployment.generation;
+        let in_place = self
+            .seen
+            .iter()
+            .map(|sighting| &sighting.id)
+            .filter(|id| id.generation == generation && id.variant == *variant && id.ordinal == ordinal);
+        in_place.map(|id| id.attempt).max().unwrap_or(0)
     }
 
     fn place(&mut self, variant: &VariantName, ordinal: u32) -> &mut PlaceRecord {

@@ -1,1 +1,125 @@
+//! The planner's tests: a table of situations, and a world that does what it likes.
 
+mod leaving;
+mod properties;
+mod reasons;
+mod serving;
+mod world;
+
+use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
+use hostler_shapes::{ContainerDefinition, CreateEndpointConfigInput, CreateModelInput, ProductionVariant};
+use hostler_types::{
+    AccountId, Deployment, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal, InstanceId, Millis,
+    ModelSnapshot, RECORD_SCHEMA, Region, Scope, VariantName,
+};
+
+use super::{Health, Plan, Policy, Sighting, lint_plan, plan};
+
+/// Where the tests' time begins: after the epoch, so that nothing works by being zero.
+const START: Millis = Millis(1_700_000_000_000);
+/// Neither the first nor the last: there are older and newer ones.
+const GENERATION: u64 = 2;
+const STARTUP_TIMEOUT_MS: i64 = 60_000;
+
+/// A new endpoint with these variants and counts.
+fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
+    let model = CreateModelInput {
+        model_name: "m".to_owned(),
+        primary_container: Some(ContainerDefinition::default()),
+        ..CreateModelInput::default()
+    };
+    let variants = fleets.iter().map(|(name, _)| ProductionVariant {
+        variant_name: (*name).to_owned(),
+        model_name: Some("m".to_owned()),
+        ..ProductionVariant::default()
+    });
+    let config = CreateEndpointConfigInput {
+        endpoint_config_name: "c".to_owned(),
+        production_variants: variants.collect(),
+        ..CreateEndpointConfigInput::default()
+    };
+    let fleet = |(name, count): &(&str, u32)| Fleet {
+        variant: VariantName::new(*name),
+        model_name: "m".to_owned(),
+        weight: 1.0,
+        count: *count,
+        instance_type: None,
+        download_timeout_ms: 1_000,
+        startup_timeout_ms: STARTUP_TIMEOUT_MS,
+    };
+    EndpointRecord {
+        schema: RECORD_SCHEMA,
+        scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
+        name: "Demo".to_owned(),
+        uid: EndpointUid::new("e1"),
+        created_at: START,
+        modified_at: START,
+        goal: Goal::Serve,
+        status: EndpointStatus::Creating,
+        failure_reason: None,
+        deployment: Deployment {
+            generation: GENERATION,
+            started_at: START,
+            config,
+            models: vec![ModelSnapshot { created_at: START, request: model }],
+            fleets: fleets.iter().map(fleet).collect(),
+        },
+        places: Vec::new(),
+        instances: Vec::new(),
+        deployment_config: None,
+        tags: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn id(variant: &str, ordinal: u32, attempt: u32) -> InstanceId {
+    InstanceId {
+        endpoint: EndpointUid::new("e1"),
+        generation: GENERATION,
+        variant: VariantName::new(variant),
+        ordinal,
+        attempt,
+    }
+}
+
+fn running(since: Millis) -> InstanceState {
+    InstanceState::Running { address: ([127, 0, 0, 1], 9).into(), pid: None, since }
+}
+
+fn exited(code: i32, log_tail: &str) -> InstanceState {
+    InstanceState::Exited { cause: ExitCause::Code(code), log_tail: log_tail.to_owned() }
+}
+
+fn never_ran(fault: Fault, aws_sentence: Option<&str>, detail: &str) -> InstanceState {
+    InstanceState::Failed(InstanceFailure {
+        fault,
+        phase: Phase::Fetching,
+        aws_sentence: aws_sentence.map(str::to_owned),
+        detail: detail.to_owned(),
+    })
+}
+
+fn sighting(id: &InstanceId, state: InstanceState, health: Health) -> Sighting {
+    Sighting { id: id.clone(), state, health, in_flight: 0 }
+}
+
+/// Plans, checks the rules, and keeps the record as the executor would.
+#[track_caller]
+fn step(record: &mut EndpointRecord, seen: &[Sighting], now: Millis) -> Plan {
+    let plan = plan(record, seen, now, &Policy::default());
+    assert_eq!(lint_plan(record, seen, &plan), Vec::<String>::new());
+    if let Some(next) = &plan.record {
+        record.clone_from(next);
+    }
+    plan
+}
+
+/// An endpoint in service with one healthy instance of variant `v`, and how that instance is seen.
+fn in_service() -> (EndpointRecord, Sighting) {
+    let mut record = endpoint(&[("v", 1)]);
+    step(&mut record, &[], START);
+    let healthy = sighting(&id("v", 0, 1), running(START), Health::Healthy);
+    step(&mut record, std::slice::from_ref(&healthy), START);
+    assert_eq!(record.status, EndpointStatus::InService);
+    (record, healthy)
+}

@@ -1,0 +1,53 @@
+//! FailureReason: AWS's sentence first, never over its limit.
+
+use hostler_compute::{ExitCause, Fault, InstanceFailure, Phase};
+use proptest::prelude::*;
+
+use super::super::WhyFailed;
+use super::{endpoint, id};
+
+fn reason(why: &WhyFailed, container: &str) -> String {
+    why.failure_reason(&endpoint(&[("v", 1)]), &id("v", 0, 1), container)
+}
+
+#[test]
+fn a_failed_ping_is_told_in_awss_words_for_either_kind_of_container() {
+    let why = WhyFailed::PingTimeout("it answered 404 Not Found".to_owned());
+    let tail = "did not pass the ping health check. Please check CloudWatch logs for this endpoint.";
+    let primary = reason(&why, "primary");
+    assert!(primary.starts_with(&format!("The primary container for production variant v {tail}")));
+    assert!(primary.contains("404 Not Found") && primary.ends_with("See `hostler logs Demo`."), "{primary}");
+    assert!(
+        reason(&why, "encoder")
+            .starts_with(&format!("The encoder container for production variant v {tail}"))
+    );
+}
+
+#[test]
+fn the_last_line_that_says_something_is_quoted() {
+    let cause = ExitCause::Signal(9);
+    let why = WhyFailed::Exited { cause, log_tail: "one\n  two  \n\n \n".to_owned() };
+    let text = reason(&why, "primary");
+    assert!(text.contains("signal 9") && text.contains("Its last words: two See"), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn the_reason_keeps_to_1024_characters_and_awss_sentence(detail in "\\PC{0,3000}", user in any::<bool>()) {
+        let sentence = "Failed to download model data.";
+        let why = WhyFailed::NeverRan(InstanceFailure {
+            fault: if user { Fault::User } else { Fault::Capacity },
+            phase: Phase::Fetching,
+            aws_sentence: user.then(|| sentence.to_owned()),
+            detail: detail.clone(),
+        });
+        let text = reason(&why, "primary");
+        prop_assert!(text.chars().count() <= 1024);
+        let first = if user { sentence } else { "Unable to provision requested ML compute capacity" };
+        prop_assert!(text.starts_with(first));
+        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: detail };
+        prop_assert!(reason(&why, "primary").chars().count() <= 1024);
+    }
+}
