@@ -14,6 +14,7 @@ use hostler_types::{EndpointRecord, EndpointRoute, InstanceIntent, Key, Record, 
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
+use super::queue::KeyQueue;
 use super::spec::instance_spec;
 use crate::operations::endpoint_document;
 use crate::plan::{Action, Plan, Sighting, lint_plan, plan};
@@ -41,6 +42,19 @@ pub(super) enum RunError {
     Remove { id: String, source: ComputeError },
 }
 
+/// Gives the key back when a run panics or is dropped: an endpoint must never be stuck for want of one run's end.
+struct Abandoned<'a> {
+    queue: &'a KeyQueue,
+    key: &'a Key,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        let failures = self.queue.failed(self.key, pause);
+        error!(key = %self.key, failures, "a reconcile run was abandoned half-way and will be repeated");
+    }
+}
+
 /// How a run ended.
 enum Outcome {
     /// All that was planned is under way.
@@ -53,7 +67,10 @@ enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
-        match self.reconcile(&key).await {
+        let abandoned = Abandoned { queue: &self.queue, key: &key };
+        let outcome = self.reconcile(&key).await;
+        std::mem::forget(abandoned);
+        match outcome {
             Ok(Outcome::Applied { requeue }) => self.queue.done(&key, requeue),
             Ok(Outcome::Overtaken) => {
                 debug!(%key, "the record changed during the run");
