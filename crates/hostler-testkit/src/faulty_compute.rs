@@ -1,0 +1,69 @@
+//! A backend whose calls can go wrong, and that looks at every removal.
+//!
+//! Why: the rule that nothing routed is removed is about the moment of the call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hostler_compute::{
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, SimulatedCompute,
+};
+use hostler_types::{EndpointUid, InstanceId};
+use tokio::sync::broadcast;
+
+use crate::effects::{Effects, effect};
+use crate::routes::SimRoutes;
+
+/// A [`Compute`] over the simulated one.
+pub struct FaultyCompute {
+    /// What outlives the server.
+    pub inner: SimulatedCompute,
+    /// This server's calls.
+    pub effects: Arc<Effects>,
+    /// This server's gateway.
+    pub routes: Arc<SimRoutes>,
+}
+
+fn failed(detail: &'static str) -> ComputeError {
+    ComputeError::Failed { action: "do what it was asked", source: detail.into() }
+}
+
+#[async_trait]
+impl Compute for FaultyCompute {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError> {
+        effect!(self.effects, "ensure", self.inner.ensure(spec), failed)
+    }
+
+    async fn remove(&self, id: &InstanceId, grace: Duration) -> Result<(), ComputeError> {
+        let runs = matches!(self.inner.state(id), Some(InstanceState::Running { .. }));
+        if runs && !self.effects.has_crashed() && self.routes.is_routed(id) {
+            self.routes.complain(format!("`{id}` is removed while it is routed"));
+        }
+        effect!(self.effects, "remove", self.inner.remove(id, grace), failed)
+    }
+
+    async fn observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError> {
+        effect!(self.effects, "observe", self.inner.observe(endpoint), failed)
+    }
+
+    async fn list(&self) -> Result<Vec<InstanceId>, ComputeError> {
+        effect!(self.effects, "list instances", self.inner.list(), failed)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<InstanceId> {
+        self.inner.changes()
+    }
+
+    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
+        self.inner.logs(id, from, bytes_max).await
+    }
+
+    async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {
+        effect!(self.effects, "forget", self.inner.forget(endpoint), failed)
+    }
+}

@@ -1,0 +1,228 @@
+//! The simulated world: a store and a backend that outlive servers, and the server of the moment.
+//!
+//! Why: a crash is the loss of everything in a process and of nothing outside it; so the two are two structs here.
+//! Invariants: at most one server lives. Waiting is for a condition, with a deadline in simulated time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hostler_aws::ApiError;
+use hostler_catalog::ImageCatalog;
+use hostler_compute::{Compute, Delays, SimulatedCompute};
+use hostler_control::{
+    Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
+    ReconcilerParts,
+};
+use hostler_store::{MemoryStore, Store};
+use hostler_types::{
+    AccountId, EndpointRecord, Identity, InstanceId, Key, Kind, Record, Region, RouteTable, Scope,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, SimRoutes};
+
+/// The image that the simulated models name.
+const IMAGE: &str = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
+/// A sweep of the simulated server.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// The caller of the default account in us-east-1.
+pub fn caller() -> Caller {
+    let account = AccountId::new("000000000000");
+    Caller {
+        scope: Scope::new(&account, &Region::new("us-east-1")),
+        identity: Identity {
+            arn: "arn:aws:iam::000000000000:root".to_owned(),
+            user_id: "000000000000".to_owned(),
+            access_key_id: "AKIASIMULATED0000000".to_owned(),
+            role_arn: None,
+            account,
+        },
+    }
+}
+
+/// What outlives servers, and the server of the moment.
+pub struct SimWorld {
+    /// What was acknowledged.
+    pub store: Arc<dyn Store>,
+    /// What runs.
+    pub compute: SimulatedCompute,
+    /// How containers answer `/ping`.
+    pub ping: Arc<SimPing>,
+    /// The model data that is there.
+    pub objects: Arc<SimObjects>,
+    /// The operations, over the store without faults.
+    pub control: Control,
+    clock: SimClock,
+    server: Option<Server>,
+}
+
+/// What a crash takes away.
+struct Server {
+    effects: Arc<Effects>,
+    routes: Arc<SimRoutes>,
+    task: JoinHandle<()>,
+}
+
+impl SimWorld {
+    /// A world without a server, whose instances move by themselves.
+    pub fn new(delays: Delays) -> Self {
+        Self::with(|clock| SimulatedCompute::auto(Arc::new(clock), delays))
+    }
+
+    /// A world without a server, whose instances move when they are stepped.
+    pub fn stepped() -> Self {
+        Self::with(|clock| SimulatedCompute::stepped(Arc::new(clock)))
+    }
+
+    fn with(compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
+        let clock = SimClock::new();
+        let compute = compute(clock);
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let objects = Arc::new(SimObjects::default());
+        let uids = AtomicU64::new(1);
+        let control = Control::new(ControlParts {
+            store: store.clone(),
+            clock: Arc::new(clock),
+            reader: objects.clone(),
+            capabilities: compute.capabilities(),
+            catalog: Arc::new(ImageCatalog::default()),
+            new_uid: Arc::new(move || format!("{:08x}", uids.fetch_add(1, Ordering::Relaxed))),
+            settings: ControlSettings::default(),
+        });
+        Self { store, compute, ping: Arc::default(), objects, control, clock, server: None }
+    }
+
+    /// Starts a server over what is there.
+    pub fn start(&mut self, effects: Effects) {
+        assert!(self.server.is_none(), "a server lives already");
+        let (effects, routes) = (Arc::new(effects), Arc::new(SimRoutes::default()));
+        let reconciler = Reconciler::new(ReconcilerParts {
+            store: Arc::new(FaultyStore {
+                inner: self.store.clone(),
+                effects: effects.clone(),
+                routes: routes.clone(),
+            }),
+            clock: Arc::new(self.clock),
+            compute: Arc::new(FaultyCompute {
+                inner: self.compute.clone(),
+                effects: effects.clone(),
+                routes: routes.clone(),
+            }),
+            prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
+            routes: routes.clone() as Arc<dyn RouteTable>,
+            catalog: Arc::new(ImageCatalog::default()),
+            policy: Policy::default(),
+            sweep_every: SWEEP_EVERY,
+        });
+        let task = tokio::spawn(reconciler.run(CancellationToken::new()));
+        self.server = Some(Server { effects, routes, task });
+    }
+
+    /// Ends the server as `kill -9` does; its calls so far.
+    pub async fn kill(&mut self) -> usize {
+        let Some(server) = self.server.take() else { return 0 };
+        server.task.abort();
+        let ended = server.task.await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "the reconciler ended by itself");
+        assert_eq!(server.routes.complaints(), Vec::<String>::new());
+        server.effects.count()
+    }
+
+    /// The gateway of the server that lives.
+    pub fn routes(&self) -> &SimRoutes {
+        &self.server.as_ref().expect("a server was started").routes
+    }
+
+    /// The calls of the server that lives.
+    pub fn effects(&self) -> &Effects {
+        &self.server.as_ref().expect("a server was started").effects
+    }
+
+    /// Calls an operation as [`caller`].
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
+        let body = self.control.call(&caller(), operation, input.to_string().as_bytes()).await?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(serde_json::from_slice(&body).expect("answers are JSON"))
+    }
+
+    /// Model `m` and config `c` with one variant `v` of so many instances.
+    pub async fn create_config(&self, instances: u32) {
+        let role = "arn:aws:iam::000000000000:role/r";
+        let container = json!({ "Image": IMAGE, "ModelDataUrl": "s3://b/model.tar.gz" });
+        self.expect(
+            "CreateModel",
+            json!({ "ModelName": "m", "PrimaryContainer": container, "ExecutionRoleArn": role }),
+        )
+        .await;
+        let variant = json!({
+            "VariantName": "v", "ModelName": "m", "InstanceType": "ml.t2.medium",
+            "InitialInstanceCount": instances,
+        });
+        let config = json!({ "EndpointConfigName": "c", "ProductionVariants": [variant] });
+        self.expect("CreateEndpointConfig", config).await;
+    }
+
+    /// Endpoint `e` of config `c`.
+    pub async fn create_endpoint(&self) {
+        self.expect("CreateEndpoint", json!({ "EndpointName": "e", "EndpointConfigName": "c" })).await;
+    }
+
+    /// Deletes endpoint `e`.
+    pub async fn delete_endpoint(&self) {
+        self.expect("DeleteEndpoint", json!({ "EndpointName": "e" })).await;
+    }
+
+    async fn expect(&self, operation: &str, input: Value) -> Value {
+        let answer = self.call(operation, input).await;
+        answer.unwrap_or_else(|error| panic!("{operation} was refused: {error:?}"))
+    }
+
+    /// The key of endpoint `e`.
+    pub fn key() -> Key {
+        Key::new(&caller().scope, Kind::Endpoint, "e")
+    }
+
+    /// The record of endpoint `e`.
+    pub async fn record(&self) -> Option<EndpointRecord> {
+        let document = self.store.get(&Self::key()).await.expect("memory does not fail")?;
+        Some(EndpointRecord::from_body(&document.body).expect("control wrote it"))
+    }
+
+    /// Everything the backend holds.
+    pub async fn instances(&self) -> Vec<InstanceId> {
+        self.compute.list().await.expect("no fault was ordered")
+    }
+
+    /// Waits until `is_done` says so; panics with what it saw last after `limit` of simulated time. Whether it came
+    /// true before the server crashed.
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        limit: Duration,
+        is_done: impl Fn(Option<&EndpointRecord>, &[InstanceId]) -> bool,
+    ) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            let (record, instances) = (self.record().await, self.instances().await);
+            if is_done(record.as_ref(), &instances) {
+                return true;
+            }
+            if self.server.as_ref().is_some_and(|server| server.effects.has_crashed()) {
+                return false;
+            }
+            let calls = self.server.as_ref().map(|server| server.effects.calls());
+            assert!(
+                Instant::now() < deadline,
+                "not {what} in {limit:?}: {record:#?}\n{instances:?}\n{calls:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
