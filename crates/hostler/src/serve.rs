@@ -83,25 +83,7 @@ impl Server {
                 LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
-        let own_key = service_credentials(&keys);
-        let account = keys.account.clone();
-        let sts = StsClient::plain(
-            inner_url.parse().context("the inner URL")?,
-            move |asked| (*asked == account).then(|| own_key.clone()),
-            clock.clone(),
-        );
-        let objects = ObjectStoreConfig {
-            endpoint: Some(inner_url),
-            path_style: true,
-            allow_http: true,
-            ..ObjectStoreConfig::default()
-        };
-        let reader = Arc::new(ObjectStoreReader::new(objects, Arc::new(sts))?);
-        let mut limits = CacheLimits::default();
-        if let Some(bytes) = settings.artifact_bytes_max {
-            limits.object_bytes = bytes;
-        }
-        let cache = ArtifactCache::open(dir.join("cache"), limits, reader.clone()).await?;
+        let (reader, cache) = open_artifacts(&settings, &dir, inner_url, &keys, &clock).await?;
 
         let mut process = ProcessConfig::new(dir.join("instances"), own_exe()?);
         process.memory_bytes_max = settings.instance_memory_bytes_max;
@@ -198,6 +180,35 @@ impl Server {
         info!("stopped");
         Ok(())
     }
+}
+
+/// What reads model data as a role, and keeps it.
+async fn open_artifacts(
+    settings: &Settings,
+    dir: &DataDir,
+    inner_url: String,
+    keys: &ServerKeys,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<ObjectStoreReader>, ArtifactCache)> {
+    let (own_key, account) = (service_credentials(keys), keys.account.clone());
+    let sts = StsClient::plain(
+        inner_url.parse().context("the inner URL")?,
+        move |asked| (*asked == account).then(|| own_key.clone()),
+        clock.clone(),
+    );
+    let objects = ObjectStoreConfig {
+        endpoint: Some(inner_url),
+        path_style: true,
+        allow_http: true,
+        ..ObjectStoreConfig::default()
+    };
+    let reader = Arc::new(ObjectStoreReader::new(objects, Arc::new(sts))?);
+    let mut limits = CacheLimits::default();
+    if let Some(bytes) = settings.artifact_bytes_max {
+        limits.object_bytes = bytes;
+    }
+    let cache = ArtifactCache::open(dir.join("cache"), limits, reader.clone()).await?;
+    Ok((reader, cache))
 }
 
 fn key_ring(keys: &ServerKeys) -> KeyRing {

@@ -140,11 +140,11 @@ fn read(path: &Path, mistakes: &mut Vec<String>) -> SettingsFile {
 
 fn parse_listen(text: Option<&str>, mistakes: &mut Vec<String>) -> Option<SocketAddr> {
     let text = text?;
-    text.parse()
-        .map_err(|_| {
-            mistakes.push(format!("listen = \"{text}\" is not an address and port such as 127.0.0.1:7070"))
-        })
-        .ok()
+    let address = text.parse().ok();
+    if address.is_none() {
+        mistakes.push(format!("listen = \"{text}\" is not an address and port such as 127.0.0.1:7070"));
+    }
+    address
 }
 
 fn mistake<T>(mistakes: &mut Vec<String>, text: &str) -> Option<T> {
