@@ -196,13 +196,18 @@ fn check(answer: &Value) -> anyhow::Result<Vec<String>> {
 
 async fn keep(data_dir: &Path, url: &str) -> anyhow::Result<()> {
     let dir = data_dir.display();
+    // Nothing is indented, so that it can be copied into a shell as it stands.
     output::data(&format!(
-        "\nThe server stays at {url} until Ctrl-C. In another terminal:\n\n  \
-         export AWS_CONFIG_FILE={dir}/aws/config AWS_SHARED_CREDENTIALS_FILE={dir}/aws/credentials \
-         AWS_PROFILE=hostler\n  python3 - <<'PY'\n  import boto3\n  runtime = boto3.client('sagemaker-runtime')\n  \
-         row = ','.join(['0'] * 64)\n  answer = runtime.invoke_endpoint(EndpointName='{NAME}', \
-         ContentType='text/csv', Body=row)\n  print(answer['Body'].read())\n  PY\n"
+        "\nThe server stays at {url} until Ctrl-C. In another terminal, with boto3 installed:\n"
     ));
+    output::data(&format!("export AWS_CONFIG_FILE={dir}/aws/config AWS_PROFILE=hostler"));
+    output::data(&format!("export AWS_SHARED_CREDENTIALS_FILE={dir}/aws/credentials"));
+    output::data("python3 - <<'PY'\nimport boto3\nruntime = boto3.client('sagemaker-runtime')");
+    output::data("row = ','.join(['0'] * 64)");
+    output::data(&format!(
+        "answer = runtime.invoke_endpoint(EndpointName='{NAME}', ContentType='text/csv', Body=row)"
+    ));
+    output::data("print(answer['Body'].read().decode())\nPY\n");
     stop_signal()?.await;
     Ok(())
 }
