@@ -6,6 +6,7 @@
 use anyhow::Result;
 
 use super::context::{Context, run};
+use super::sources;
 
 pub(crate) fn fmt(context: &Context) -> Result<String> {
     context.cargo(&["fmt", "--all", "--check", "--", "-l"])?;
@@ -26,6 +27,9 @@ pub(crate) fn nextest(context: &Context) -> Result<String> {
 }
 
 pub(crate) fn doctests(context: &Context) -> Result<String> {
+    if !sources::has_examples(context)? {
+        return Ok("no comment holds an example".to_owned());
+    }
     context.cargo(&["test", "--quiet", "--locked", "--workspace", "--doc"])?;
     Ok(String::new())
 }

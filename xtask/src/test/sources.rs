@@ -44,6 +44,33 @@ pub(crate) fn check(context: &Context) -> Result<String> {
     Ok(format!("{note}; over {LINES_TO_MENTION} lines: {}", long.join(", ")))
 }
 
+/// Whether some comment of a crate holds an example that rustdoc would run.
+pub(crate) fn has_examples(context: &Context) -> Result<bool> {
+    let mut files = Vec::new();
+    collect(&context.root.join("crates"), &mut files)?;
+    for path in &files {
+        let text = fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))?;
+        if holds_example(&text) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn holds_example(text: &str) -> bool {
+    let mut is_open = false;
+    for line in text.lines() {
+        let line = line.trim_start();
+        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        let Some(language) = comment.and_then(|comment| comment.trim().strip_prefix("```")) else { continue };
+        is_open = !is_open;
+        if is_open && (language.is_empty() || language.starts_with("rust")) {
+            return true;
+        }
+    }
+    false
+}
+
 fn fault(path: &str, text: &str) -> Option<&'static str> {
     if path.ends_with("/mod.rs") {
         return Some("is named `mod.rs`; use `name.rs` beside `name/`");
@@ -84,6 +111,14 @@ mod tests {
     fn a_module_that_opens_with_code_is_a_fault() {
         assert!(fault("crates/a/src/lib.rs", "use std::fs;\n//! late\n").is_some());
         assert!(fault("crates/a/src/lib.rs", "").is_some());
+    }
+
+    #[test]
+    fn an_example_is_rust_and_a_block_of_text_is_none() {
+        assert!(holds_example("/// So:\n/// ```\n/// assert!(true);\n/// ```\n"));
+        assert!(holds_example("//! ```rust,no_run\n//! run();\n//! ```\n"));
+        assert!(!holds_example("//! ```text\n//! a -> b\n//! ```\n"));
+        assert!(!holds_example("let fence = \"```\";\n"));
     }
 
     #[test]
