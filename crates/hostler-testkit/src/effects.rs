@@ -35,6 +35,7 @@ pub struct Effects {
 struct State {
     count: usize,
     chosen: Option<(usize, Mishap)>,
+    panics_at: Option<&'static str>,
     calls: Vec<&'static str>,
 }
 
@@ -48,6 +49,13 @@ impl Effects {
     pub fn with(number: usize, mishap: Mishap) -> Self {
         let effects = Self::new();
         effects.state().chosen = Some((number, mishap));
+        effects
+    }
+
+    /// The first call of this name panics.
+    pub fn with_panic_at(call: &'static str) -> Self {
+        let effects = Self::new();
+        effects.state().panics_at = Some(call);
         effects
     }
 
@@ -81,6 +89,10 @@ impl Effects {
             let mut state = self.state();
             state.count += 1;
             state.calls.push(call);
+            if state.panics_at.take_if(|panics_at| *panics_at == call).is_some() {
+                drop(state);
+                panic!("simulated: `{call}` panics");
+            }
             let number = state.count;
             state.chosen.filter(|(chosen, _)| *chosen == number).map(|(_, mishap)| mishap)
         };

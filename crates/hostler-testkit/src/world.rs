@@ -1,7 +1,7 @@
-//! The simulated world: a store and a backend that outlive servers, and the server of the moment.
+//! The simulated world: a store and a backend that outlive servers, and the servers of the moment.
 //!
 //! Why: a crash is the loss of everything in a process and of nothing outside it; so the two are two structs here.
-//! Invariants: at most one server lives. Waiting is for a condition, with a deadline in simulated time.
+//! Invariants: `routes` and `effects` are the newest server's. Waiting is for a condition, with a deadline in simulated time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,7 +45,7 @@ pub fn caller() -> Caller {
     }
 }
 
-/// What outlives servers, and the server of the moment.
+/// What outlives servers, and the servers of the moment.
 pub struct SimWorld {
     /// What was acknowledged.
     pub store: Arc<dyn Store>,
@@ -58,7 +58,7 @@ pub struct SimWorld {
     /// The operations, over the store without faults.
     pub control: Control,
     clock: SimClock,
-    server: Option<Server>,
+    servers: Vec<Server>,
 }
 
 /// What a crash takes away.
@@ -94,12 +94,11 @@ impl SimWorld {
             new_uid: Arc::new(move || format!("{:08x}", uids.fetch_add(1, Ordering::Relaxed))),
             settings: ControlSettings::default(),
         });
-        Self { store, compute, ping: Arc::default(), objects, control, clock, server: None }
+        Self { store, compute, ping: Arc::default(), objects, control, clock, servers: Vec::new() }
     }
 
-    /// Starts a server over what is there.
+    /// Starts a server over what is there, beside any that lives.
     pub fn start(&mut self, effects: Effects) {
-        assert!(self.server.is_none(), "a server lives already");
         let (effects, routes) = (Arc::new(effects), Arc::new(SimRoutes::default()));
         let reconciler = Reconciler::new(ReconcilerParts {
             store: Arc::new(FaultyStore {
@@ -120,27 +119,30 @@ impl SimWorld {
             sweep_every: SWEEP_EVERY,
         });
         let task = tokio::spawn(reconciler.run(CancellationToken::new()));
-        self.server = Some(Server { effects, routes, task });
+        self.servers.push(Server { effects, routes, task });
     }
 
-    /// Ends the server as `kill -9` does; its calls so far.
+    /// Ends every server as `kill -9` does; their calls so far.
     pub async fn kill(&mut self) -> usize {
-        let Some(server) = self.server.take() else { return 0 };
-        server.task.abort();
-        let ended = server.task.await;
-        assert!(ended.is_err_and(|error| error.is_cancelled()), "the reconciler ended by itself");
-        assert_eq!(server.routes.complaints(), Vec::<String>::new());
-        server.effects.count()
+        let mut calls = 0;
+        for server in self.servers.drain(..) {
+            server.task.abort();
+            let ended = server.task.await;
+            assert!(ended.is_err_and(|error| error.is_cancelled()), "the reconciler ended by itself");
+            assert_eq!(server.routes.complaints(), Vec::<String>::new());
+            calls += server.effects.count();
+        }
+        calls
     }
 
-    /// The gateway of the server that lives.
+    /// The gateway of the newest server.
     pub fn routes(&self) -> &SimRoutes {
-        &self.server.as_ref().expect("a server was started").routes
+        &self.servers.last().expect("a server was started").routes
     }
 
-    /// The calls of the server that lives.
+    /// The calls of the newest server.
     pub fn effects(&self) -> &Effects {
-        &self.server.as_ref().expect("a server was started").effects
+        &self.servers.last().expect("a server was started").effects
     }
 
     /// Calls an operation as [`caller`].
@@ -214,10 +216,10 @@ impl SimWorld {
             if is_done(record.as_ref(), &instances) {
                 return true;
             }
-            if self.server.as_ref().is_some_and(|server| server.effects.has_crashed()) {
+            if self.servers.iter().any(|server| server.effects.has_crashed()) {
                 return false;
             }
-            let calls = self.server.as_ref().map(|server| server.effects.calls());
+            let calls = self.servers.last().map(|server| server.effects.calls());
             assert!(
                 Instant::now() < deadline,
                 "not {what} in {limit:?}: {record:#?}\n{instances:?}\n{calls:?}"

@@ -92,6 +92,7 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
+            self.forget_uids_of(key);
             return Ok(Outcome::Gone);
         };
         let record = EndpointRecord::from_body(&document.body)?;
@@ -119,6 +120,24 @@ impl Reconciler {
         }
         let requeue = plan.requeue_after_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
         Ok(Outcome::Applied { requeue })
+    }
+
+    /// The record went without this controller (another one deleted it, or the answer to the deletion was lost): what
+    /// still runs for it is the sweep's.
+    fn forget_uids_of(&self, key: &Key) {
+        let mut memory = self.memory();
+        let mut uids = Vec::new();
+        memory.keys.retain(|uid, known| {
+            let is_gone = known == key;
+            if is_gone {
+                uids.push(uid.clone());
+            }
+            !is_gone
+        });
+        drop(memory);
+        for uid in uids {
+            self.parts.prober.set_targets(&uid, Vec::new());
+        }
     }
 
     async fn sightings(&self, record: &EndpointRecord) -> Result<Vec<Sighting>, RunError> {

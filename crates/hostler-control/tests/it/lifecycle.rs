@@ -199,6 +199,16 @@ async fn what_runs_for_no_endpoint_is_removed_by_the_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_for_an_endpoint_that_another_controller_forgot_is_removed_too() {
+    let mut world = in_service(DELAYS, 1).await;
+    let writes = vec![Write::Delete(SimWorld::key())];
+    world.store.commit(Transaction { writes, ..Transaction::default() }).await.unwrap();
+    world.wait_until("removed", Duration::from_secs(35), |_, instances| instances.is_empty()).await;
+    assert!(world.routes().route(&SimWorld::key()).is_none());
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_next_server_adopts_what_runs() {
     let mut world = in_service(DELAYS, 3).await;
     let (instances, effects) = (world.instances().await, world.compute.effects());

@@ -1,4 +1,5 @@
 //! The control plane in a simulated world: real reconciler, real operations, memory store, simulated backend.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod lifecycle;
 mod mishaps;

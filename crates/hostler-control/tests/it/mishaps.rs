@@ -94,6 +94,7 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
     (world.kill().await, has_crashed)
 }
 
+#[expect(clippy::print_stdout, reason = "a failing test shows where it was")]
 async fn run_with_every_mishap(scenario: Scenario) {
     let (calls, _) = run(scenario, Effects::new()).await;
     assert!(calls > 5, "only {calls} calls were counted");
@@ -104,12 +105,37 @@ async fn run_with_every_mishap(scenario: Scenario) {
             Mishap::Crash(When::Before),
             Mishap::Crash(When::After),
         ] {
-            // Shown by a failing test only.
             println!("{scenario:?} with {mishap:?} at call {number} of {calls}");
             let (_, has_crashed) = run(scenario, Effects::with(number, mishap)).await;
             assert_eq!(has_crashed, matches!(mishap, Mishap::Crash(_)), "the mishap did not happen");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_panics_is_repeated_like_one_that_fails() {
+    let effects = Effects::with_panic_at("observe");
+    run(Scenario::Delete, effects).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_controllers_over_one_store_launch_nothing_twice() {
+    let mut world = SimWorld::new(DELAYS);
+    world.create_config(u32::try_from(INSTANCES).unwrap()).await;
+    world.start(Effects::new());
+    world.start(Effects::new());
+    world.create_endpoint().await;
+    world.wait_until("serving", LIMIT, is_serving).await;
+    let lost = world.instances().await.remove(0);
+    assert!(world.compute.exit(&lost, ExitCause::Signal(9), ""));
+    let is_healed = |record: Option<&EndpointRecord>, instances: &[InstanceId]| {
+        is_serving(record, instances) && !instances.contains(&lost)
+    };
+    world.wait_until("healed", LIMIT, is_healed).await;
+    world.delete_endpoint().await;
+    world.wait_until("gone", LIMIT, is_gone).await;
+    world.compute.assert_no_double_launch();
+    world.kill().await;
 }
 
 #[tokio::test(start_paused = true)]

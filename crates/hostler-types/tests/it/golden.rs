@@ -27,9 +27,9 @@ fn tag() -> Tag {
 
 #[track_caller]
 fn check<R: Record + PartialEq + std::fmt::Debug>(golden: &str, expected: &R) {
-    assert_eq!(&R::from_body(golden).unwrap(), expected);
-    let written: serde_json::Value = serde_json::from_str(&expected.to_body()).unwrap();
-    assert_eq!(serde_json::to_string_pretty(&written).unwrap(), golden.trim_end());
+    assert_eq!(&R::from_body(golden).expect("the golden file is read"), expected);
+    let written: serde_json::Value = serde_json::from_str(&expected.to_body()).expect("records are JSON");
+    assert_eq!(serde_json::to_string_pretty(&written).expect("JSON"), golden.trim_end());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn endpoint() -> EndpointRecord {
             "MaximumBatchSize": { "Type": "INSTANCE_COUNT", "Value": 1 }, "WaitIntervalInSeconds": 30
         }
     }))
-    .unwrap();
+    .expect("it is the service model's own example");
     EndpointRecord {
         schema: 1,
         scope: scope(),
