@@ -14,6 +14,18 @@ from harness import processes
 from harness.waiting import eventually
 
 
+# The shortest that AWS allows.
+STARTUP_TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def never_healthy(hosting):
+    """An endpoint whose model never answers its ping; it has as long as this module's other tests take."""
+    model = hosting.test_model("never")
+    config = hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=STARTUP_TIMEOUT_S)
+    return hosting.endpoint(config, wait=False), time.monotonic()
+
+
 def pid_of(hosting, name):
     return json.loads(hosting.invoke(name)["Payload"])["pid"]
 
@@ -137,3 +149,16 @@ def limited(server):
             if os.access(root, os.W_OK) and os.geteuid() == 0:
                 return {"memory"}
     return set()
+
+
+def test_a_model_that_never_answers_its_ping_fails_when_its_time_is_up(hosting, never_healthy):
+    """Stands last, so that the minute passes while the others run."""
+    name, started = never_healthy
+    reason = hosting.failed(name, STARTUP_TIMEOUT_S + 60)
+    took = time.monotonic() - started
+    assert reason.startswith(
+        "The primary container for production variant AllTraffic did not pass the ping health check."
+    )
+    assert "503" in reason, f"what the ping answered stands in it: {reason}"
+    assert took > STARTUP_TIMEOUT_S - 5
+    hosting.delete(name)
