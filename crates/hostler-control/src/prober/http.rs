@@ -39,20 +39,29 @@ async fn ask(address: SocketAddr) -> Result<StatusCode, String> {
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| format!("connecting to port {} failed: {error}", address.port()))?;
-    let broken = |error: hyper::Error| format!("the connection broke: {error}");
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(why)?;
     let request = Request::get("/ping")
         .header(hyper::header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
-    let exchange = sender.send_request(request);
-    tokio::pin!(connection);
-    tokio::select! {
-        answer = exchange => answer.map(|answer| answer.status()).map_err(broken),
-        ended = &mut connection => match ended {
-            Ok(()) => Err("the connection was closed without an answer".to_owned()),
-            Err(error) => Err(broken(error)),
-        },
+    let mut connection = Box::pin(connection);
+    let mut exchange = Box::pin(sender.send_request(request));
+    let answer = tokio::select! {
+        answer = &mut exchange => answer,
+        // A server that closes at once may have answered all the same: the answer then waits in the exchange.
+        _ = &mut connection => {
+            drop(connection);
+            exchange.await
+        }
+    };
+    answer.map(|answer| answer.status()).map_err(why)
+}
+
+fn why(error: hyper::Error) -> String {
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        "the connection was closed without an answer".to_owned()
+    } else {
+        format!("the connection broke: {error}")
     }
 }

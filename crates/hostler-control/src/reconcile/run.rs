@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hostler_compute::{ComputeError, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
-use hostler_types::{EndpointRecord, EndpointRoute, InstanceIntent, Key, Record, RecordError};
+use hostler_types::{EndpointRecord, EndpointRoute, EndpointUid, InstanceIntent, Key, Record, RecordError};
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
@@ -92,11 +92,14 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
-            self.forget_uids_of(key);
+            self.forget_uids_of(key, None);
             return Ok(Outcome::Gone);
         };
         let record = EndpointRecord::from_body(&document.body)?;
-        self.memory().keys.insert(record.uid.clone(), key.clone());
+        let is_new = self.memory().keys.insert(record.uid.clone(), key.clone()).is_none();
+        if is_new {
+            self.forget_uids_of(key, Some(&record.uid));
+        }
         let seen = self.sightings(&record).await?;
         let plan = plan(&record, &seen, self.parts.clock.now(), &self.parts.policy);
         if cfg!(debug_assertions) {
@@ -122,13 +125,13 @@ impl Reconciler {
         Ok(Outcome::Applied { requeue })
     }
 
-    /// The record went without this controller (another one deleted it, or the answer to the deletion was lost): what
-    /// still runs for it is the sweep's.
-    fn forget_uids_of(&self, key: &Key) {
+    /// A record went without this controller (another one deleted it, or the answer to the deletion was lost), and
+    /// `now` may bear its name: what still runs for the former one is the sweep's.
+    fn forget_uids_of(&self, key: &Key, now: Option<&EndpointUid>) {
         let mut memory = self.memory();
         let mut uids = Vec::new();
         memory.keys.retain(|uid, known| {
-            let is_gone = known == key;
+            let is_gone = known == key && Some(uid) != now;
             if is_gone {
                 uids.push(uid.clone());
             }

@@ -209,6 +209,23 @@ async fn what_runs_for_an_endpoint_that_another_controller_forgot_is_removed_too
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_was_given_anew_keeps_nothing_of_its_former_bearer() {
+    let mut world = in_service(DELAYS, 1).await;
+    let former = world.instances().await;
+    let writes = vec![Write::Delete(SimWorld::key())];
+    // Both happen before the server looks: it meets another endpoint under the key it knows.
+    world.store.commit(Transaction { writes, ..Transaction::default() }).await.unwrap();
+    world.create_endpoint().await;
+    let is_clean = |record: Option<&EndpointRecord>, instances: &[InstanceId]| {
+        instances.len() == 1
+            && !former.contains(&instances[0])
+            && record.is_some_and(|record| record.status == EndpointStatus::InService)
+    };
+    world.wait_until("the former removed", Duration::from_secs(35), is_clean).await;
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_next_server_adopts_what_runs() {
     let mut world = in_service(DELAYS, 3).await;
     let (instances, effects) = (world.instances().await, world.compute.effects());

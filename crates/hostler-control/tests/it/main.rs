@@ -4,3 +4,4 @@
 mod lifecycle;
 mod mishaps;
 mod operations;
+mod prober;
