@@ -1,3 +1,5 @@
+//! Every limit of the embedded S3 is reached, and answers in S3's words.
+
 use std::time::Duration;
 
 use hostler_localaws::{S3Limits, UndeclaredRoles};

@@ -1,3 +1,5 @@
+//! Objects through the door: bodies that break, checksums, conditions, ranges and presigned URLs.
+
 use http_body_util::Full;
 
 use crate::world::{World, frames, key, open, signed, unsigned_put};

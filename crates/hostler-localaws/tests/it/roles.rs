@@ -1,3 +1,5 @@
+//! Declared roles are held to what they allow, undeclared ones to the setting.
+
 use hostler_localaws::{S3Limits, UndeclaredRoles};
 
 use crate::world::{ACCOUNT, READER, World, key, signed};

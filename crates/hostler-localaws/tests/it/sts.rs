@@ -1,3 +1,5 @@
+//! The STS through its door: identities, sessions, and the client that assumes roles.
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
