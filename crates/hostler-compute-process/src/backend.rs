@@ -203,7 +203,7 @@ fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
         [one] => match &one.program {
             Program::Image => refuse(format!(
                 "image `{}` is a container image and this server runs processes; map the image to a command with \
-                 an [[image]] entry in hostler.toml, or use backend = \"docker\"",
+                 an [[image]] entry in hostler.toml (a docker backend is not there yet)",
                 one.image
             )),
             Program::Command { command, .. } if command.is_empty() => {
