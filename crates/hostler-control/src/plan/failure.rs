@@ -67,8 +67,11 @@ impl WhyFailed {
             }
             _ => String::new(),
         };
-        let text = format!("{sentence} Hostler: {self}.{tail} See `hostler logs {}`.", endpoint.name);
-        text.chars().take(FAILURE_REASON_CHARS).collect()
+        let text = format!("{sentence} Hostler: {self}.{tail}");
+        // Where the log is comes last and is kept: of a long text the middle is what can be missed.
+        let end = format!(" See `hostler logs {}`.", endpoint.name);
+        let room = FAILURE_REASON_CHARS.saturating_sub(end.chars().count());
+        text.chars().take(room).chain(end.chars()).collect()
     }
 
     fn aws_sentence(&self, id: &InstanceId, container: &str) -> String {

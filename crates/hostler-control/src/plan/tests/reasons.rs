@@ -47,6 +47,7 @@ proptest! {
         prop_assert!(text.chars().count() <= 1024);
         let first = if user { sentence } else { "Unable to provision requested ML compute capacity" };
         prop_assert!(text.starts_with(first));
+        prop_assert!(text.contains(" See `hostler logs "));
         let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: detail };
         prop_assert!(reason(&why, "primary").chars().count() <= 1024);
     }
