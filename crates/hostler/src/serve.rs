@@ -136,6 +136,8 @@ impl Server {
         let admin = Admin::new(control.clone(), compute, prober, routes);
         let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock });
 
+        // Before the first request: an endpoint that was adopted must never be answered with "not found".
+        reconciler.publish_routes().await;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
         let scheme = transport.scheme();

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use hostler_compute::{ComputeError, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
-use hostler_types::{EndpointRecord, EndpointRoute, EndpointUid, InstanceIntent, Key, Record, RecordError};
+use hostler_types::{
+    EndpointRecord, EndpointRoute, EndpointUid, InstanceIntent, Key, Kind, Record, RecordError,
+};
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
@@ -87,6 +89,35 @@ impl Reconciler {
                 }
             }
         }
+    }
+
+    /// Tells the gateway of every endpoint that can answer already, and changes nothing: a server that starts again is
+    /// ready only when what it adopted is routed. What fails here is the loop's to repeat.
+    pub async fn publish_routes(&self) {
+        let keys = match self.parts.store.keys(Kind::Endpoint).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "listing the endpoints failed; they are routed one by one");
+                return;
+            }
+        };
+        for key in keys {
+            if let Err(error) = self.publish_route(&key).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(%key, error, "an endpoint is not routed yet; the next run tries again");
+            }
+        }
+    }
+
+    async fn publish_route(&self, key: &Key) -> Result<(), RunError> {
+        let Some(document) = self.parts.store.get(key).await? else { return Ok(()) };
+        let record = EndpointRecord::from_body(&document.body)?;
+        if record.status.is_serving() {
+            let seen = self.sightings(&record).await?;
+            self.publish(key, plan(&record, &seen, self.parts.clock.now(), &self.parts.policy).route);
+        }
+        Ok(())
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
