@@ -2,7 +2,7 @@
 //!
 //! Why: which room knows which is decided here and nowhere else; a reader sees the whole house in one function.
 //! Invariants: the lock of the data directory is taken first and given back last. `/healthz` answers only when all
-//! rooms are open. A stop lets requests finish before it touches instances.
+//! rooms are open and what was adopted is routed. A stop lets requests finish before it touches instances.
 //! Failure: a start that fails half-way leaves nothing running that was not running before.
 
 use std::net::SocketAddr;
