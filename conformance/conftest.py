@@ -1,6 +1,7 @@
 """Fixtures: one server per module, more on request, and the log of each when a test fails."""
 
 import os
+import signal
 
 import pytest
 
@@ -11,6 +12,9 @@ from harness.server import BINARY, Server, remove
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+# A shell's background job is started with SIGINT ignored and hands that on; what the tests start must not inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Set to keep the directories of servers, for a look afterwards.
 KEEP = os.environ.get("HOSTLER_TEST_KEEP")
