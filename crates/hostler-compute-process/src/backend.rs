@@ -334,20 +334,25 @@ impl Compute for ProcessBackend {
             let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
             (entry.dir.logs(), is_final)
         });
-        let is_kept = of_living.is_none();
-        let (dir, is_final) = of_living.unwrap_or_else(|| (kept::dir(&self.shared.config.dir, id), true));
-        match blocking(move || logs::read(&dir, from, bytes_max)).await {
-            Ok(piece) => {
+        let kept = kept::dir(&self.shared.config.dir, id);
+        let found = blocking(move || match &of_living {
+            None => Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true))),
+            // A removal may have moved the log aside by now.
+            Some((dir, is_final)) => {
+                Ok(logs::read_first(&[dir, &kept], from, bytes_max)?.map(|piece| (piece, *is_final)))
+            }
+        })
+        .await
+        .map_err(|source| ComputeError::Failed { action: "read the log", source: source.into() })?;
+        match found {
+            Some((piece, is_final)) => {
                 Ok(LogChunk { bytes: piece.bytes, next: piece.next, ended: is_final && piece.is_last })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if is_kept {
-                    return Err(ComputeError::Unknown { id: id.clone() });
-                }
-                // It is being made, or moved aside, at this moment.
+            // It is being made at this moment, or its removal threw it away.
+            None if self.shared.entries().contains_key(id) => {
                 Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
             }
-            Err(source) => Err(ComputeError::Failed { action: "read the log", source: source.into() }),
+            None => Err(ComputeError::Unknown { id: id.clone() }),
         }
     }
 

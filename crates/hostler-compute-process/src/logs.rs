@@ -91,6 +91,17 @@ impl LogWriter {
     }
 }
 
+/// Reads from the first of these directories that is there; none when none is.
+pub(crate) fn read_first(dirs: &[&Path], from: u64, bytes_max: usize) -> io::Result<Option<Piece>> {
+    for dir in dirs {
+        match read(dir, from, bytes_max) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => return result.map(Some),
+        }
+    }
+    Ok(None)
+}
+
 /// Reads from a position; one before the oldest kept byte means that byte.
 pub(crate) fn read(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
     for _ in 0..LOOKS_MAX {
@@ -217,6 +228,20 @@ mod tests {
         assert_eq!(piece, Piece { bytes: b"one\ntwo\n".to_vec(), next: 8, is_last: false });
         assert_eq!(read(dir.path(), 8, 10).unwrap().bytes, b"three");
         assert_eq!(read(dir.path(), 99, 10).unwrap(), Piece { bytes: vec![], next: 13, is_last: true });
+    }
+
+    #[test]
+    fn a_log_that_was_moved_aside_is_read_where_it_is_now() {
+        let root = tempfile::tempdir().unwrap();
+        let [living, kept] = ["living", "kept"].map(|name| root.path().join(name));
+        let both = [living.as_path(), kept.as_path()];
+        assert_eq!(read_first(&both, 0, 100).unwrap(), None);
+        fs::create_dir(&living).unwrap();
+        LogWriter::open(&living, LogLimits::default()).unwrap().append(b"why\n").unwrap();
+        let piece = Some(Piece { bytes: b"why\n".to_vec(), next: 4, is_last: true });
+        assert_eq!(read_first(&both, 0, 100).unwrap(), piece);
+        fs::rename(&living, &kept).unwrap();
+        assert_eq!(read_first(&both, 0, 100).unwrap(), piece);
     }
 
     #[test]
