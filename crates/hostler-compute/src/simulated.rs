@@ -2,7 +2,8 @@
 //!
 //! Why: planner, reconciler and prober are tested with a paused clock, with faults at every call and crashes between
 //! them; a mock per test would drift from what real backends do, so this one passes the same conformance suite.
-//! Invariants: it counts every effect, so a test can assert that no id was launched twice. In stepped mode nothing
+//! A server may run on it too (`backend = "simulated"`), to try a control plane's code or to measure it.
+//! Invariants: tests see every effect, so one can assert that no id was launched twice. In stepped mode nothing
 //! moves unless poked; in automatic mode everything moves on tokio's clock, which tests pause.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -103,7 +104,7 @@ struct Shared {
 
 struct World {
     instances: BTreeMap<InstanceId, Simulated>,
-    effects: Vec<Effect>,
+    effects: Journal,
     faults: VecDeque<(Call, FaultPoint)>,
     outcomes: Outcomes,
     /// Added to the start of the instances ensured next.
@@ -111,6 +112,17 @@ struct World {
     /// Tells an instance from a later one with the same id.
     next_serial: u64,
     next_port: u16,
+}
+
+/// Every effect in order; none where nobody will ask.
+struct Journal(Option<Vec<Effect>>);
+
+impl Journal {
+    fn push(&mut self, effect: Effect) {
+        if let Some(effects) = &mut self.0 {
+            effects.push(effect);
+        }
+    }
 }
 
 struct Simulated {
@@ -126,6 +138,13 @@ impl SimulatedCompute {
         Self::new(clock, Some(delays))
     }
 
+    /// Instances move by themselves and no effect is kept, so that a server may run on it for as long as it likes.
+    pub fn unrecorded(clock: Arc<dyn Clock>, delays: Delays) -> Self {
+        let simulated = Self::new(clock, Some(delays));
+        simulated.shared.world().effects = Journal(None);
+        simulated
+    }
+
     /// Instances move when [`SimulatedCompute::step`] is called.
     pub fn stepped(clock: Arc<dyn Clock>) -> Self {
         Self::new(clock, None)
@@ -134,7 +153,7 @@ impl SimulatedCompute {
     fn new(clock: Arc<dyn Clock>, delays: Option<Delays>) -> Self {
         let world = World {
             instances: BTreeMap::new(),
-            effects: Vec::new(),
+            effects: Journal(Some(Vec::new())),
             faults: VecDeque::new(),
             outcomes: Box::new(|_| Outcome::Runs),
             slow: VecDeque::new(),
@@ -197,13 +216,13 @@ impl SimulatedCompute {
 
     /// Everything that happened, in order.
     pub fn effects(&self) -> Vec<Effect> {
-        self.shared.world().effects.clone()
+        self.shared.world().effects.0.clone().expect("tests keep every effect")
     }
 
     /// How often this id was launched; more than once is a mistake of whoever calls the port.
     pub fn launches(&self, id: &InstanceId) -> usize {
         let launched = Effect::Launched(id.clone());
-        self.shared.world().effects.iter().filter(|effect| **effect == launched).count()
+        self.effects().into_iter().filter(|effect| *effect == launched).count()
     }
 
     /// Panics when some id was launched more than once.

@@ -3,6 +3,7 @@
 //! Why: nothing else has to be installed; what the server starts on this machine is itself, by another subcommand.
 //! Invariants: `main` decides which of them it is, and nothing more.
 
+mod backend;
 mod cli;
 mod client;
 mod commands;

@@ -6,7 +6,6 @@
 //! Failure: a start that fails half-way leaves nothing running that was not running before.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,8 @@ use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader};
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
-use hostler_compute::Compute;
-use hostler_compute_process::{ProcessBackend, ProcessConfig};
 use hostler_control::{
-    Admin, Control, ControlParts, ControlSettings, HttpPing, Policy, Prober, ProberSettings, Reconciler,
+    Admin, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
     ReconcilerParts,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
@@ -31,18 +28,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::backend::Backend;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport};
-use crate::model_data::CachedModelData;
 use crate::profile;
 use crate::settings::Settings;
 
 /// Every endpoint is looked at again this often, whatever was signalled.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
-
-/// How long a stop waits for instances to end by themselves.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub(crate) struct Server {
@@ -51,7 +45,7 @@ pub(crate) struct Server {
     listeners: Vec<tokio::task::JoinHandle<()>>,
     reconciler: tokio::task::JoinHandle<()>,
     reconciler_stop: CancellationToken,
-    backend: Arc<ProcessBackend>,
+    backend: Backend,
     store: Arc<SqliteStore>,
     leave_running: bool,
     lock: DataDirLock,
@@ -85,11 +79,8 @@ impl Server {
         };
         let (reader, cache) = open_artifacts(&settings, &dir, inner_url, &keys, &clock).await?;
 
-        let mut process = ProcessConfig::new(dir.join("instances"), own_exe()?);
-        process.memory_bytes_max = settings.instance_memory_bytes_max;
-        let data = Arc::new(CachedModelData(cache));
-        let backend = Arc::new(ProcessBackend::open(process, data, clock.clone()).await?);
-        let compute: Arc<dyn Compute> = backend.clone();
+        let backend = Backend::open(&settings, &dir, cache, clock.clone()).await?;
+        let compute = backend.compute();
         let capabilities = compute.capabilities();
         if !capabilities.limits_memory || !capabilities.limits_cpu {
             warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
@@ -98,7 +89,7 @@ impl Server {
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let table = Arc::new(RoutingTable::new());
         let routes: Arc<dyn RouteTable> = table.clone();
-        let prober = Arc::new(Prober::new(Arc::new(HttpPing), ProberSettings::default()));
+        let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
@@ -170,13 +161,7 @@ impl Server {
         }
         self.reconciler_stop.cancel();
         self.reconciler.await.context("the reconciler panicked")?;
-        if !self.leave_running {
-            let left = self.backend.stop_all(STOP_GRACE).await;
-            if left > 0 {
-                warn!(left, "instances did not stop in time");
-            }
-        }
-        self.backend.detach().await;
+        self.backend.close(self.leave_running).await;
         self.store.close().await?;
         drop(self.lock);
         info!("stopped");
@@ -230,10 +215,6 @@ fn service_credentials(keys: &ServerKeys) -> Credentials {
         session_token: None,
         expires_at: None,
     }
-}
-
-fn own_exe() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("finding this program's own file failed")
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -33,6 +33,7 @@ const VARIANTS_DEFAULT: usize = 10;
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) backend: BackendKind,
     pub(crate) leave_running: bool,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) account: AccountId,
@@ -46,6 +47,15 @@ pub(crate) struct Settings {
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) undeclared_roles: UndeclaredRoles,
     pub(crate) images: Vec<ImageMapping>,
+}
+
+/// What runs instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackendKind {
+    /// Processes of this machine.
+    Process,
+    /// Entries in memory: statuses move, no model runs.
+    Simulated,
 }
 
 #[derive(Debug, Clone)]
@@ -85,11 +95,16 @@ impl Settings {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             mistakes.push(format!("account = \"{account}\" is not twelve digits"));
         }
-        if let Some(backend) = &file.backend
-            && backend != "process"
-        {
-            mistakes.push(format!("backend = \"{backend}\" is not there yet; \"process\" is"));
-        }
+        let backend = match file.backend.as_deref() {
+            None | Some("process") => BackendKind::Process,
+            Some("simulated") => BackendKind::Simulated,
+            Some(other) => {
+                mistakes.push(format!(
+                    "backend = \"{other}\" is not there yet; \"process\" and \"simulated\" are"
+                ));
+                BackendKind::Process
+            }
+        };
         let undeclared_roles = match file.undeclared_roles.as_deref() {
             None | Some("allow") => UndeclaredRoles::Allow,
             Some("deny") => UndeclaredRoles::Deny,
@@ -107,6 +122,7 @@ impl Settings {
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             listen,
+            backend,
             leave_running: args.leave_running,
             tls,
             account: AccountId::new(account),
