@@ -1,7 +1,9 @@
 """Starting and stopping: refusals, keys, TLS, and what a stop leaves behind."""
 
 import http.client
+import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 from harness import processes
 from harness.hosting import Hosting
 from harness.server import BINARY, clean_environment, instance_directories
+from harness.waiting import eventually
 
 
 def refused_start(server, *more):
@@ -107,6 +110,55 @@ def test_a_stop_ends_the_instances_and_the_next_start_brings_the_endpoint_back(m
     assert instance_directories(server.data_dir) == []
 
 
+def test_stops_on_purpose_are_no_failures_of_the_model(make_server):
+    server = make_server()
+    name = Hosting(server).deploy("pid")
+    for _ in range(5):
+        assert server.stop() == 0
+        server.start()
+        hosting = Hosting(server)
+        hosting.in_service(name)
+        assert hosting.invoke(name)["Payload"]
+    described = json.loads(server.cli("describe", name, "--output", "json").stdout)
+    assert [(place["failures"], place["last_failure"]) for place in described["Places"]] == [(0, None)]
+    hosting.delete(name)
+
+
+def test_a_terminal_that_goes_away_stops_the_server_and_its_instances(make_server):
+    server = make_server()
+    Hosting(server).deploy("pid")
+    server.process.send_signal(signal.SIGHUP)
+    assert server.process.wait(60) == 0
+    assert server.stop() == 0
+    server.assert_nothing_left()
+
+
+def test_a_second_signal_ends_a_stop_that_waits(make_server):
+    server = make_server()
+    hosting = Hosting(server)
+    name = hosting.deploy("stubborn")
+    hosting.invoke(name)
+    server.process.send_signal(signal.SIGTERM)
+    eventually(server.log, lambda log: "stopping" in log, "the stop begins")
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(60) == 0
+    assert server.stop() == 0
+    server.assert_nothing_left()
+
+
+def test_a_demo_whose_reader_goes_away_cleans_up_all_the_same(tmp_path):
+    environment = clean_environment() | {"TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen(
+        [str(BINARY), "demo", "--invocations", "100"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert demo.stdout.readline()
+    demo.stdout.close()
+    assert demo.wait(120) == 0, demo.stderr.read()
+    demo.stderr.close()
+    assert list(tmp_path.iterdir()) == []
+    assert processes.below(tmp_path) == []
+
+
 def test_a_deletion_leaves_no_process_and_no_directory(make_server):
     server = make_server()
     hosting = Hosting(server)
@@ -114,8 +166,6 @@ def test_a_deletion_leaves_no_process_and_no_directory(make_server):
     hosting.invoke(name)
     assert server.instances()
     hosting.delete(name)
-    from harness.waiting import eventually
-
     eventually(server.instances, lambda left: not left, "the group is gone, children included", 45)
     eventually(lambda: instance_directories(server.data_dir), lambda left: not left, "directories are removed")
 

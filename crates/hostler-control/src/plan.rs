@@ -67,6 +67,9 @@ pub struct Policy {
     pub drain_timeout_ms: i64,
     /// How long a container has from the polite signal to the other one.
     pub stop_grace_ms: i64,
+    /// When all instances were last stopped on purpose, with the server: what was launched before that and is gone
+    /// has not failed.
+    pub emptied_at: Millis,
 }
 
 impl Default for Policy {
@@ -81,6 +84,7 @@ impl Default for Policy {
             drain_timeout_ms: 65_000,
             // AWS's figure.
             stop_grace_ms: 30_000,
+            emptied_at: Millis(0),
         }
     }
 }

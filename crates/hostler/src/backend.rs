@@ -15,7 +15,7 @@ use hostler_compute::{Compute, Delays, SimulatedCompute};
 
 use hostler_compute_process::{ProcessBackend, ProcessConfig};
 use hostler_control::{HttpPing, Ping};
-use hostler_types::Clock;
+use hostler_types::{Clock, Millis};
 use tracing::warn;
 
 use crate::data_dir::DataDir;
@@ -26,7 +26,13 @@ use crate::settings::{BackendKind, Settings};
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// An open backend.
-pub(crate) enum Backend {
+pub(crate) struct Backend {
+    kind: Kind,
+    /// When it last lost all its instances on purpose.
+    pub(crate) emptied_at: Millis,
+}
+
+enum Kind {
     Process(Arc<ProcessBackend>),
     Simulated(Arc<SimulatedCompute>),
 }
@@ -38,48 +44,56 @@ impl Backend {
         cache: ArtifactCache,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        match settings.backend {
+        let (kind, emptied_at) = match settings.backend {
             BackendKind::Process => {
                 let exe = std::env::current_exe().context("finding this program's own file failed")?;
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 let data = Arc::new(CachedModelData(cache));
-                Ok(Self::Process(Arc::new(ProcessBackend::open(config, data, clock).await?)))
+                let backend = ProcessBackend::open(config, data, clock).await?;
+                (Kind::Process(Arc::new(backend)), dir.stopped_at())
             }
             BackendKind::Simulated => {
                 warn!(
                     "the backend is simulated: endpoints become InService, but no model runs and none answers"
                 );
-                Ok(Self::Simulated(Arc::new(SimulatedCompute::unrecorded(clock, Delays::default()))))
+                let started_at = clock.now();
+                let backend = SimulatedCompute::unrecorded(clock, Delays::default());
+                (Kind::Simulated(Arc::new(backend)), started_at)
             }
-        }
+        };
+        Ok(Self { kind, emptied_at })
     }
 
     pub(crate) fn compute(&self) -> Arc<dyn Compute> {
-        match self {
-            Self::Process(backend) => backend.clone(),
-            Self::Simulated(backend) => backend.clone(),
+        match &self.kind {
+            Kind::Process(backend) => backend.clone(),
+            Kind::Simulated(backend) => backend.clone(),
         }
     }
 
     /// What asks its instances for their health.
     pub(crate) fn ping(&self) -> Arc<dyn Ping> {
-        match self {
-            Self::Process(_) => Arc::new(HttpPing),
-            Self::Simulated(_) => Arc::new(SimulatedPing),
+        match self.kind {
+            Kind::Process(_) => Arc::new(HttpPing),
+            Kind::Simulated(_) => Arc::new(SimulatedPing),
         }
     }
 
-    /// Lets go of the instances, which a stop ends first unless they are to stay.
-    pub(crate) async fn close(self, leave_running: bool) {
-        let Self::Process(backend) = self else { return };
-        if !leave_running {
-            let left = backend.stop_all(STOP_GRACE).await;
-            if left > 0 {
-                warn!(left, "instances did not stop in time");
-            }
+    /// Stops every instance; when `hurry` resolves, without grace. How many are left.
+    pub(crate) async fn stop_all(&self, hurry: impl Future<Output = ()>) -> usize {
+        let Kind::Process(backend) = &self.kind else { return 0 };
+        tokio::select! {
+            left = backend.stop_all(STOP_GRACE) => left,
+            () = hurry => backend.stop_all(Duration::ZERO).await,
         }
-        backend.detach().await;
+    }
+
+    /// Lets go of the instances that still run.
+    pub(crate) async fn detach(self) {
+        if let Kind::Process(backend) = self.kind {
+            backend.detach().await;
+        }
     }
 }
 

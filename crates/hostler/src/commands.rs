@@ -23,4 +23,4 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-pub(crate) use serve::stop_signal;
+pub(crate) use serve::StopSignals;

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hostler_types::{AccountId, Secret};
+use hostler_types::{AccountId, Millis, Secret};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub(crate) struct ServerKeys {
     pub(crate) cluster_key: [u8; 32],
     pub(crate) account: AccountId,
 }
+
+/// Says when a server last stopped its instances on purpose, in milliseconds.
+const STOPPED: &str = "stopped";
 
 /// The paths below the data directory.
 #[derive(Clone, Debug)]
@@ -82,6 +85,17 @@ impl DataDir {
             cluster_key,
             account: account.clone(),
         })
+    }
+
+    /// When a server last stopped its instances on purpose; long ago, if nobody noted it.
+    pub(crate) fn stopped_at(&self) -> Millis {
+        let noted = fs::read_to_string(self.join(STOPPED)).unwrap_or_default();
+        Millis(noted.trim().parse().unwrap_or(0))
+    }
+
+    /// Notes that all instances were stopped on purpose by now.
+    pub(crate) fn note_stop(&self, now: Millis) -> anyhow::Result<()> {
+        write_private(&self.join(STOPPED), format!("{}\n", now.0).as_bytes())
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{DemoArgs, ServeArgs};
 use crate::client::{Client, refusal};
-use crate::commands::stop_signal;
+use crate::commands::StopSignals;
 use crate::output;
 use crate::profile;
 use crate::serve::Server;
@@ -40,7 +40,8 @@ const BUCKET: &str = "demo";
 const IN_SERVICE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+    output::outlive_reader();
+    let mut stops = StopSignals::listen()?;
     let dir =
         tempfile::Builder::new().prefix("hostler-demo-").tempdir().context("making a directory failed")?;
     let step = Step::begin("start a server");
@@ -53,16 +54,16 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     step.done(&format!("at {}", server.url));
     let shown = tokio::select! {
         shown = show(args, dir.path()) => shown,
-        () = stop => Err(anyhow::anyhow!("interrupted")),
+        () = stops.next() => Err(anyhow::anyhow!("interrupted")),
     };
-    let kept = match &shown {
-        Ok(()) if args.keep => keep(dir.path(), &server.url).await,
-        _ => Ok(()),
-    };
+    if shown.is_ok() && args.keep {
+        say_how_to_use(dir.path(), &server.url);
+        stops.next().await;
+    }
     let step = Step::begin("stop the server");
-    server.stop().await?;
+    server.stop(async move { stops.next().await }).await?;
     step.done("nothing is left behind");
-    shown.and(kept)
+    shown
 }
 
 async fn show(args: &DemoArgs, data_dir: &Path) -> anyhow::Result<()> {
@@ -194,7 +195,7 @@ fn check(answer: &Value) -> anyhow::Result<Vec<String>> {
     Ok(got.iter().map(cluster).collect())
 }
 
-async fn keep(data_dir: &Path, url: &str) -> anyhow::Result<()> {
+fn say_how_to_use(data_dir: &Path, url: &str) {
     let dir = data_dir.display();
     // Nothing is indented, so that it can be copied into a shell as it stands.
     output::data(&format!(
@@ -208,6 +209,4 @@ async fn keep(data_dir: &Path, url: &str) -> anyhow::Result<()> {
         "answer = runtime.invoke_endpoint(EndpointName='{NAME}', ContentType='text/csv', Body=row)"
     ));
     output::data("print(answer['Body'].read().decode())\nPY\n");
-    stop_signal()?.await;
-    Ok(())
 }

@@ -1,8 +1,17 @@
 //! What goes to the terminal: data to stdout, everything else to stderr.
 //!
-//! Invariants: a closed pipe ends the program quietly, as every Unix tool does.
+//! Invariants: a closed pipe ends the program quietly, as every Unix tool does; but for one that holds instances: it
+//! goes on without a reader, since an end in the middle would leave them behind.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
+
+/// From now on a closed pipe loses output and nothing else.
+pub(crate) fn outlive_reader() {
+    OUTLIVES_READER.store(true, Ordering::Relaxed);
+}
 
 /// One line of data.
 pub(crate) fn data(line: &str) {
@@ -32,7 +41,7 @@ pub(crate) fn error(error: &anyhow::Error) {
 fn write_out(out: &mut impl Write, bytes: &[u8], is_line: bool) {
     let end: &[u8] = if is_line { b"\n" } else { b"" };
     let written = out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
-    if written.is_err() {
+    if written.is_err() && !OUTLIVES_READER.load(Ordering::Relaxed) {
         std::process::exit(0);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits};
 use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader};
 use hostler_aws::sigv4::Verifier;
@@ -42,12 +43,14 @@ const SWEEP_EVERY: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     pub(crate) url: String,
     stop: CancellationToken,
-    listeners: Vec<tokio::task::JoinHandle<()>>,
+    listeners: tokio::task::JoinSet<()>,
     reconciler: tokio::task::JoinHandle<()>,
     reconciler_stop: CancellationToken,
     backend: Backend,
     store: Arc<SqliteStore>,
     leave_running: bool,
+    dir: DataDir,
+    clock: Arc<dyn Clock>,
     lock: DataDirLock,
 }
 
@@ -111,7 +114,7 @@ impl Server {
             prober: prober.clone(),
             routes: routes.clone(),
             catalog,
-            policy: Policy::default(),
+            policy: Policy { emptied_at: backend.emptied_at, ..Policy::default() },
             sweep_every: SWEEP_EVERY,
         });
         let gateway = Gateway::new(
@@ -125,19 +128,18 @@ impl Server {
             },
         );
         let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock });
+        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
+        // Before anything answers or runs: whoever sees the server ready finds its profile.
+        let url = format!("{}://{}", transport.scheme(), shown(address));
+        profile::write(dir.root(), &url, &settings.region, &keys)?;
 
         // Before the first request: an endpoint that was adopted must never be answered with "not found".
         reconciler.publish_routes().await;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
-        let scheme = transport.scheme();
-        let listeners = vec![
-            tokio::spawn(listen::run(listener, transport, Front::outer(rooms.clone()), stop.clone())),
-            tokio::spawn(listen::run(inner_listener, Transport::Plain, Front::inner(rooms), stop.clone())),
-        ];
-        let url = format!("{scheme}://{}", shown(address));
-        profile::write(dir.root(), &url, &settings.region, &keys)?;
+        let mut listeners = tokio::task::JoinSet::new();
+        listeners.spawn(listen::run(listener, transport, Front::outer(rooms.clone()), stop.clone()));
+        listeners.spawn(listen::run(inner_listener, Transport::Plain, Front::inner(rooms), stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
@@ -148,24 +150,44 @@ impl Server {
             backend,
             store,
             leave_running: settings.leave_running,
+            dir,
+            clock,
             lock,
         })
     }
 
-    /// Stops taking requests, lets those under way finish, then stops the instances unless they are to stay.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    /// Stops taking requests, lets those under way finish, then stops the instances unless they are to stay. When
+    /// `hurry` resolves, nothing is waited for any longer.
+    pub(crate) async fn stop(mut self, hurry: impl Future<Output = ()>) -> anyhow::Result<()> {
         info!("stopping");
+        let hurry = hurry.shared();
         self.stop.cancel();
-        for listener in self.listeners {
-            listener.await.context("a listener panicked")?;
+        tokio::select! {
+            () = all_ended(&mut self.listeners) => {}
+            () = hurry.clone() => self.listeners.shutdown().await,
         }
         self.reconciler_stop.cancel();
         self.reconciler.await.context("the reconciler panicked")?;
-        self.backend.close(self.leave_running).await;
+        if !self.leave_running {
+            let left = self.backend.stop_all(hurry).await;
+            if left > 0 {
+                warn!(left, "instances did not stop in time");
+            }
+            self.dir.note_stop(self.clock.now())?;
+        }
+        self.backend.detach().await;
         self.store.close().await?;
         drop(self.lock);
         info!("stopped");
         Ok(())
+    }
+}
+
+async fn all_ended(listeners: &mut tokio::task::JoinSet<()>) {
+    while let Some(ended) = listeners.join_next().await {
+        if let Err(error) = ended {
+            warn!(%error, "a listener broke off");
+        }
     }
 }
 

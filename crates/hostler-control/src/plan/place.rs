@@ -61,7 +61,12 @@ impl Step<'_> {
     fn plan_instance(&mut self, index: usize, startup_timeout_ms: i64) {
         let instance = self.record.instances[index].clone();
         let Some(sighting) = self.sighting(&instance.id).cloned() else {
-            if instance.was_seen {
+            if instance.was_seen && instance.launched_at <= self.policy.emptied_at {
+                // (Wanted, stopped with the server) => (Removing): the next attempt follows at once.
+                self.record.instances[index].intent = InstanceIntent::Removing;
+                self.events.push(format!("instance {} was stopped with the server", instance.id));
+                self.fill_place(&instance.id.variant, instance.id.ordinal);
+            } else if instance.was_seen {
                 // (Wanted, seen) => (gone): the next attempt follows.
                 self.fail_instance(index, WhyFailed::Vanished);
             } else if self.is_provisioning_over() {

@@ -3,7 +3,7 @@
 use hostler_compute::{ExitCause, Fault, InstanceState, Phase};
 use hostler_types::{EndpointStatus, InstanceIntent, Millis};
 
-use super::super::{Action, Health, Policy, backoff_ms};
+use super::super::{Action, Health, Policy, backoff_ms, plan};
 use super::{
     GENERATION, START, STARTUP_TIMEOUT_MS, endpoint, exited, id, in_service, never_ran, running, sighting,
     step,
@@ -233,6 +233,24 @@ fn an_instance_that_vanished_is_replaced_under_a_new_id() {
     step(&mut record, &[], now);
     assert_eq!(launches(&step(&mut record, &[], now.plus(1))), ["e1.g2.v.0.2"]);
     assert_eq!(record.instances.len(), 1);
+}
+
+#[test]
+fn what_was_stopped_with_the_server_is_replaced_at_once_and_counts_as_no_failure() {
+    let (mut record, _) = in_service();
+    for restart in 1..10 {
+        // Each time the server stops everything a moment after it was launched.
+        let emptied_at = record.instances[0].launched_at;
+        let policy = Policy { emptied_at, ..Policy::default() };
+        let now = emptied_at.plus(1);
+        let replaced = plan(&record, &[], now, &policy);
+        assert_eq!(launches(&replaced), [format!("e1.g2.v.0.{}", restart + 1)]);
+        record = replaced.record.unwrap();
+        let healthy = sighting(&id("v", 0, restart + 1), running(now), Health::Healthy);
+        record = plan(&record, &[healthy], now, &policy).record.unwrap();
+    }
+    assert_eq!((record.places[0].failures, &record.places[0].last_failure), (0, &None));
+    assert_eq!((record.status, record.instances.len()), (EndpointStatus::InService, 1));
 }
 
 #[test]
