@@ -90,6 +90,34 @@ def test_the_caller_is_told(server):
     assert seen["Account"] == "000000000000"
 
 
+def test_a_role_is_assumed_by_command_line(server):
+    role = "arn:aws:iam::000000000000:role/cli"
+    arguments = ("--role-arn", role, "--role-session-name", "terminal", "--output", "json")
+    made = json.loads(server.aws("sts", "assume-role", *arguments).stdout)
+    assert made["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/cli/terminal"
+    assert made["Credentials"]["SessionToken"]
+
+
+def test_objects_come_and_go_by_command_line(server, tmp_path):
+    bucket, key, content = "cli-objects", "folder/a key", b"some bytes"
+    (tmp_path / "up").write_bytes(content)
+    server.aws("s3api", "create-bucket", "--bucket", bucket)
+    where = ("--bucket", bucket, "--key", key)
+    server.aws("s3api", "put-object", *where, "--body", tmp_path / "up")
+    head = json.loads(server.aws("s3api", "head-object", *where, "--output", "json").stdout)
+    assert head["ContentLength"] == len(content)
+    server.aws("s3api", "get-object", *where, tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == content
+    server.aws("s3", "cp", f"s3://{bucket}/{key}", tmp_path / "down")
+    assert (tmp_path / "down").read_bytes() == content
+    server.aws("s3", "cp", tmp_path / "up", f"s3://{bucket}/other")
+    server.aws("s3api", "delete-object", *where)
+    listed = json.loads(server.aws("s3api", "list-objects-v2", "--bucket", bucket, "--output", "json").stdout)
+    assert [entry["Key"] for entry in listed["Contents"]] == ["other"]
+    server.aws("s3", "rm", f"s3://{bucket}/other")
+    assert server.aws("s3", "ls", f"s3://{bucket}/", check=False).stdout == ""
+
+
 @pytest.mark.parametrize("service", ["sagemaker", "s3api"])
 def test_listing_nothing_is_no_error(server, service):
     server.aws(service, *(["list-models"] if service == "sagemaker" else ["list-buckets"]))

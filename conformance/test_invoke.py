@@ -273,6 +273,11 @@ def test_an_unknown_endpoint_is_a_validation_error(hosting):
     assert message == f"Endpoint Nobody-Home of account {ACCOUNT} not found."
 
 
+def test_a_name_is_what_its_path_means_and_not_how_it_is_spelled(wire, echo):
+    spelled = "".join(f"%{byte:02X}" for byte in echo.encode())
+    assert wire.invoke(spelled, b"x").status == 200
+
+
 def test_a_name_in_the_wrong_case_is_not_found(hosting, echo):
     wrong = echo.upper()
     message = validation_error(hosting.runtime.invoke_endpoint, EndpointName=wrong, Body=b"x")

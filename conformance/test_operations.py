@@ -118,6 +118,13 @@ def test_another_target_prefix_is_unknown(wire):
     assert answer.code == "UnknownOperationException"
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("PUT", "/"), ("DELETE", "/"), ("POST", "/foo/bar")])
+def test_control_operations_are_posts_to_the_root_and_nothing_else(wire, method, path):
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListModels"}
+    answer = wire.send(method, path, wire.signed(method, path, "sagemaker", headers, b"{}"), b"{}")
+    assert (answer.status, answer.code) == (400, "UnknownOperationException")
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", None])
 def test_another_content_type_does_no_harm(wire, content_type):
     """AWS reads awsJson by its target; whatever comes back is a typed answer, never a 5xx."""

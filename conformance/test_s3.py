@@ -208,3 +208,10 @@ def test_objects_survive_a_restart(make_server):
     again = server.client("s3").get_object(Bucket="kept-bucket", Key="k")
     assert again["Body"].read() == b"kept"
     assert again["ETag"] == before["ETag"]
+
+
+@pytest.mark.parametrize("name", ["healthz", "metrics", "console"])
+def test_names_of_our_own_pages_are_no_bucket_names(s3, name):
+    with pytest.raises(ClientError) as refused:
+        s3.create_bucket(Bucket=name)
+    assert refused.value.response["Error"]["Code"] == "InvalidBucketName"

@@ -32,6 +32,9 @@ pub enum FrontKind {
     S3,
 }
 
+/// First segments of paths that are ours to read, so that no bucket can bear these names.
+pub const RESERVED_NAMES: [&str; 3] = ["console", "healthz", "metrics"];
+
 /// Finds the room by the request's head.
 pub fn classify(parts: &Parts) -> FrontKind {
     if let Some(ours) = ours(parts) {
@@ -56,11 +59,12 @@ fn ours(parts: &Parts) -> Option<FrontKind> {
     let path = parts.uri.path();
     let is_under =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     match path {
-        "/healthz" => Some(FrontKind::Health),
-        "/metrics" => Some(FrontKind::Metrics),
         _ if is_under("/_hostler") => Some(FrontKind::Admin),
-        _ if is_under("/console") => Some(FrontKind::Console),
+        "/healthz" if is_read => Some(FrontKind::Health),
+        "/metrics" if is_read => Some(FrontKind::Metrics),
+        _ if is_read && is_under("/console") => Some(FrontKind::Console),
         "/" if is_browser(parts) => Some(FrontKind::Welcome),
         _ => None,
     }
@@ -161,6 +165,8 @@ mod tests {
         check("GET /consoles/key", &[], FrontKind::S3);
         check("GET /healthz/x", &[], FrontKind::S3);
         check("GET /_hostlerx", &[], FrontKind::S3);
+        check("PUT /healthz", &[S3_AUTH], FrontKind::S3);
+        check("PUT /console/key", &[S3_AUTH], FrontKind::S3);
         check("GET /", &[("accept", "*/*")], FrontKind::S3);
         check("GET /", &[BROWSER, S3_AUTH], FrontKind::S3);
         check("GET /?list-type=2", &[BROWSER], FrontKind::S3);

@@ -17,7 +17,7 @@ mod xml;
 
 pub use document::{DocumentContext, Protocol, STS_XMLNS, aws_json_response, error_response, sts_response};
 pub use error::{ApiError, MODEL_MESSAGE_CHARS_MAX, ModelFault};
-pub use front::{FrontKind, classify};
+pub use front::{FrontKind, RESERVED_NAMES, classify};
 pub use keys::{KeyError, KeyOwner, KeyRing, Keys, LongLivedKey};
 pub use query::{FORM_BYTES_MAX, FORM_PAIRS_MAX, Form, FormError};
 pub use request_id::RequestId;

@@ -2,6 +2,7 @@
 //!
 //! Invariants: whatever goes wrong becomes one document of restJson1, made by `hostler-aws`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use hostler_types::{Clock, Scope};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
+use percent_encoding::percent_decode_str;
 use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
@@ -100,18 +102,19 @@ impl Gateway {
             return Err(ApiError::not_implemented(operation.name));
         }
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        let invocation = Invocation::check(operation, &scope, endpoint_name, &parts.headers, body)?;
+        let invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
         self.invoke(&invocation).await
     }
 }
 
-/// The operation of a method and path, and the endpoint's name in it.
-fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, &str)> {
+/// The operation of a method and path, and the endpoint's name in it, as it is meant and not as it is spelled.
+fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, Cow<'_, str>)> {
     let path = parts.uri.path();
     RUNTIME_OPERATIONS.iter().find_map(|operation| {
         let (before, after) = operation.path.split_once("{EndpointName}")?;
         let name = path.strip_prefix(before)?.strip_suffix(after)?;
-        (operation.method == parts.method.as_str() && !name.contains('/')).then_some((operation, name))
+        let is_meant = operation.method == parts.method.as_str() && !name.contains('/');
+        is_meant.then(|| (operation, percent_decode_str(name).decode_utf8_lossy()))
     })
 }
 

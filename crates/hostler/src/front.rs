@@ -106,6 +106,9 @@ impl Front {
 
     async fn control(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
         let (caller, body) = self.verified(parts, body, &Rules::CONTROL).await?;
+        if parts.method != Method::POST || parts.uri.path() != "/" {
+            return Err(ApiError::unknown_operation());
+        }
         let target =
             parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let operation = target.strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;

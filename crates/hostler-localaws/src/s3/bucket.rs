@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, Response, StatusCode};
 
-use hostler_aws::ApiError;
+use hostler_aws::{ApiError, RESERVED_NAMES};
 use hostler_types::Region;
 
 use super::attributes::{iso_date, put};
@@ -49,7 +49,8 @@ impl S3 {
         payload: &mut Payload,
     ) -> Result<Response<Body>, Fault> {
         self.allow(call, Access::Other)?;
-        if !is_bucket_name(&call.bucket) {
+        // A name of ours could be written to and never read.
+        if !is_bucket_name(&call.bucket) || RESERVED_NAMES.contains(&call.bucket.as_str()) {
             return Err(fault::invalid_bucket_name().into());
         }
         let document = payload.read_all(self.limits.document_bytes_max).await?;
