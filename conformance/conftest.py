@@ -20,6 +20,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 KEEP = os.environ.get("HOSTLER_TEST_KEEP")
 
 
+# Set where nothing may be left out for want of something on the machine.
+ALL = os.environ.get("HOSTLER_TEST_ALL")
+
+
 def pytest_sessionstart(session):
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run `cargo build -p hostler`, or set HOSTLER_BIN", returncode=2)
@@ -99,3 +103,9 @@ def make_server(request, tmp_path_factory):
             failed = failed or error
     if failed:
         raise failed
+
+
+@pytest.fixture
+def leave_out():
+    """Leaves a test out with a reason; where nothing may be left out, that is a failure."""
+    return pytest.fail if ALL else pytest.skip

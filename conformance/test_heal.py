@@ -1,6 +1,7 @@
 """Healing: instances that die or fall ill are replaced while the others serve, and crash loops back off."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -105,29 +106,33 @@ def test_the_only_instance_of_an_endpoint_is_replaced_and_requests_meet_a_bounde
 
 
 def test_a_model_that_crashes_again_and_again_is_started_with_growing_pauses(hosting, server):
-    """Killed each time it is up; starts within a window must not grow without bound."""
+    """Killed each time it is up. A pause may be longer than promised on a busy machine, never shorter."""
     name = hosting.deploy("pid")
-    seen = set()
-    deadline = time.monotonic() + 12
-    while time.monotonic() < deadline:
+    kills, seen = [], set()
+
+    def kill_what_is_new():
         for process in server.instances():
-            if any(part.endswith("/pid.py") for part in process.command) and process.identity not in seen:
-                # A supervisor carries the command too; only the model itself is killed.
-                if not process.command[0].endswith("hostler"):
-                    seen.add(process.identity)
-                    try:
-                        os.kill(process.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        continue
-        time.sleep(0.02)
-    assert 2 <= len(seen) <= 12, f"{len(seen)} starts in 12 s"
+            # A supervisor carries the command too; only the model itself is killed.
+            is_model = any(part.endswith("/pid.py") for part in process.command)
+            if is_model and not process.command[0].endswith("hostler") and process.identity not in seen:
+                seen.add(process.identity)
+                kills.append((process.pid, time.monotonic()))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+        return len(kills)
+
+    eventually(kill_what_is_new, lambda count: count >= 5, "the fifth start", 120)
+    pauses = [later - earlier for (_, earlier), (_, later) in zip(kills, kills[1:])]
+    # The first pause is a quarter of a second and each next twice as long; a start is seen a little after it began.
+    promised = [0.25, 0.5, 1, 2]
+    assert all(pause > least * 0.9 for pause, least in zip(pauses, promised, strict=True)), pauses
     hosting.delete(name)
 
 
-def test_a_memory_kill_is_told_apart_from_a_crash(hosting, server):
+def test_a_memory_kill_is_told_apart_from_a_crash(hosting, server, leave_out):
     """ml.c8g.medium grants 2 GiB; the model then takes 3."""
     if "memory" not in limited(server):
-        pytest.skip("this machine lets nobody limit memory; the server's log says so once")
+        leave_out("this machine lets nobody limit memory; the server's log says so once")
     name = hosting.deploy("eater", instance_type="ml.c8g.medium")
     with pytest.raises(ClientError) as caught:
         hosting.invoke(name, b"3072")
