@@ -75,11 +75,13 @@ impl Drop for PortLease {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
-    /// Three ports in a row that are free now.
-    fn three() -> RangeInclusive<u16> {
-        (15_000..19_000)
+    /// Three ports in a row that are free now. Tests run at once, so each looks in a range of its own.
+    fn three(among: Range<u16>) -> RangeInclusive<u16> {
+        among
             .step_by(3)
             .find(|&first| {
                 (first..first + 3).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn ports_differ_until_the_range_is_used_up() {
-        let ports = Ports::new(three());
+        let ports = Ports::new(three(15_000..17_000));
         let mut leases: Vec<PortLease> = (0..3).map(|_| ports.pick().unwrap()).collect();
         let distinct: BTreeSet<u16> = leases.iter().map(PortLease::port).collect();
         assert_eq!(distinct.len(), 3);
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_port_that_somebody_listens_on_or_an_adopted_instance_has_is_passed_over() {
-        let range = three();
+        let range = three(17_000..19_000);
         let first = *range.start();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
         let ports = Ports::new(range);

@@ -55,7 +55,7 @@ async fn grandchildren_in_sessions_of_their_own_end_with_the_main_process() {
     for use_cgroups in [true, false] {
         let world = World::with(|config| config.use_cgroups = use_cgroups).await;
         let script = "setsid sh -c 'echo $$ > ../deep; trap \"\" TERM; while :; do sleep 1000; done' & \
-                      until [ -e ../deep ]; do sleep 0.01; done; exit 4";
+                      until [ -s ../deep ]; do sleep 0.01; done; exit 4";
         world.ensure(&shell(id(0), script)).await;
         assert_eq!(wait_until_exited(&world.backend, &id(0)).await.0, ExitCause::Code(4));
         let deep = line_of(&world.config.dir.join("deep")).await.parse().unwrap();

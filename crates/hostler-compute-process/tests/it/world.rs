@@ -197,11 +197,16 @@ pub(crate) async fn line_of(path: &Path) -> String {
     fs::read_to_string(path).unwrap().trim().to_owned()
 }
 
-/// Whether a process exists and is no zombie.
+/// Whether a process exists and is no zombie. One whose main thread is a zombie lives on in its other threads, and
+/// holds its locks until the last of them is gone.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rfind(") ").and_then(|at| stat.as_bytes().get(at + 2).copied());
-    !matches!(state, None | Some(b'Z' | b'X'))
+    match state {
+        None | Some(b'X') => false,
+        Some(b'Z') => fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|threads| threads.count() > 1),
+        Some(_) => true,
+    }
 }
 
 /// Ends a process the hard way.
