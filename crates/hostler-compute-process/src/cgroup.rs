@@ -22,8 +22,9 @@ pub(crate) use hierarchy::Hierarchies;
 const CPU_PERIOD_US: u64 = 100_000;
 /// The smallest quota that the kernel takes.
 const CPU_QUOTA_US_MIN: u64 = 1_000;
-/// How long a group may stay busy after its last process was killed, in steps of a millisecond.
-const BUSY_STEPS_MAX: u32 = 2_000;
+/// How long a group may stay busy after its last process was killed, in steps of a millisecond: a killed process ends
+/// when it is given the processor, and a busy machine lets it wait.
+const BUSY_STEPS_MAX: u32 = 15_000;
 /// How often a group is tried to be made while others take the common parent away.
 const MAKE_TRIES_MAX: u32 = 100;
 const STEP: std::time::Duration = std::time::Duration::from_millis(1);
@@ -176,14 +177,16 @@ fn make_group_dir_below(
             last = error;
             continue;
         }
-        for controller in controllers {
-            // Where it cannot be handed out, writing the limit says so.
-            let _ = put(&dir.with_file_name("cgroup.subtree_control"), controller);
-        }
         match fs::create_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            Err(error) => last = error,
-            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => last = error,
+            _ => {
+                // Not before: only a parent that holds a group stays, and is the one that hands out to it.
+                for controller in controllers {
+                    // Where it cannot be handed out, writing the limit says so.
+                    let _ = put(&dir.with_file_name("cgroup.subtree_control"), controller);
+                }
+                return Ok(());
+            }
         }
     }
     Err(last)
