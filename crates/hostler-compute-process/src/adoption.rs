@@ -18,8 +18,8 @@ use crate::environment::HOST;
 use crate::records::{Exit, Launch, ProcessRecord, Running, Stop};
 use crate::{logs, processes};
 
-/// A supervisor writes its number first thing; one that takes longer than this is stuck.
-const NUMBER_STEPS_MAX: u32 = 5_000;
+/// A supervisor writes its number first thing; one that takes longer than this is stuck, as at a fresh start.
+const NUMBER_STEPS_MAX: u32 = 30_000;
 const STEP: Duration = Duration::from_millis(1);
 
 /// How far an instance has come.

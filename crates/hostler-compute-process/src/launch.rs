@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::ProcessConfig;
 use crate::cgroup::Hierarchies;
-use crate::directory::{InstanceDir, LAUNCH};
+use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
 use crate::environment::{Place, command, environment};
 use crate::failure::{of_machine, starting};
 use crate::records::Launch;
@@ -25,6 +25,9 @@ use crate::supervisor::SUPERVISE;
 
 /// A start takes milliseconds; a supervisor that says nothing for this long is stuck.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long the lock may be held by somebody who says nothing, in steps of a millisecond.
+const LOCK_STEPS_MAX: u32 = 30_000;
+const STEP: Duration = Duration::from_millis(1);
 
 /// Writes down what to launch.
 pub(crate) fn write_plan(
@@ -63,6 +66,21 @@ pub(crate) fn write_plan(
     dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
 }
 
+/// Takes the lock; none when a supervisor has it. A lock that somebody only looked at may be taken a moment longer: a
+/// process that is started in that moment has a copy of it until it executes its program.
+async fn lock_to_launch(dir: &InstanceDir) -> io::Result<Option<Lock>> {
+    for _ in 0..LOCK_STEPS_MAX {
+        if let Some(lock) = dir.try_lock()? {
+            return Ok(Some(lock));
+        }
+        if dir.has(SUPERVISOR) {
+            break;
+        }
+        tokio::time::sleep(STEP).await;
+    }
+    Ok(None)
+}
+
 /// Starts the supervisor and returns when it has started the container or given up; which, is in the files. None:
 /// somebody supervises this instance already.
 pub(crate) async fn launch(
@@ -70,7 +88,7 @@ pub(crate) async fn launch(
     dir: &InstanceDir,
 ) -> Result<Option<Child>, InstanceFailure> {
     let failed = |error: io::Error| of_machine("starting the supervisor", &error);
-    let Some(lock) = dir.try_lock().map_err(failed)? else { return Ok(None) };
+    let Some(lock) = lock_to_launch(dir).await.map_err(failed)? else { return Ok(None) };
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(dir.supervisor_log());
     let mut child = Command::new(&config.hostler_exe)
         .arg(SUPERVISE)
@@ -89,4 +107,23 @@ pub(crate) async fn launch(
         }
     }
     Ok(Some(child))
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_compute::conformance::instance_id;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_that_was_only_looked_at_is_waited_for_and_a_supervisors_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1).unwrap();
+        let looked_at = dir.try_lock().unwrap();
+        let (taken, ()) = tokio::join!(lock_to_launch(&dir), async { drop(looked_at) });
+        let supervisors = taken.unwrap();
+        assert!(supervisors.is_some());
+        dir.write(SUPERVISOR, &1).unwrap();
+        assert!(lock_to_launch(&dir).await.unwrap().is_none());
+    }
 }
