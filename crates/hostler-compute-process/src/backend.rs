@@ -15,7 +15,7 @@ use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
 };
 use hostler_types::{Clock, EndpointUid, InstanceId, VariantName};
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hierarchies: Hierarchies,
     pub(crate) ports: Arc<Ports>,
+    /// Read by file work while it runs. It cannot be cancelled, so letting go waits for it.
+    at_work: Arc<RwLock<()>>,
     changes: broadcast::Sender<InstanceId>,
     entries: Mutex<BTreeMap<InstanceId, Entry>>,
 }
@@ -83,8 +85,8 @@ impl ProcessBackend {
         }
         let ports = Ports::new(config.ports.clone());
         let changes = broadcast::channel(CHANGES_KEPT).0;
-        let shared =
-            Shared { config, data, clock, hierarchies, ports, changes, entries: Mutex::new(BTreeMap::new()) };
+        let (at_work, entries) = (Arc::default(), Mutex::new(BTreeMap::new()));
+        let shared = Shared { config, data, clock, hierarchies, ports, at_work, changes, entries };
         let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
         for (id, dir) in found {
             if let Err(error) = backend.take_up(&id, dir).await {
@@ -112,12 +114,14 @@ impl ProcessBackend {
         }
     }
 
-    /// Lets go of every instance without touching it, and returns when no task of this backend runs any more.
+    /// Lets go of every instance without touching it, and returns when no task of this backend and none of its file
+    /// work runs any more: whoever opens the directory next has it alone.
     pub async fn detach(&self) {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
+        drop(self.shared.at_work.write().await);
     }
 
     async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<()> {
@@ -163,6 +167,19 @@ impl ProcessBackend {
 }
 
 impl Shared {
+    /// Runs file work where it may block.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let turn = Arc::clone(&self.at_work).read_owned().await;
+        blocking(move || {
+            let _turn = turn;
+            work()
+        })
+        .await
+    }
+
     fn entries(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -254,7 +271,7 @@ impl Compute for ProcessBackend {
         let task = async move {
             let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
             let root = shared.config.dir.clone();
-            match blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
+            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
                 Ok(_) => {
                     let _ = noted.send(Ok(()));
                     instance.live(Stage::Waiting, receiver).await;
@@ -282,7 +299,7 @@ impl Compute for ProcessBackend {
             let Some(entry) = entries.get(id) else { return Ok(()) };
             entry.dir.clone()
         };
-        let written = blocking(move || dir.write(REMOVING, &Stop::after(grace))).await;
+        let written = self.shared.blocking(move || dir.write(REMOVING, &Stop::after(grace))).await;
         if let Err(source) = written
             && source.kind() != io::ErrorKind::NotFound
         {

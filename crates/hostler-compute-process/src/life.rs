@@ -127,7 +127,7 @@ impl Instance {
             }
         };
         let dir = self.dir.clone();
-        let placed = blocking(move || {
+        let placed = self.shared.blocking(move || {
             place_model(&dir, target)?;
             dir.write(PREPARED, &Prepared { cache_key })
         });
@@ -173,7 +173,7 @@ impl Instance {
             child.wait().await?;
         }
         let (dir, now) = (self.dir.clone(), self.shared.clock.now());
-        let state = blocking(move || {
+        let state = self.shared.blocking(move || {
             if let Some(failure) = dir.read(FAILED)? {
                 return Ok(InstanceState::Failed(failure));
             }
@@ -199,7 +199,7 @@ impl Instance {
 
     async fn fail(&self, failure: InstanceFailure) {
         let (dir, written) = (self.dir.clone(), failure.clone());
-        if let Err(error) = blocking(move || dir.write(FAILED, &written)).await {
+        if let Err(error) = self.shared.blocking(move || dir.write(FAILED, &written)).await {
             tracing::warn!(instance = %self.id, %error, "writing down the failure failed");
         }
         self.show(InstanceState::Failed(failure));

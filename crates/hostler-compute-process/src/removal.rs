@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::adoption::Supervisor;
 use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, LAUNCH, STOP};
-use crate::life::{Instance, Removal, blocking};
+use crate::life::{Instance, Removal};
 use crate::records::Stop;
 use crate::{kept, leftovers};
 
@@ -42,15 +42,15 @@ impl Instance {
             child.wait().await?;
         }
         let (root, id, dir) = (self.shared.config.dir.clone(), self.id.clone(), self.dir.clone());
-        blocking(move || {
+        let work = move || {
             // A supervisor that had the last word has cleaned up.
             if dir.has(LAUNCH) && !dir.has(EXIT) && !dir.has(FAILED) {
                 leftovers::sweep(&dir)?;
             }
             kept::keep(&root, &id, &dir)?;
             dir.remove()
-        })
-        .await
+        };
+        self.shared.blocking(work).await
     }
 
     /// Returns when the supervisor has ended.

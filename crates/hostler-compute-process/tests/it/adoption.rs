@@ -82,6 +82,30 @@ async fn an_adopted_instance_can_be_removed() {
 }
 
 #[tokio::test]
+async fn letting_go_waits_for_file_work_that_runs() {
+    let world = World::open().await;
+    let spec = with_data(shell(id(0), "exec sleep 1000"), "s3://b/held");
+    world.ensure(&spec).await;
+    // A pipe where a file will be written: the work stands still there until somebody reads.
+    let dir = world.dir(&id(0));
+    let pipe = dir.join(format!(".prepared.json.{}", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    world.data.release.notify_one();
+    // The link is made just before, by the same work.
+    until("the work has begun", || dir.join("model").is_symlink()).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), world.backend.detach()).await;
+    assert!(early.is_err(), "it let go of a directory that is written to");
+    let read = tokio::task::spawn_blocking(move || fs::read(pipe)).await.unwrap();
+    assert_eq!(read.unwrap(), br#"{"cache_key":"key-1"}"#);
+    world.backend.detach().await;
+    fs::remove_file(dir.join("prepared.json")).unwrap();
+    let world = world.restart().await;
+    world.data.release.notify_one();
+    wait_until_running(&world.backend, &id(0)).await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn restarts_at_any_moment_of_a_start_launch_once() {
     let mut world = World::open().await;
     for ordinal in 0..12 {

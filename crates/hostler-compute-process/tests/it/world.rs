@@ -13,6 +13,7 @@ use hostler_compute::{Compute, ContainerSpec, InstanceSpec, InstanceState, Limit
 use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
 use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Model data without a network: what happens stands in the URI.
@@ -20,6 +21,8 @@ pub(crate) struct FakeData {
     unpacked: PathBuf,
     pub(crate) prepared: AtomicUsize,
     pub(crate) adopted: AtomicUsize,
+    /// Lets one that is held go on.
+    pub(crate) release: Notify,
 }
 
 #[async_trait]
@@ -34,6 +37,7 @@ impl ModelData for FakeData {
         match uri.as_str() {
             "s3://b/missing" => return Err(FetchError::Missing { uri }),
             "s3://b/slow" => std::future::pending::<()>().await,
+            "s3://b/held" => self.release.notified().await,
             _ => on_phase(Phase::Unpacking),
         }
         let lease: Lease = Box::new(());
@@ -68,8 +72,12 @@ impl World {
         let mut config = ProcessConfig::new(root.path().join("instances"), exe);
         config.log_limits = LogLimits { segment_bytes: 1024, segments: 4 };
         change(&mut config);
-        let data =
-            Arc::new(FakeData { unpacked, prepared: AtomicUsize::new(0), adopted: AtomicUsize::new(0) });
+        let data = Arc::new(FakeData {
+            unpacked,
+            prepared: AtomicUsize::new(0),
+            adopted: AtomicUsize::new(0),
+            release: Notify::new(),
+        });
         let backend = open(&config, &data).await;
         Self { root, config, data, backend }
     }
