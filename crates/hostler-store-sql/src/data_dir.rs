@@ -4,21 +4,29 @@
 //! away with its process, however that ends; a file that is merely there would not.
 //! Invariants: the lock file is never deleted: a new one could be locked by one server while another still holds the
 //! old one. The descriptor is closed on exec, so that an instance which outlives its server does not hold the lock.
-//! Failure: after `kill -9` the lock is free at once; the process id left in the file means nothing without it.
+//! Failure: after `kill -9` the lock is free as soon as the last process that was being started has executed its program
+//! (until then it has a copy of the descriptor), which is waited for; the process id left in the file means nothing
+//! without the lock.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 /// The lock's name in the data directory.
 const LOCK_FILE: &str = "lock";
 
 /// A process id is at most this long.
 const PID_BYTES_MAX: u64 = 20;
+
+/// How long a lock is waited for whose holder is dead, in steps of a millisecond.
+const DEAD_HOLDER_STEPS_MAX: u32 = 10_000;
+const STEP: Duration = Duration::from_millis(1);
 
 /// Held for as long as this value lives.
 #[derive(Debug)]
@@ -72,12 +80,17 @@ impl DataDirLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed("open the lock file", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(LockError::Held { dir: dir.to_owned(), pid: read_pid(&mut file) });
+        let mut steps = 0;
+        while let Err(errno) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if errno != Errno::WOULDBLOCK {
+                return Err(failed("lock", &path)(errno.into()));
             }
-            Err(errno) => return Err(failed("lock", &path)(errno.into())),
+            let pid = read_pid(&mut file);
+            if steps == DEAD_HOLDER_STEPS_MAX || !pid.is_some_and(is_dead) {
+                return Err(LockError::Held { dir: dir.to_owned(), pid });
+            }
+            steps += 1;
+            std::thread::sleep(STEP);
         }
         write_pid(&mut file).map_err(failed("write the process id to", &path))?;
         Ok(Self { file })
@@ -98,8 +111,14 @@ pub(crate) fn create_private_dir(dir: &Path) -> std::io::Result<()> {
 
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.take(PID_BYTES_MAX).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+fn is_dead(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 fn write_pid(file: &mut File) -> std::io::Result<()> {

@@ -62,6 +62,24 @@ fn a_child_that_outlives_the_holder_does_not_hold_the_lock() {
 }
 
 #[test]
+fn a_copy_of_the_lock_that_outlives_a_dead_holder_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(DataDirLock::acquire(dir.path()).unwrap());
+    let mut holder = Command::new("true").spawn().unwrap();
+    holder.wait().unwrap();
+    std::fs::write(dir.path().join("lock"), format!("{}\n", holder.id())).unwrap();
+    // As a process has it that the holder was starting when it was killed.
+    let copy = std::fs::File::open(dir.path().join("lock")).unwrap();
+    rustix::fs::flock(&copy, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let executing = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        drop(copy);
+    });
+    let _lock = DataDirLock::acquire(dir.path()).unwrap();
+    executing.join().unwrap();
+}
+
+#[test]
 fn a_path_that_cannot_be_a_directory_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
