@@ -76,7 +76,9 @@ def test_invoke_tells_what_went_wrong(server, endpoint):
 
 def test_logs_show_what_a_model_printed(server, hosting):
     name = hosting.deploy("pid")
-    assert "listening on" in server.cli("logs", name).stdout.decode()
+    eventually(
+        lambda: server.cli("logs", name).stdout.decode(), lambda text: "listening on" in text, "its words are in the log"
+    )
     document = server.cli("logs", name, "--output", "json").stdout.decode()
     assert all(json.loads(line) is not None for line in document.splitlines() if line.strip())
     hosting.delete(name)

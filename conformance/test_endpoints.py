@@ -7,11 +7,16 @@ from botocore.exceptions import ClientError, WaiterError
 
 from harness import artifacts
 from harness.expect import refused
-from harness.hosting import BUCKET, REGION, ROLE, arn, fresh, production_variant, seconds
+from harness.hosting import BUCKET, REGION, ROLE, Hosting, arn, fresh, production_variant, seconds
 
 
-def test_the_main_job_from_create_to_deletion(hosting):
-    """The whole life with the waiters' own settings, which are 30 s between polls."""
+def test_the_main_job_from_create_to_deletion(make_server):
+    """The whole life with the waiters' own settings, which are 30 s between polls.
+
+    The hold is longer than the default, so that it also covers a start on a busy machine.
+    """
+    hosting = Hosting(make_server("describe_hold_ms = 20000\n"))
+    hosting.upload()
     model = hosting.model()
     config = hosting.config(model)
     name = fresh("Main-Job")

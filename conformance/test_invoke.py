@@ -7,13 +7,13 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.hosting import ACCOUNT, fresh, production_variant
+from harness.hosting import ACCOUNT, Hosting, fresh, production_variant
+from harness.waiting import eventually
 from harness.wire import Wire
 
 PAYLOAD_MAX = 1024 * 1024
 CONFIG = f"""
 [limits]
-model_timeout_s = 2
 payload_bytes = {PAYLOAD_MAX}
 """
 
@@ -174,14 +174,20 @@ def test_instances_share_the_requests(hosting):
     assert len(seen) == 2
 
 
-def test_a_busy_instance_is_passed_over(hosting):
+def test_a_busy_instance_is_passed_over(hosting, tmp_path):
     """While one of two instances holds requests, new ones go to the other."""
     name = hosting.deploy("status", count=2)
+    began, release = tmp_path / "began", tmp_path / "release"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(hosting.invoke, name, json.dumps({"sleep": 1.5, "body": "slow"}))
-        for number in range(20):
-            assert hosting.invoke(name, json.dumps({"body": str(number)}))["Payload"] == str(number).encode()
-        assert not slow.done(), "twenty answers came while the slow one was still held"
+        wish = {"began": str(began), "until": str(release), "body": "slow"}
+        slow = pool.submit(hosting.invoke, name, json.dumps(wish))
+        try:
+            eventually(began.exists, lambda there: there, "the slow one is at its model")
+            for number in range(20):
+                assert hosting.invoke(name, json.dumps({"body": str(number)}))["Payload"] == str(number).encode()
+            assert not slow.done(), "twenty answers came while the slow one was still held"
+        finally:
+            release.touch()
         assert slow.result()["Payload"] == b"slow"
 
 
@@ -225,8 +231,9 @@ def test_a_long_error_message_is_cut(hosting, status):
     assert len(error["Error"]["Message"]) <= 2048
 
 
-def test_a_model_that_takes_too_long_times_out(hosting, status):
-    error = model_error(hosting, status, {"sleep": 30})
+def test_a_model_that_takes_too_long_times_out(make_server):
+    hosting = Hosting(make_server("[limits]\nmodel_timeout_s = 2\n"))
+    error = model_error(hosting, hosting.deploy("status"), {"sleep": 30})
     assert error["OriginalStatusCode"] == 0
     expected = "Your invocation timed out while waiting for a response from container primary."
     assert expected in error["Error"]["Message"]

@@ -1,4 +1,7 @@
-"""Answers what the request asks for: `{"status": 503, "body": "…", "sleep": 1, "close": true, "exit": 3}`."""
+"""Answers what the request asks for: `{"status": 503, "body": "…", "sleep": 1, "close": true, "exit": 3}`.
+
+With `began` and `until` it makes the one file and holds the answer until the other exists.
+"""
 
 import json
 import os
@@ -11,6 +14,10 @@ class Status(Model):
     def invoke(self, body):
         wish = json.loads(body)
         time.sleep(wish.get("sleep", 0))
+        if "until" in wish:
+            open(wish["began"], "x").close()
+            while not os.path.exists(wish["until"]):
+                time.sleep(0.01)
         if "exit" in wish:
             os._exit(wish["exit"])
         if wish.get("close"):
