@@ -94,8 +94,8 @@ async fn letting_go_waits_for_file_work_that_runs() {
     // The link is made just before, by the same work.
     until("the work has begun", || dir.join("model").is_symlink()).await;
     let early = tokio::time::timeout(Duration::from_millis(100), world.backend.detach()).await;
-    assert!(early.is_err(), "it let go of a directory that is written to");
     let read = tokio::task::spawn_blocking(move || fs::read(pipe)).await.unwrap();
+    assert!(early.is_err(), "it let go of a directory that is written to");
     assert_eq!(read.unwrap(), br#"{"cache_key":"key-1"}"#);
     world.backend.detach().await;
     fs::remove_file(dir.join("prepared.json")).unwrap();
