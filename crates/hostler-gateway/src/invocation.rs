@@ -17,6 +17,9 @@ const FORWARDED: [&str; 5] = [
     "x-amzn-sagemaker-prefix-aware-id",
 ];
 
+/// How SageMaker's own headers begin.
+const SPECIAL: &str = "x-amzn-sagemaker-";
+
 /// A checked call.
 pub(crate) struct Invocation<'a> {
     pub(crate) scope: &'a Scope,
@@ -35,7 +38,14 @@ impl<'a> Invocation<'a> {
         headers: &'a HeaderMap,
         body: Bytes,
     ) -> Result<Self, ApiError> {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        // Most calls carry none of these: looking once is cheaper than asking for each of a dozen names.
+        let has_special = headers.keys().any(|name| name.as_str().starts_with(SPECIAL));
+        let header = |name: &str| {
+            let is_special =
+                name.get(..SPECIAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SPECIAL));
+            let value = if is_special && !has_special { None } else { headers.get(name) };
+            value.and_then(|value| value.to_str().ok())
+        };
         validate_headers(operation, endpoint_name, header).map_err(|error| match error {
             DecodeError::Validation(violations) => {
                 ApiError::validation_error(validation_message(&violations))

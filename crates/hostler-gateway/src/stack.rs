@@ -84,8 +84,11 @@ impl Gateway {
             let permit = self.find_instance(invocation, &mut tried, hold_until).await?;
             let deadline = Instant::now() + self.settings.model_timeout;
             let lane = permit.lane();
-            let sending =
-                self.upstream.invoke(lane.address, invocation.container_headers(), invocation.body.clone());
+            let sending = self.upstream.invoke(
+                lane.uri.clone(),
+                invocation.container_headers(),
+                invocation.body.clone(),
+            );
             match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => return give_back(invocation, answer, permit, deadline).await,
                 Ok(Err(UpstreamError::NotSent(error))) => {

@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hostler_types::{EndpointRoute, InstanceId, Key, RouteTable, VariantName};
+use http::Uri;
 use papaya::HashMap;
 use tokio::sync::watch;
+
+use crate::upstream::invocations_uri;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
 
@@ -40,7 +43,9 @@ pub(crate) struct LiveVariant {
 /// The way to one instance.
 pub(crate) struct Lane {
     pub(crate) id: InstanceId,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    /// Made once for all of its requests.
+    pub(crate) uri: Uri,
     in_flight: AtomicUsize,
     is_draining: AtomicBool,
     drained: Arc<OnceLock<DrainHook>>,
@@ -69,6 +74,7 @@ impl RoutingTable {
         let lane = Arc::new(Lane {
             id: id.clone(),
             address,
+            uri: invocations_uri(address),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
             drained: self.drained.clone(),

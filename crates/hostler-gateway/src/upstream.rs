@@ -51,25 +51,30 @@ impl Upstream {
         Self { client }
     }
 
-    /// `POST /invocations`.
+    /// `POST` to an instance's [`invocations_uri`].
     pub(crate) async fn invoke(
         &self,
-        address: SocketAddr,
+        uri: Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::builder()
-            .scheme("http")
-            .authority(address.to_string())
-            .path_and_query("/invocations")
-            .build()
-            .expect("a socket address is an authority");
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("hostler"));
         self.client.request(request).await.map_err(|error| {
             if error.is_connect() { UpstreamError::NotSent(error) } else { UpstreamError::Lost(error) }
         })
     }
+}
+
+/// Where an instance takes invocations.
+pub(crate) fn invocations_uri(address: SocketAddr) -> Uri {
+    Uri::builder()
+        .scheme("http")
+        .authority(address.to_string())
+        .path_and_query("/invocations")
+        .build()
+        .expect("a socket address is an authority")
 }

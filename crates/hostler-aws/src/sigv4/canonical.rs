@@ -33,6 +33,13 @@ impl PathStyle {
     fn is_respelled(self) -> bool {
         matches!(self, Self::S3Respelled | Self::StandardRespelled)
     }
+
+    /// Whether the respelled form of this URI can be another one: a plain path without a query cannot.
+    pub(crate) fn may_differ_respelled(self, uri: &Uri) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let respells_path = matches!(self, Self::S3 | Self::S3Respelled);
+        !uri.query().unwrap_or("").is_empty() || respells_path && !uri.path().bytes().all(is_plain)
+    }
 }
 
 /// The path of a canonical request.
@@ -208,6 +215,24 @@ mod tests {
         uri("/b/a%2Bb", PathStyle::S3, "/b/a%2Bb");
         uri("/b/a+b%2bc%zz", PathStyle::S3Respelled, "/b/a%2Bb%2Bc%25zz");
         uri("", PathStyle::S3, "/");
+    }
+
+    #[test]
+    fn a_uri_that_is_said_to_have_one_spelling_has_one() {
+        for text in ["/", "/a/b-c._~", "/a%20b", "/a+b", "/a?", "/a?x=1", "/a?x=a%2fb", "/a//../b", "/é"] {
+            let Ok(uri) = text.parse::<Uri>() else { continue };
+            for (plain, respelled) in
+                [(PathStyle::S3, PathStyle::S3Respelled), (PathStyle::Standard, PathStyle::StandardRespelled)]
+            {
+                let head = |style| canonical_head(&Method::GET, &uri, &HeaderMap::new(), "host", style);
+                let differs = head(plain) != head(respelled);
+                assert!(!differs || plain.may_differ_respelled(&uri), "{text} {plain:?}");
+            }
+        }
+        let plain = Uri::from_static("/endpoints/a/invocations");
+        assert!(
+            !PathStyle::Standard.may_differ_respelled(&plain) && !PathStyle::S3.may_differ_respelled(&plain)
+        );
     }
 
     #[test]

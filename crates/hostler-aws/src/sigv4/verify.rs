@@ -108,13 +108,15 @@ impl Verifier {
     }
 
     fn pending(&self, parts: &Parts, presented: &Presented, rules: &Rules, owner: &KeyOwner) -> Pending {
-        let styles = match rules.protocol {
-            Protocol::S3 => [PathStyle::S3, PathStyle::S3Respelled],
-            _ => [PathStyle::Standard, PathStyle::StandardRespelled],
+        let (plain, respelled) = match rules.protocol {
+            Protocol::S3 => (PathStyle::S3, PathStyle::S3Respelled),
+            _ => (PathStyle::Standard, PathStyle::StandardRespelled),
         };
-        let mut heads: Vec<Vec<u8>> =
-            styles.into_iter().map(|style| presented.canonical_head(parts, style)).collect();
-        heads.dedup();
+        let mut heads = vec![presented.canonical_head(parts, plain)];
+        if plain.may_differ_respelled(&parts.uri) {
+            heads.push(presented.canonical_head(parts, respelled));
+            heads.dedup();
+        }
         let (key, key_name) = self.signing_keys.find(&owner.secret, &presented.scope);
         Pending {
             heads,
@@ -191,27 +193,28 @@ fn check_scope(presented: &Presented, rules: &Rules) -> Result<(), AuthError> {
 }
 
 fn check_date(presented: &Presented, rules: &Rules, now: Millis) -> Result<(), AuthError> {
-    let date = presented.date.clone();
-    let at = date.millis();
+    let at = presented.date.millis();
     let minutes = rules.skew_ms / 60_000;
-    let now_text = AmzDate::from_millis(now);
+    // Texts are made only for an error: this runs for every request.
+    let date = || presented.date.clone();
+    let now_text = || AmzDate::from_millis(now);
     let latest = now.plus(rules.skew_ms);
     if at > latest {
         let limit = AmzDate::from_millis(latest);
         let form = presented.form;
-        return Err(AuthError::NotYetCurrent { date, limit, now: now_text, minutes, form });
+        return Err(AuthError::NotYetCurrent { date: date(), limit, now: now_text(), minutes, form });
     }
     if let Some(expires_s) = presented.expires_s {
         let until = at.plus(i64::from(expires_s) * 1000);
         if until < now {
-            return Err(AuthError::PresignExpired { until: AmzDate::from_millis(until), now: now_text });
+            return Err(AuthError::PresignExpired { until: AmzDate::from_millis(until), now: now_text() });
         }
         return Ok(());
     }
     let earliest = now.plus(-rules.skew_ms);
     if at < earliest {
         let limit = AmzDate::from_millis(earliest);
-        return Err(AuthError::Expired { date, limit, now: now_text, minutes });
+        return Err(AuthError::Expired { date: date(), limit, now: now_text(), minutes });
     }
     Ok(())
 }
