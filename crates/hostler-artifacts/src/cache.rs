@@ -28,6 +28,7 @@ use crate::port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader};
 use crate::unpack::UnpackLimits;
 
 pub(crate) use self::disk::WorkDir;
+pub use self::disk::remove_tree;
 
 /// The object itself, 64 GiB: what SageMaker's largest instances still download within their longest timeout.
 const OBJECT_BYTES_MAX: u64 = 64 << 30;

@@ -5,12 +5,16 @@
 #![warn(missing_docs)]
 
 mod cache;
+mod contents;
 mod feed;
 mod key;
+mod pack;
 mod port;
 mod unpack;
 
-pub use cache::{ArtifactCache, CacheLimits, PreparePhase, Prepared};
+pub use cache::{ArtifactCache, CacheLimits, PreparePhase, Prepared, remove_tree};
+pub use contents::{Contents, Entry, EntryKind, LookError, unpack_local};
 pub use key::{CacheKey, CacheKeyError};
+pub use pack::{PackError, Packed, look_at_directory, pack};
 pub use port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader, ObjectStream};
 pub use unpack::UnpackLimits;

@@ -9,7 +9,7 @@
 //! Failure: it may leave a half-filled directory behind, which the caller removes.
 
 mod members;
-mod name;
+pub(crate) mod name;
 mod plain;
 mod sniff;
 #[cfg(test)]
@@ -19,7 +19,8 @@ mod tree;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use self::members::{MemberKind, Members};
+use self::members::Members;
+pub(crate) use self::members::{Member, MemberKind};
 use self::plain::Plain;
 use self::tree::Tree;
 
@@ -103,34 +104,46 @@ impl UnpackError {
     }
 }
 
+/// Hears of members while they are unpacked, and says whether one that is refused ends it.
+pub(crate) trait Watcher {
+    /// A member was met; nothing of it is written yet.
+    fn met(&mut self, member: &Member);
+
+    /// A member was refused: the error to end with, or none to go on without that member.
+    fn refused(&mut self, error: UnpackError) -> Result<(), UnpackError>;
+}
+
+/// Ends at the first refusal and remembers nothing.
+struct Strict;
+
+impl Watcher for Strict {
+    fn met(&mut self, _member: &Member) {}
+
+    fn refused(&mut self, error: UnpackError) -> Result<(), UnpackError> {
+        Err(error)
+    }
+}
+
 /// Unpacks all of `source` into `into`, which exists and is empty. Blocks.
 pub(crate) fn unpack(source: impl Read, into: &Path, limits: &UnpackLimits) -> Result<Unpacked, UnpackError> {
+    unpack_watched(source, into, limits, &mut Strict)
+}
+
+/// The same, with somebody who watches.
+pub(crate) fn unpack_watched(
+    source: impl Read,
+    into: &Path,
+    limits: &UnpackLimits,
+    watcher: &mut impl Watcher,
+) -> Result<Unpacked, UnpackError> {
     let mut members = Members::new(Plain::open(source, *limits)?, *limits);
     let mut tree = Tree::open(into)?;
     let mut bytes = 0;
     while let Some(member) = members.next()? {
-        let at = name::inside(&member.name, limits)?;
-        match &member.kind {
-            // `./` is the directory itself.
-            MemberKind::Directory if at.is_empty() => {}
-            _ if at.is_empty() => {
-                return Err(UnpackError::Refused("it holds a member without a name".into()));
-            }
-            MemberKind::Directory => tree.directory(&at)?,
-            MemberKind::File { executable, size } => {
-                let mut file = tree.file(&at)?;
-                copy(&mut members, &mut file, &member.name)?;
-                tree.finish_file(&at, &file, *executable)?;
-                bytes += size;
-            }
-            MemberKind::Symlink { target } => {
-                name::check_link(&member.name, at.len(), target, limits)?;
-                tree.symlink(&at, target)?;
-            }
-            MemberKind::HardLink { target } => {
-                let target = name::inside(target, limits)?;
-                tree.hard_link(&at, &target)?;
-            }
+        watcher.met(&member);
+        match place(&mut members, &mut tree, &member, limits) {
+            Ok(written) => bytes += written,
+            Err(error) => watcher.refused(error)?,
         }
         if tree.made() > limits.files {
             return Err(over_files(limits));
@@ -139,6 +152,39 @@ pub(crate) fn unpack(source: impl Read, into: &Path, limits: &UnpackLimits) -> R
     members.finish()?;
     tree::seal(into)?;
     Ok(Unpacked { bytes })
+}
+
+/// Makes what one member describes; how many bytes its file has.
+fn place(
+    members: &mut Members<impl Read>,
+    tree: &mut Tree,
+    member: &Member,
+    limits: &UnpackLimits,
+) -> Result<u64, UnpackError> {
+    let at = name::inside(&member.name, limits)?;
+    match &member.kind {
+        // `./` is the directory itself.
+        MemberKind::Directory if at.is_empty() => {}
+        _ if at.is_empty() => {
+            return Err(UnpackError::Refused("it holds a member without a name".into()));
+        }
+        MemberKind::Directory => tree.directory(&at)?,
+        MemberKind::File { executable, size } => {
+            let mut file = tree.file(&at)?;
+            copy(members, &mut file, &member.name)?;
+            tree.finish_file(&at, &file, *executable)?;
+            return Ok(*size);
+        }
+        MemberKind::Symlink { target } => {
+            name::check_link(&member.name, at.len(), target, limits)?;
+            tree.symlink(&at, target)?;
+        }
+        MemberKind::HardLink { target } => {
+            let target = name::inside(target, limits)?;
+            tree.hard_link(&at, &target)?;
+        }
+    }
+    Ok(0)
 }
 
 fn over_files(limits: &UnpackLimits) -> UnpackError {

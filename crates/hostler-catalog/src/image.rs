@@ -44,12 +44,22 @@ impl ImageCatalog {
         if let Some(mapping) = self.mappings.iter().find(|mapping| matches_glob(&mapping.pattern, image)) {
             return ImageProgram::Mapped(mapping);
         }
-        match algorithm(image) {
-            Some("kmeans") => ImageProgram::BuiltIn("kmeans"),
-            _ => ImageProgram::Container,
-        }
+        let named = algorithm(image).and_then(|name| BUILT_IN.iter().find(|engine| **engine == name));
+        named.map_or(ImageProgram::Container, |engine| ImageProgram::BuiltIn(engine))
     }
 }
+
+/// The engines of the built-in runtime, named as AWS's algorithms are.
+const BUILT_IN: [&str; 1] = ["kmeans"];
+
+/// Where a region's name begins like this, its hosts end like that; everywhere else in `amazonaws.com`.
+/// Source: botocore's table of partitions (1.43).
+const DNS_SUFFIXES: [(&str, &str); 4] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+];
 
 /// AWS's accounts that hold the first-party algorithm images (k-means among them), one per region.
 /// Source: the region table that the SageMaker Python SDK publishes for k-means (sagemaker 2.257.7).
@@ -92,6 +102,17 @@ const ALGORITHM_REGISTRIES: [(&str, &str); 37] = [
     ("us-west-1", "632365934929"),
     ("us-west-2", "174872318107"),
 ];
+
+/// The name that AWS gives the image of a first-party algorithm in a region; none where it has no such image.
+pub fn algorithm_image(algorithm: &str, region: &str) -> Option<String> {
+    if !BUILT_IN.contains(&algorithm) {
+        return None;
+    }
+    let (_, account) = ALGORITHM_REGISTRIES.iter().find(|row| row.0 == region)?;
+    let (_, suffix) =
+        DNS_SUFFIXES.iter().find(|(start, _)| region.starts_with(start)).unwrap_or(&("", "amazonaws.com"));
+    Some(format!("{account}.dkr.ecr.{region}.{suffix}/{algorithm}:1"))
+}
 
 /// The algorithm's name when `image` is one of AWS's first-party algorithm images, whatever its tag or digest.
 fn algorithm(image: &str) -> Option<&str> {
@@ -151,6 +172,24 @@ mod tests {
                 assert_eq!(catalog.resolve(&image), ImageProgram::BuiltIn("kmeans"), "{image}");
             }
         }
+    }
+
+    #[test]
+    fn the_image_that_is_named_for_a_region_is_the_one_that_is_recognised_there() {
+        for (region, _) in ALGORITHM_REGISTRIES {
+            let image = algorithm_image("kmeans", region).unwrap();
+            assert_eq!(ImageCatalog::default().resolve(&image), ImageProgram::BuiltIn("kmeans"), "{image}");
+        }
+        // As `sagemaker.image_uris.retrieve("kmeans", region)` of SDK 2.257.7 says.
+        for (region, image) in [
+            ("us-east-1", "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"),
+            ("cn-north-1", "390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/kmeans:1"),
+            ("us-iso-east-1", "490574956308.dkr.ecr.us-iso-east-1.c2s.ic.gov/kmeans:1"),
+        ] {
+            assert_eq!(algorithm_image("kmeans", region).unwrap(), image);
+        }
+        assert_eq!(algorithm_image("kmeans", "eu-moon-1"), None);
+        assert_eq!(algorithm_image("pca", "us-east-1"), None);
     }
 
     #[test]

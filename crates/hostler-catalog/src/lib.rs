@@ -8,5 +8,5 @@
 mod image;
 mod instance_type;
 
-pub use image::{ImageCatalog, ImageMapping, ImageProgram};
+pub use image::{ImageCatalog, ImageMapping, ImageProgram, algorithm_image};
 pub use instance_type::{InstanceType, instance_type};

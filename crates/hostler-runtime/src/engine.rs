@@ -1,7 +1,8 @@
-//! What an engine is, which engines there are, and how to tell which can serve a directory.
+//! What an engine is, and which engines there are.
 //!
 //! Why: the server speaks HTTP and the container contract; an engine turns one request body into one answer
-//! body. Between them stands only this trait, so a new algorithm is one module and three match arms here.
+//! body. Between them stands only this trait, so a new algorithm is one module, two match arms here and one row in
+//! `sniff`.
 //! Invariants: an engine is immutable once loaded and answers on any thread; it knows no HTTP.
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ pub trait Engine: Send + Sync {
     /// threads that answer pings.
     fn may_take_long(&self, input: &InvokeInput<'_>) -> bool;
 
+    /// A request that this model answers: one row of zeros of the width it was trained for.
+    fn zero_row(&self) -> ZeroRow;
+
     /// Answers one invocation.
     fn invoke(&self, input: &InvokeInput<'_>) -> Result<Answer, EngineError>;
 }
@@ -44,6 +48,13 @@ pub struct InvokeInput<'a> {
     pub content_type: Option<&'a str>,
     pub accept: Option<&'a str>,
     pub body: &'a [u8],
+}
+
+/// A row of zeros as a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZeroRow {
+    pub content_type: &'static str,
+    pub body: String,
 }
 
 /// An answer body and its type.
@@ -129,14 +140,22 @@ pub enum LoadError {
     Layout { file: PathBuf, engine: &'static str, problem: String },
 }
 
+impl LoadError {
+    /// The error and what caused it, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+}
+
 /// Loads what is in a directory for the engine that is to serve it.
 pub fn load(kind: EngineKind, dir: &Path) -> Result<Box<dyn Engine>, LoadError> {
     match kind {
         EngineKind::KMeans => Ok(Box::new(kmeans::KMeans::load(dir)?)),
     }
-}
-
-/// Which engine can serve an unpacked artifact, by its content and never by names alone.
-pub fn sniff(dir: &Path) -> Option<EngineKind> {
-    kmeans::can_serve(dir).then_some(EngineKind::KMeans)
 }

@@ -12,8 +12,10 @@ pub mod ndarray;
 mod rows;
 mod run;
 pub mod server;
+pub mod sniff;
 
 pub use args::RuntimeArgs;
-pub use engine::{Answer, Engine, EngineError, EngineKind, InvokeInput, LoadError, load, sniff};
+pub use engine::{Answer, Engine, EngineError, EngineKind, InvokeInput, LoadError, ZeroRow, load};
 pub use rows::RowsError;
 pub use run::{RuntimeError, run};
+pub use sniff::{Finding, Recognised, Verdict, judge, recognise, sniff};

@@ -18,8 +18,9 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::RuntimeArgs;
-use crate::engine::{Engine, LoadError, load, sniff};
+use crate::engine::{Engine, LoadError, load};
 use crate::server::{self, ServerError, Settings};
+use crate::sniff::sniff;
 
 /// A machine runs many instances; one of them needs no more threads than this to fill a gateway.
 const WORKERS_MAX_DEFAULT: usize = 4;

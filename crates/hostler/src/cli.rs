@@ -1,15 +1,27 @@
 //! The command line.
 //!
-//! Invariants: names and defaults that other programs rely on stand here and nowhere else.
+//! Invariants: names and defaults that other programs rely on stand here and nowhere else. What a command explains
+//! beyond its arguments stands in `help`.
+
+mod deploy;
+mod doctor;
+mod help;
+mod inspect;
+mod papers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use deploy::DeployArgs;
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use inspect::InspectArgs;
+pub(crate) use papers::{CompletionsArgs, ManArgs};
+
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
-#[command(name = "hostler", version, about, propagate_version = true)]
+#[command(name = "hostler", version, about, propagate_version = true, after_long_help = help::HOSTLER)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -18,19 +30,41 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server
+    #[command(after_long_help = help::SERVE)]
     Serve(ServeArgs),
     /// Show the whole way once: a real K-Means model from upload to answers, then clean up
+    #[command(after_long_help = help::DEMO)]
     Demo(DemoArgs),
-    /// Print the shell exports that point AWS tools at the server
-    Env(FindArgs),
+    /// Bring a model directory or archive to an endpoint that answers
+    #[command(after_long_help = help::DEPLOY)]
+    Deploy(DeployArgs),
+    /// Look into a model directory or archive: what it holds, what would serve it, what it answers
+    #[command(after_long_help = help::INSPECT)]
+    Inspect(InspectArgs),
     /// List endpoints
+    #[command(after_long_help = help::LS)]
     Ls(ListArgs),
     /// Show an endpoint: status, instances, what had no effect
+    #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),
     /// Show what an endpoint's instances wrote
+    #[command(after_long_help = help::LOGS)]
     Logs(LogsArgs),
     /// Send a request to an endpoint
+    #[command(after_long_help = help::INVOKE)]
     Invoke(InvokeArgs),
+    /// Print the shell exports that point AWS tools at the server
+    #[command(after_long_help = help::ENV)]
+    Env(FindArgs),
+    /// Say what this machine can run, and what to do about the rest
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
+    /// Print a shell's completion script
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    #[command(after_long_help = help::MAN)]
+    Man(ManArgs),
     /// The built-in model server (started by the server itself)
     #[command(hide = true)]
     Runtime(hostler_runtime::RuntimeArgs),
@@ -81,6 +115,9 @@ pub(crate) struct FindArgs {
     /// The server's URL, if it is not the one written in the data directory
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
+    /// Believe the certificates in this file (PEM) when the server's URL is https://
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE")]
+    pub(crate) ca_cert: Option<PathBuf>,
     /// text or json
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,

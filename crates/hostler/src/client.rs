@@ -1,34 +1,57 @@
 //! A small signing client: what the command line and the demo talk to the server with.
 //!
 //! Why: they are users like any other: every call goes over HTTP, signed, through the front door.
-//! Invariants: knows the wire through `hostler-aws` only.
+//! Invariants: knows the wire through `hostler-aws` only. Every exchange has a time limit.
 
+mod refusal;
+mod trust;
+mod upload;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use hostler_aws::sigv4::{Payload, Signer, payload_hash};
 use hostler_types::{Clock, Credentials, Region, SystemClock};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::FindArgs;
+use crate::hint::{self, Hinted};
 use crate::profile;
+
+pub(crate) use refusal::Refusal;
+pub(crate) use upload::{PART_BYTES, Upload};
 
 /// Longer than a model may take, and a little.
 const TIMEOUT: Duration = Duration::from_secs(70);
 
 pub(crate) struct Client {
-    http: HyperClient<HttpConnector, Full<Bytes>>,
+    http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
     region: Region,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
+}
+
+/// Nobody answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", if *is_connect { format!("no server answers at {url}") } else { format!("the connection to {url} broke") })]
+pub(crate) struct Unreachable {
+    pub(crate) url: String,
+    pub(crate) is_connect: bool,
+    pub(crate) is_encrypted: bool,
+    /// Its certificate was not believed.
+    pub(crate) is_certificate: bool,
+    #[source]
+    pub(crate) source: hyper_util::client::legacy::Error,
 }
 
 /// A whole answer.
@@ -43,20 +66,42 @@ impl Client {
     pub(crate) fn find(find: &FindArgs) -> anyhow::Result<Self> {
         let profile = profile::read(&find.data_dir)?;
         let url = find.endpoint.clone().unwrap_or(profile.url);
-        Self::new(url, profile.region, profile.credentials)
+        Self::new(url, profile.region, profile.credentials, find.ca_cert.as_deref())
     }
 
-    pub(crate) fn new(url: String, region: Region, credentials: Credentials) -> anyhow::Result<Self> {
-        if !url.starts_with("http://") {
-            bail!(
-                "`{url}` is not an http:// URL; over TLS use boto3 or the AWS CLI with the server's certificate"
-            );
+    pub(crate) fn new(
+        url: String,
+        region: Region,
+        credentials: Credentials,
+        ca_cert: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let is_encrypted = url.starts_with("https://");
+        if !is_encrypted && !url.starts_with("http://") {
+            return Err(Hinted::new(
+                anyhow!("`{url}` is not the URL of a server"),
+                "a URL begins with http:// or https://, such as http://127.0.0.1:7070",
+            ));
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(trust::config(is_encrypted, ca_cert)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let http = HyperClient::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self { http, url, region, credentials, clock: Arc::new(SystemClock) })
+    }
+
+    /// The server's URL, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
     }
 
     /// One of SageMaker's control-plane operations.
@@ -68,7 +113,7 @@ impl Client {
         self.sign(&mut request, "sagemaker")?;
         let answer = self.send(request).await.with_context(|| format!("{operation} failed"))?;
         if !answer.status.is_success() {
-            return Err(refusal(&answer)).with_context(|| format!("{operation} was refused"));
+            return Err(Refusal::read(&answer)).with_context(|| format!("{operation} was refused"));
         }
         if answer.body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&answer.body)?) }
     }
@@ -79,9 +124,69 @@ impl Client {
         self.sign(&mut request, "hostler")?;
         let answer = self.send(request).await?;
         if !answer.status.is_success() {
-            return Err(refusal(&answer));
+            return Err(Refusal::read(&answer).into());
         }
-        Ok(serde_json::from_slice(&answer.body)?)
+        serde_json::from_slice(&answer.body).context("the server's answer is not JSON")
+    }
+
+    /// Whether a server is there and ready.
+    pub(crate) async fn health(&self, limit: Duration) -> anyhow::Result<bool> {
+        let request = Request::get(format!("{}/healthz", self.url)).body(Bytes::new())?;
+        Ok(self.send_within(limit, request).await?.status == StatusCode::OK)
+    }
+
+    /// The account of the key.
+    pub(crate) async fn account(&self) -> anyhow::Result<String> {
+        let mut request = Request::post(format!("{}/", self.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Bytes::from_static(b"Action=GetCallerIdentity&Version=2011-06-15"))?;
+        self.sign(&mut request, "sts")?;
+        let answer = self.send(request).await?;
+        if !answer.status.is_success() {
+            return Err(Refusal::read(&answer)).context("GetCallerIdentity was refused");
+        }
+        refusal::xml(&String::from_utf8_lossy(&answer.body), "Account")
+            .context("GetCallerIdentity was answered without an account")
+    }
+
+    /// ListEndpoints, page by page, by name.
+    pub(crate) async fn endpoints(&self) -> anyhow::Result<Vec<Value>> {
+        let mut endpoints = Vec::new();
+        let mut token = None;
+        loop {
+            let mut input = json!({ "SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100 });
+            if let Some(token) = token.take() {
+                input["NextToken"] = token;
+            }
+            let mut page = self.call("ListEndpoints", &input).await?;
+            if let Some(Value::Array(rows)) = page.get_mut("Endpoints").map(Value::take) {
+                endpoints.extend(rows);
+            }
+            match page.get_mut("NextToken").map(Value::take) {
+                Some(Value::String(next)) => token = Some(Value::String(next)),
+                _ => return Ok(endpoints),
+            }
+        }
+    }
+
+    /// Adds to an error about an endpoint that is not there which names could have been meant.
+    pub(crate) async fn with_near_names(&self, error: anyhow::Error, name: &str) -> anyhow::Error {
+        if !error.downcast_ref::<Refusal>().is_some_and(Refusal::is_unknown_endpoint) {
+            return error;
+        }
+        let Ok(endpoints) = self.endpoints().await else { return error };
+        let names: Vec<&str> =
+            endpoints.iter().filter_map(|endpoint| endpoint["EndpointName"].as_str()).collect();
+        let near: Vec<String> =
+            hint::near(name, names.iter().copied()).iter().map(|name| format!("`{name}`")).collect();
+        let hint = if names.is_empty() {
+            "there are no endpoints; `hostler deploy` makes one".to_owned()
+        } else if near.is_empty() {
+            "`hostler ls` shows the endpoints that there are".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(" or "))
+        };
+        Hinted::new(error, hint)
     }
 
     /// InvokeEndpoint; the answer as it came.
@@ -102,18 +207,24 @@ impl Client {
         self.send(request).await
     }
 
-    /// One S3 request on `/bucket/key`.
+    /// One S3 request on `/bucket/key?query`.
     pub(crate) async fn s3(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Answer> {
+        self.s3_within(TIMEOUT, method, path, body).await
+    }
+
+    async fn s3_within(
+        &self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
         let mut request =
             Request::builder().method(method.clone()).uri(format!("{}{path}", self.url)).body(body)?;
         self.sign(&mut request, "s3")?;
-        let answer = self.send(request).await?;
+        let answer = self.send_within(limit, request).await?;
         if !answer.status.is_success() {
-            bail!(
-                "{method} {path} was answered with {}: {}",
-                answer.status,
-                String::from_utf8_lossy(&answer.body)
-            );
+            return Err(Refusal::read(&answer)).with_context(|| format!("S3's {method} {path} was refused"));
         }
         Ok(answer)
     }
@@ -134,33 +245,40 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Answer> {
+        self.send_within(TIMEOUT, request).await
+    }
+
+    async fn send_within(&self, limit: Duration, request: Request<Bytes>) -> anyhow::Result<Answer> {
         let exchange = async {
-            let answer = self.http.request(request.map(Full::new)).await.map_err(|error| {
-                let is_connect = error.is_connect();
-                let error = anyhow!(error);
-                if is_connect {
-                    error.context(format!("no server answers at {}; is `hostler serve` running?", self.url))
-                } else {
-                    error.context(format!("the connection to {} broke", self.url))
-                }
+            let answer = self.http.request(request.map(Full::new)).await.map_err(|source| Unreachable {
+                url: self.url.clone(),
+                is_connect: source.is_connect(),
+                is_encrypted: self.url.starts_with("https://"),
+                is_certificate: is_about_certificate(&source),
+                source,
             })?;
             let (parts, body) = answer.into_parts();
             let body = body.collect().await.context("the answer broke off")?.to_bytes();
             Ok(Answer { status: parts.status, headers: parts.headers, body })
         };
-        tokio::time::timeout(TIMEOUT, exchange)
+        tokio::time::timeout(limit, exchange)
             .await
-            .map_err(|_| anyhow!("no answer from {} within {} s", self.url, TIMEOUT.as_secs()))?
+            .map_err(|_| anyhow!("no answer from {} within {} s", self.url, limit.as_secs()))?
     }
 }
 
-/// The server's own words.
-pub(crate) fn refusal(answer: &Answer) -> anyhow::Error {
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let word = |names: &[&str]| {
-        names.iter().find_map(|name| document.get(name)?.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let from_header = answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
-    let code = from_header.map_or_else(|| word(&["__type"]), str::to_owned);
-    anyhow!("{code} ({}): {}", answer.status.as_u16(), word(&["message", "Message"]))
+fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // `io::Error` hides what it wraps from `source`.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = error
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -1,26 +1,39 @@
 //! The subcommands, one file each.
 
+mod deploy;
 mod describe;
+mod doctor;
 mod env;
+mod inspect;
 mod invoke;
 mod logs;
 mod ls;
+mod papers;
 mod serve;
+
+use std::process::ExitCode;
 
 use crate::cli::Command;
 use crate::demo;
 
-pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        // Two commands report what they saw by their exit code, too.
+        Command::Inspect(args) => return inspect::run(&args),
+        Command::Doctor(args) => return doctor::run(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
+        Command::Deploy(args) => deploy::run(&args).await,
         Command::Env(find) => env::run(&find),
         Command::Ls(args) => ls::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::Invoke(args) => invoke::run(&args).await,
+        Command::Completions(args) => papers::completions(&args),
+        Command::Man(args) => papers::man(&args),
         Command::Runtime(_) => unreachable!("`main` runs it without this runtime"),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 pub(crate) use serve::StopSignals;

@@ -17,7 +17,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::{DemoArgs, ServeArgs};
-use crate::client::{Client, refusal};
+use crate::client::{Client, Refusal};
 use crate::commands::StopSignals;
 use crate::output;
 use crate::profile;
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
 
 async fn show(args: &DemoArgs, data_dir: &Path) -> anyhow::Result<()> {
     let profile = profile::read(data_dir)?;
-    let client = Client::new(profile.url, profile.region, profile.credentials)?;
+    let client = Client::new(profile.url, profile.region, profile.credentials, None)?;
 
     let step = Step::begin("upload model.tar.gz to the embedded S3");
     client.s3(Method::PUT, &format!("/{BUCKET}"), Bytes::new()).await?;
@@ -174,7 +174,7 @@ async fn await_gone(client: &Client) -> anyhow::Result<()> {
 async fn invoke(client: &Client, content_type: &str, body: Bytes) -> anyhow::Result<Value> {
     let answer = client.invoke(NAME, content_type, Some("application/json"), body).await?;
     if !answer.status.is_success() {
-        return Err(refusal(&answer)).context("InvokeEndpoint was refused");
+        return Err(Refusal::read(&answer)).context("InvokeEndpoint was refused");
     }
     serde_json::from_slice(&answer.body).context("the answer is not JSON")
 }

@@ -10,18 +10,26 @@ mod commands;
 mod data_dir;
 mod demo;
 mod front;
+mod hint;
 mod listen;
 mod model_data;
+mod model_path;
 mod output;
 mod profile;
+mod progress;
 mod serve;
 mod settings;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::hint::Interrupted;
+
+/// What a shell returns for a program that ended by SIGINT.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     // The supervisor and its helper come first: they must not carry a runtime, threads or a logger.
@@ -31,7 +39,9 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Runtime(args) => hostler_runtime::run(args).map_err(anyhow::Error::from),
+        Command::Runtime(args) => {
+            hostler_runtime::run(args).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
+        }
         command => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -39,10 +49,14 @@ fn main() -> ExitCode {
             .and_then(|runtime| runtime.block_on(commands::run(command))),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            ExitCode::FAILURE
+            if error.chain().any(|cause| cause.is::<Interrupted>()) {
+                ExitCode::from(INTERRUPTED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

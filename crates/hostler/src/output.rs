@@ -13,6 +13,9 @@ pub(crate) fn outlive_reader() {
     OUTLIVES_READER.store(true, Ordering::Relaxed);
 }
 
+use crate::hint;
+use crate::terminal::{Terminal, Tone};
+
 /// One line of data.
 pub(crate) fn data(line: &str) {
     write_out(&mut std::io::stdout().lock(), line.as_bytes(), true);
@@ -28,14 +31,26 @@ pub(crate) fn say(line: &str) {
     write_out(&mut std::io::stderr().lock(), line.as_bytes(), true);
 }
 
-/// An error with its causes.
+/// An error with its causes, and what to do about it.
 pub(crate) fn error(error: &anyhow::Error) {
-    let mut line = format!("error: {error}");
+    let terminal = Terminal::stderr();
+    let mut text = format!("{} {error}", terminal.paint(Tone::Bad, "error:"));
     for cause in error.chain().skip(1) {
-        line.push_str("\n  because: ");
-        line.push_str(&cause.to_string());
+        let cause = cause.to_string();
+        // A library's error often repeats its cause in its own text.
+        if !text.ends_with(&cause) {
+            text.push_str(&format!("\n  because: {cause}"));
+        }
     }
-    say(&line);
+    if let Some(hint) = hint::of(error) {
+        text.push_str(&format!("\n{} {hint}", terminal.paint(Tone::Hint, "hint:")));
+    }
+    say(&text);
+}
+
+/// Text for the person who watches, without an end of line.
+pub(crate) fn say_partly(text: &str) {
+    write_out(&mut std::io::stderr().lock(), text.as_bytes(), false);
 }
 
 fn write_out(out: &mut impl Write, bytes: &[u8], is_line: bool) {

@@ -4,8 +4,9 @@
 //! Invariants: written anew at each start, because the port may have changed; readable by the owner alone.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use hostler_types::{Credentials, Region, Secret};
@@ -41,17 +42,21 @@ pub(crate) struct Profile {
     pub(crate) credentials: Credentials,
 }
 
+/// No server has ever written its profile here.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no data directory of a server: it has no `aws/config`", data_dir.display())]
+pub(crate) struct NoProfile {
+    pub(crate) data_dir: PathBuf,
+}
+
 /// Reads both files.
 pub(crate) fn read(data_dir: &Path) -> anyhow::Result<Profile> {
     let dir = data_dir.join("aws");
     let read = |name: &str| {
         let path = dir.join(name);
-        fs::read_to_string(&path).with_context(|| {
-            format!(
-                "reading `{}` failed; start a server with `hostler serve --data-dir {}`, or name another --data-dir",
-                path.display(),
-                data_dir.display()
-            )
+        fs::read_to_string(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => NoProfile { data_dir: data_dir.to_owned() }.into(),
+            _ => anyhow::Error::new(error).context(format!("reading `{}` failed", path.display())),
         })
     };
     let (config, credentials) = (read("config")?, read("credentials")?);

@@ -197,8 +197,8 @@ impl Disk {
     }
 }
 
-/// Removes a tree whose directories may be read-only.
-fn remove_tree(root: &Path) -> io::Result<()> {
+/// Removes a tree whose directories may be read-only, as an unpacked model's are.
+pub fn remove_tree(root: &Path) -> io::Result<()> {
     let mut waiting = vec![root.to_path_buf()];
     while let Some(directory) = waiting.pop() {
         fs::set_permissions(&directory, Permissions::from_mode(OWNER_MAY_EMPTY))?;

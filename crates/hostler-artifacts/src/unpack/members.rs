@@ -21,14 +21,14 @@ const CHECKSUM_AT: std::ops::Range<usize> = 148..156;
 const EXECUTE_BITS: u32 = 0o111;
 
 /// One thing that an archive holds.
-pub(super) struct Member {
+pub(crate) struct Member {
     /// Its path as written.
-    pub(super) name: Vec<u8>,
-    pub(super) kind: MemberKind,
+    pub(crate) name: Vec<u8>,
+    pub(crate) kind: MemberKind,
 }
 
 /// What a member is.
-pub(super) enum MemberKind {
+pub(crate) enum MemberKind {
     File { size: u64, executable: bool },
     Directory,
     Symlink { target: Vec<u8> },

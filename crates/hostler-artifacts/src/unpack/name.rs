@@ -14,7 +14,7 @@ const NAME_BYTES_MAX: usize = 255;
 const SHOWN_CHARS_MAX: usize = 120;
 
 /// A name for an error text: printable and of bounded length.
-pub(super) fn quoted(name: &[u8]) -> String {
+pub(crate) fn quoted(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_default).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
@@ -24,7 +24,7 @@ pub(super) fn quoted(name: &[u8]) -> String {
 }
 
 /// The components of a member's name below the directory; none for the directory itself.
-pub(super) fn inside<'a>(name: &'a [u8], limits: &UnpackLimits) -> Result<Vec<&'a [u8]>, UnpackError> {
+pub(crate) fn inside<'a>(name: &'a [u8], limits: &UnpackLimits) -> Result<Vec<&'a [u8]>, UnpackError> {
     check_text(name, limits)?;
     if name.starts_with(b"/") {
         return Err(UnpackError::Refused(format!("{} is an absolute path", quoted(name))));
@@ -48,7 +48,7 @@ pub(super) fn inside<'a>(name: &'a [u8], limits: &UnpackLimits) -> Result<Vec<&'
 }
 
 /// Checks that a symbolic link, itself `depth` components deep, leads nowhere outside.
-pub(super) fn check_link(
+pub(crate) fn check_link(
     link: &[u8],
     depth: usize,
     target: &[u8],

@@ -95,6 +95,18 @@ impl Hierarchies {
             .any(|place| matches!(place.kind, GroupKind::CpuV1 | GroupKind::Unified { cpu: true, .. }))
     }
 
+    /// The versions of control groups that carry something here.
+    pub(crate) fn versions(&self) -> Vec<u8> {
+        let version = |place: &Place| match place.kind {
+            GroupKind::MemoryV1 | GroupKind::CpuV1 => 1,
+            GroupKind::Unified { .. } => 2,
+        };
+        let mut versions: Vec<u8> = self.places.iter().map(version).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        versions
+    }
+
     /// The groups of the instance with this directory.
     pub(crate) fn groups(&self, instance_dir: &Path) -> Vec<Group> {
         // Two servers may hold instances of one name; the directory tells them apart.
@@ -214,6 +226,7 @@ mod tests {
         let dirs: Vec<PathBuf> = found.places.iter().map(|place| place.parent.clone()).collect();
         assert_eq!(dirs, [root.path().join("memory/own/hostler"), root.path().join("cpu,cpuacct/hostler")]);
         assert!(!dirs[0].exists(), "the probe leaves nothing");
+        assert_eq!(found.versions(), [1]);
     }
 
     #[test]
@@ -232,6 +245,7 @@ mod tests {
         let kind = GroupKind::Unified { memory: true, cpu: true };
         assert_eq!(found.places, [Place { kind, parent: top.join("app.slice/hostler") }]);
         assert!(found.limits_memory() && found.limits_cpu());
+        assert_eq!(found.versions(), [2]);
     }
 
     #[test]

@@ -10,10 +10,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::engine::{Answer, Engine, EngineError, EngineKind, ExecutionParameters, InvokeInput, LoadError};
+use crate::engine::{
+    Answer, Engine, EngineError, EngineKind, ExecutionParameters, InvokeInput, LoadError, ZeroRow,
+};
 use crate::media::{RequestFormat, answer_format, request_format};
 use crate::ndarray;
 use crate::rows::read_rows;
+use crate::sniff::Verdict;
 use answer::Prediction;
 use centroids::Centroids;
 
@@ -117,6 +120,10 @@ impl Engine for KMeans {
         values.saturating_mul(self.centroids.count()) > SHORT_WORK_MAX
     }
 
+    fn zero_row(&self) -> ZeroRow {
+        ZeroRow { content_type: "text/csv", body: vec!["0"; self.centroids.width()].join(",") }
+    }
+
     fn invoke(&self, input: &InvokeInput<'_>) -> Result<Answer, EngineError> {
         // Accept first: there is no sense in computing what nobody can read.
         let answer_format = answer_format(input.accept)?;
@@ -129,16 +136,38 @@ impl Engine for KMeans {
     }
 }
 
-/// Whether a directory holds a model that this engine loads.
-pub(super) fn can_serve(dir: &Path) -> bool {
+/// Whether a directory holds a model that this engine loads, and why.
+pub(crate) fn judge(dir: &Path) -> Verdict {
     // Loading is the only honest answer, but a zip of some gigabytes need not be read for it.
-    find_model(dir).is_ok_and(|file| starts_as_list(&file)) && KMeans::load(dir).is_ok()
+    let refuses = |error: &LoadError| Verdict::Refuses { because: error.with_causes() };
+    let file = match find_model(dir) {
+        Ok(file) => file,
+        Err(error) => return refuses(&error),
+    };
+    let name = file.file_name().unwrap_or_default().display();
+    if let Ok(first_bytes) = first_bytes(&file)
+        && !ndarray::is_list(&first_bytes)
+    {
+        let is_zip = first_bytes.starts_with(b"PK\x03\x04");
+        let what = if is_zip { "a zip archive" } else { "something else" };
+        return Verdict::Refuses { because: format!("`{name}` is {what}, not an MXNet NDArray list") };
+    }
+    match KMeans::load(dir) {
+        Err(error) => refuses(&error),
+        Ok(KMeans { centroids }) => Verdict::Serves {
+            because: format!(
+                "`{name}` is an MXNet NDArray list with one unnamed array of {} x {} numbers: clusters x features",
+                centroids.count(),
+                centroids.width()
+            ),
+        },
+    }
 }
 
-fn starts_as_list(file: &Path) -> bool {
+fn first_bytes(file: &Path) -> std::io::Result<[u8; 8]> {
     let mut first_bytes = [0; 8];
-    let read = File::open(file).and_then(|mut file| file.read_exact(&mut first_bytes));
-    read.is_ok() && ndarray::is_list(&first_bytes)
+    File::open(file)?.read_exact(&mut first_bytes)?;
+    Ok(first_bytes)
 }
 
 fn find_model(dir: &Path) -> Result<PathBuf, LoadError> {

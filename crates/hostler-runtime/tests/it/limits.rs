@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hostler_runtime::engine::ExecutionParameters;
 use hostler_runtime::server::{self, Settings};
-use hostler_runtime::{Answer, Engine, EngineError, InvokeInput};
+use hostler_runtime::{Answer, Engine, EngineError, InvokeInput, ZeroRow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -30,6 +30,10 @@ impl Engine for TestEngine {
 
     fn may_take_long(&self, input: &InvokeInput<'_>) -> bool {
         input.body.starts_with(b"wait") || input.body.ends_with(b"long")
+    }
+
+    fn zero_row(&self) -> ZeroRow {
+        ZeroRow { content_type: "text/plain", body: "0".to_owned() }
     }
 
     fn invoke(&self, input: &InvokeInput<'_>) -> Result<Answer, EngineError> {

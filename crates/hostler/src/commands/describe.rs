@@ -8,7 +8,10 @@ use crate::output;
 
 pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
     let client = Client::find(&args.find)?;
-    let endpoint = client.admin(&format!("endpoints/{}", args.name)).await?;
+    let endpoint = match client.admin(&format!("endpoints/{}", args.name)).await {
+        Ok(endpoint) => endpoint,
+        Err(error) => return Err(client.with_near_names(error, &args.name).await),
+    };
     if args.find.output == OutputForm::Json {
         output::data(&endpoint.to_string());
         return Ok(());

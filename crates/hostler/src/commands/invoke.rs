@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::cli::{InvokeArgs, OutputForm};
-use crate::client::{Client, refusal};
+use crate::client::{Client, Refusal};
 use crate::output;
 
 pub(crate) async fn run(args: &InvokeArgs) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &InvokeArgs) -> anyhow::Result<()> {
     let body = read_body(&args.body)?;
     let answer = client.invoke(&args.name, &args.content_type, args.accept.as_deref(), body).await?;
     if !answer.status.is_success() {
-        return Err(refusal(&answer));
+        return Err(client.with_near_names(Refusal::read(&answer).into(), &args.name).await);
     }
     if args.find.output == OutputForm::Json {
         let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());

@@ -17,7 +17,11 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<()> {
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
     loop {
         let query: Vec<String> = positions.iter().map(|(id, position)| format!("{id}={position}")).collect();
-        let answer = client.admin(&format!("endpoints/{}/logs?{}", args.name, query.join("&"))).await?;
+        let asked = client.admin(&format!("endpoints/{}/logs?{}", args.name, query.join("&"))).await;
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(error) => return Err(client.with_near_names(error, &args.name).await),
+        };
         let logs = answer["Logs"].as_array().cloned().unwrap_or_default();
         let mut has_news = false;
         for log in &logs {

@@ -1,6 +1,6 @@
 //! `hostler ls`: every endpoint, a line each.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli::{ListArgs, OutputForm};
 use crate::client::Client;
@@ -8,22 +8,7 @@ use crate::output;
 
 pub(crate) async fn run(args: &ListArgs) -> anyhow::Result<()> {
     let client = Client::find(&args.find)?;
-    let mut endpoints = Vec::new();
-    let mut token = None;
-    loop {
-        let mut input = json!({ "SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100 });
-        if let Some(token) = token.take() {
-            input["NextToken"] = token;
-        }
-        let mut page = client.call("ListEndpoints", &input).await?;
-        if let Some(Value::Array(rows)) = page.get_mut("Endpoints").map(Value::take) {
-            endpoints.extend(rows);
-        }
-        match page.get_mut("NextToken").map(Value::take) {
-            Some(Value::String(next)) => token = Some(Value::String(next)),
-            _ => break,
-        }
-    }
+    let endpoints = client.endpoints().await?;
     match args.find.output {
         OutputForm::Json => output::data(&Value::Array(endpoints).to_string()),
         OutputForm::Text if endpoints.is_empty() => output::say("there are no endpoints"),

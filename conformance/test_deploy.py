@@ -1,0 +1,258 @@
+"""`hostler deploy`: from a directory or an archive to an endpoint that answers."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import tarfile
+
+import pytest
+
+from harness import artifacts
+from harness.hosting import fresh
+from harness.server import BINARY, clean_environment
+from harness.waiting import eventually
+
+BUCKET = "hostler-deploy"
+PLAIN = "models.example/conformance-plain:1"
+NEVER = "models.example/conformance-never:1"
+
+
+@pytest.fixture
+def kmeans_directory(tmp_path):
+    """The K-Means example as a directory, with a file beside the model as training jobs leave it."""
+    directory = tmp_path / "model"
+    with tarfile.open(fileobj=io.BytesIO(artifacts.kmeans_archive())) as tar:
+        tar.extractall(directory, filter="data")
+    (directory / "state_0b1c").write_text("left by training")
+    return directory
+
+
+def deploy(server, path, name, *more, check=True, timeout=120):
+    return server.cli("deploy", path, "--name", name, *more, check=check, timeout=timeout)
+
+
+def clusters(server, name):
+    body = "\n".join(artifacts.rows()).encode()
+    answer = server.cli("invoke", name, "--body", "-", "--content-type", "text/csv", stdin=body).stdout
+    return [row["closest_cluster"] for row in json.loads(answer)["predictions"]]
+
+
+def made(hosting, name):
+    """Models, configs and objects that deployments of this name made."""
+    models = hosting.sagemaker.list_models(NameContains=name)["Models"]
+    configs = hosting.sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+    if BUCKET not in {entry["Name"] for entry in hosting.s3.list_buckets()["Buckets"]}:
+        return len(models), len(configs), 0
+    objects = hosting.s3.list_objects_v2(Bucket=BUCKET, Prefix=name + "/").get("Contents", [])
+    uploads = hosting.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    assert not uploads, uploads
+    return len(models), len(configs), len(objects)
+
+
+def test_a_directory_becomes_an_endpoint_that_answers_as_scikit_learn_does(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    done = deploy(server, kmeans_directory, name)
+    assert done.stdout.decode().strip() == f"{server.url}/endpoints/{name}/invocations"
+    said = done.stderr.decode()
+    assert "kmeans, 10 clusters of 64 features" in said
+    assert "InService" in said
+    assert f"hostler invoke {name} --body FILE --content-type text/csv" in said
+    assert "\x1b" not in said and "\r" not in said
+    assert hosting.status(name) == "InService"
+    assert clusters(server, name) == [row["closest_cluster"] for row in artifacts.expected()]
+    hosting.delete(name)
+
+
+def test_an_archive_is_taken_as_it_is_and_json_tells_what_was_made(server, hosting, tmp_path):
+    name = fresh("deployed")
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(artifacts.kmeans_archive())
+    document = json.loads(deploy(server, path, name, "--output", "json").stdout)
+    assert document["EndpointStatus"] == "InService"
+    assert document["Engine"] == "kmeans"
+    described = hosting.sagemaker.describe_model(ModelName=document["ModelName"])
+    assert described["PrimaryContainer"]["Image"] == artifacts.KMEANS_IMAGE
+    assert described["PrimaryContainer"]["ModelDataUrl"] == document["ModelDataUrl"]
+    bucket, key = document["ModelDataUrl"].removeprefix("s3://").split("/", 1)
+    assert hosting.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == artifacts.kmeans_archive()
+    config = hosting.sagemaker.describe_endpoint_config(EndpointConfigName=document["EndpointConfigName"])
+    assert config["ProductionVariants"][0]["InstanceType"] == "ml.m5.large"
+    hosting.delete(name)
+
+
+def test_a_directory_is_deployed_to_a_mapped_command(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    (directory / "code").mkdir(parents=True)
+    (directory / "code/inference.py").write_text("# mine\n")
+    (directory / "weights.bin").write_bytes(b"\x00\x01")
+    name = fresh("deployed")
+    document = json.loads(
+        deploy(
+            server, directory, name, "--image", PLAIN, "--env", "COLOUR=blue", "--type", "ml.c5.xlarge",
+            "--output", "json",
+        ).stdout
+    )  # fmt: skip
+    assert document["Engine"] is None
+    described = hosting.sagemaker.describe_model(ModelName=document["ModelName"])
+    assert described["PrimaryContainer"]["Environment"] == {"COLOUR": "blue"}
+    config = hosting.sagemaker.describe_endpoint_config(EndpointConfigName=document["EndpointConfigName"])
+    assert config["ProductionVariants"][0]["InstanceType"] == "ml.c5.xlarge"
+    assert hosting.invoke(name, b"x")["Payload"]
+    # What was packed is what an archive made by a person would hold.
+    bucket, key = document["ModelDataUrl"].removeprefix("s3://").split("/", 1)
+    packed = hosting.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        assert tar.getnames() == ["code", "code/inference.py", "weights.bin"]
+        assert tar.extractfile("weights.bin").read() == b"\x00\x01"
+    hosting.delete(name)
+
+
+def test_a_large_directory_goes_up_in_parts_and_arrives_whole(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    noise = os.urandom(20 << 20)
+    (directory / "noise").write_bytes(noise)
+    name = fresh("deployed")
+    document = json.loads(deploy(server, directory, name, "--image", PLAIN, "--output", "json").stdout)
+    bucket, key = document["ModelDataUrl"].removeprefix("s3://").split("/", 1)
+    answer = hosting.s3.get_object(Bucket=bucket, Key=key)
+    assert answer["ETag"].strip('"').endswith("-3"), "it was no upload in parts"
+    with tarfile.open(fileobj=io.BytesIO(answer["Body"].read()), mode="r:gz") as tar:
+        sent = hashlib.sha256(tar.extractfile("noise").read()).hexdigest()
+    assert sent == hashlib.sha256(noise).hexdigest()
+    hosting.delete(name)
+
+
+def test_an_endpoint_that_exists_is_left_alone_unless_told_otherwise(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    deploy(server, kmeans_directory, name)
+    before = hosting.sagemaker.describe_endpoint(EndpointName=name)
+    done = deploy(server, kmeans_directory, name, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert f"endpoint `{name}` exists already (InService)" in said
+    assert "hint: --replace" in said
+    assert hosting.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == before["EndpointConfigName"]
+    assert made(hosting, name) == (1, 1, 1)
+    deploy(server, kmeans_directory, name, "--replace")
+    after = hosting.sagemaker.describe_endpoint(EndpointName=name)
+    assert after["EndpointStatus"] == "InService"
+    assert after["EndpointConfigName"] != before["EndpointConfigName"]
+    hosting.delete(name)
+
+
+def test_a_model_that_no_engine_reads_is_an_error_that_says_what_was_found(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    (directory / "model.pkl").write_bytes(__import__("pickle").dumps({"weights": [1.0]}))
+    name = fresh("deployed")
+    done = deploy(server, directory, name, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "no built-in engine serves" in said
+    assert "`model.pkl` is a Python pickle" in said
+    assert "[[image]]" in said and "hint: give --image" in said
+    assert made(hosting, name) == (0, 0, 0)
+
+
+def test_a_directory_that_leads_out_is_refused_before_anything_is_sent(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    (directory / "secrets").symlink_to("/etc")
+    os.mkfifo(directory / "pipe")
+    name = fresh("deployed")
+    done = deploy(server, directory, name, "--image", PLAIN, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "`secrets` is a link to `/etc`, an absolute path" in said
+    assert "`pipe` is a named pipe" in said
+    assert made(hosting, name) == (0, 0, 0)
+
+
+def test_a_refusal_takes_back_what_was_made(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    done = deploy(server, kmeans_directory, name, "--type", "ml.nonsense.large", check=False)
+    assert done.returncode == 1
+    assert b"CreateEndpointConfig was refused" in done.stderr
+    assert made(hosting, name) == (0, 0, 0)
+
+
+def test_a_model_that_crashes_shows_the_reason_and_the_end_of_its_log(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    (directory / "weights").write_text("wrong")
+    name = fresh("deployed")
+    done = deploy(
+        server, directory, name, "--image", "models.example/conformance-crash:1", "--output", "json", check=False
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["EndpointStatus"] == "Failed"
+    assert f"endpoint `{name}` is Failed: " in said
+    assert "  | ValueError: the weights are of the wrong shape" in said
+    assert "hint: " in said and "--replace" in said
+    hosting.delete(name)
+
+
+def interrupt(server, *arguments, when):
+    """Starts a deployment and sends Ctrl-C as soon as `when` says so; its code and what it said."""
+    command = [str(part) for part in (BINARY, "deploy", *arguments, "--data-dir", server.data_dir)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(), cwd=server.directory
+    )
+    eventually(when, bool, "the moment to interrupt")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said.decode()
+
+
+def test_ctrl_c_leaves_the_endpoint_and_says_how_to_delete_it(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    name = fresh("deployed")
+
+    def is_creating():
+        return any(row["EndpointName"] == name for row in hosting.sagemaker.list_endpoints()["Endpoints"])
+
+    code, said = interrupt(server, directory, "--name", name, "--image", NEVER, when=is_creating)
+    assert code == 130
+    assert f"endpoint `{name}` stays" in said
+    assert f"aws sagemaker delete-endpoint --endpoint-name {name}" in said
+    assert hosting.status(name) == "Creating"
+    hosting.delete(name)
+
+
+def test_ctrl_c_during_the_upload_leaves_nothing(server, hosting, tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    # Sparse: 4 GB to read and compress, nothing on the disk; far more than is sent before the signal.
+    with open(directory / "large", "wb") as file:
+        file.truncate(4 << 30)
+    name = fresh("deployed")
+
+    def is_uploading():
+        if BUCKET not in {entry["Name"] for entry in hosting.s3.list_buckets()["Buckets"]}:
+            return False
+        return bool(hosting.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads"))
+
+    code, said = interrupt(server, directory, "--name", name, "--image", PLAIN, when=is_uploading)
+    assert code == 130
+    assert "nothing is left behind" in said
+    assert made(hosting, name) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["-x", "a_b", "a" * 64])
+def test_a_name_that_cannot_be_is_refused_at_once(server, kmeans_directory, name):
+    done = server.cli("deploy", kmeans_directory, f"--name={name}", check=False)
+    assert done.returncode == 1
+    assert b"cannot be an endpoint's name" in done.stderr and b"hint: " in done.stderr
+
+
+def test_a_path_that_is_not_there_is_an_error_with_a_hint(server, tmp_path):
+    done = deploy(server, tmp_path / "nothing", "x", check=False)
+    assert done.returncode == 1
+    assert b"nothing` failed" in done.stderr
+    assert b"hint: check the path" in done.stderr

@@ -1,0 +1,233 @@
+//! What `hostler help COMMAND` says beyond the arguments: what it does, examples, exit codes, environment, files.
+//!
+//! Why: these texts are the manual; man pages are made from them too.
+//! Invariants: lines fit 80 columns; an example can be typed as it stands.
+
+pub(super) const HOSTLER: &str = "\
+First steps:
+  hostler demo                          the whole way once, then clean up
+  hostler serve                         run a server in this terminal
+  hostler doctor                        what this machine can run
+  hostler deploy DIR --name digits      from a directory to an endpoint
+  hostler help COMMAND                  a command in full
+
+Exit codes:
+  0    done
+  1    it failed; the error, its causes and a hint are on standard error
+  2    the command line is wrong
+  130  interrupted by Ctrl-C
+
+Environment:
+  HOSTLER_DATA_DIR  the data directory (--data-dir)
+  AWS_CA_BUNDLE     certificates to believe when a server speaks TLS (--ca-cert)
+  NO_COLOR          any text turns colours off
+  TERM              `dumb` turns colours and rewritten lines off
+
+Files:
+  .hostler/                      a server's data directory
+  .hostler/aws/config            the URL and region of the server, as an AWS
+  .hostler/aws/credentials       profile; its key, for the owner alone";
+
+pub(super) const SERVE: &str = "\
+Answers the SageMaker, SageMaker Runtime, S3 and STS APIs on one port until
+SIGTERM or Ctrl-C. When it is ready, one line with the URL is on standard output;
+the log goes to standard error.
+
+Examples:
+  hostler serve
+  hostler serve --data-dir /var/lib/hostler --listen 127.0.0.1:0
+  hostler serve --config hostler.toml --leave-running
+  hostler serve --listen 0.0.0.0:7070 --tls-cert cert.pem --tls-key key.pem
+
+Exit codes:
+  0  stopped on request
+  1  it could not start: a wrong setting, the port or the data directory in use
+
+Environment:
+  HOSTLER_DATA_DIR, HOSTLER_LISTEN, HOSTLER_CONFIG, HOSTLER_TLS_CERT,
+  HOSTLER_TLS_KEY  the flags of these names
+  HOSTLER_LOG      what is logged: error, warn, info (default), debug, or
+                   directives such as hostler_control=debug
+
+Files:
+  hostler.toml            the settings, if --config names it
+  DATA_DIR/hostler.db     what was asked for
+  DATA_DIR/s3/            the embedded S3
+  DATA_DIR/instances/     what runs, and its logs";
+
+pub(super) const DEMO: &str = "\
+Starts a server in a temporary directory, deploys a K-Means model of handwritten
+digits, compares its answers with scikit-learn's, measures some invocations,
+deletes everything and stops. With --keep the server stays until Ctrl-C.
+
+Exit codes:
+  0  every step worked and every answer was right
+  1  one was not";
+
+pub(super) const DEPLOY: &str = "\
+Packs a directory (sorted, links only within it, nothing left out in silence) or
+takes an archive as it is, uploads it to the bucket `hostler-deploy` of the
+server's S3, creates a model, an endpoint config and an endpoint, and waits until
+the endpoint is InService. Progress goes to standard error: one line that is
+written over on a terminal, a line per phase elsewhere. On standard output stands
+where the endpoint answers.
+
+Without --image the model itself decides: an engine that is built in serves what
+it can read (`hostler inspect PATH` shows which and why). Everything else needs
+--image with a name that the server's settings map to a command:
+
+  [[image]]
+  match = \"models.example/mine*\"
+  command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]
+
+An endpoint of this name that exists already is not touched, because the server
+cannot update endpoints yet. --replace deletes it and creates it anew; requests in
+between are refused. The earlier model, config and archive are kept.
+
+Ctrl-C before the endpoint exists takes back what was uploaded; after that it
+leaves the endpoint and says how to delete it.
+
+Examples:
+  hostler deploy ./model --name digits
+  hostler deploy model.tar.gz --name digits --replace --type ml.c5.xlarge
+  hostler deploy ./model --name mine --image models.example/mine:1 \\
+      --env THREADS=2
+
+Exit codes:
+  0    the endpoint is InService
+  1    it is not; FailureReason and the end of the log are on standard error
+  2    the command line is wrong
+  130  interrupted
+
+Environment:
+  HOSTLER_DATA_DIR, AWS_CA_BUNDLE  as in `hostler help`
+  TMPDIR                           where an archive is unpacked for a look
+
+Files:
+  s3://hostler-deploy/NAME/VERSION/model.tar.gz";
+
+pub(super) const INSPECT: &str = "\
+Needs no server. An archive is unpacked into a temporary directory with the
+server's own rules and limits, so that what is refused here is what a deployment
+would refuse. The engine that would serve the model is loaded in this process and
+asked for the answer to one row of zeros.
+
+Examples:
+  hostler inspect model.tar.gz
+  hostler inspect ./model --all --output json
+
+Exit codes:
+  0  a deployment would accept it (whether or not an engine is built in)
+  1  it would be refused, or could not be read
+
+Environment:
+  TMPDIR  where an archive is unpacked";
+
+pub(super) const LS: &str = "\
+Examples:
+  hostler ls
+  hostler ls --output json | jq -r '.[].EndpointName'
+
+Exit codes:
+  0  listed, also when there are none
+  1  no server was found, or it refused";
+
+pub(super) const DESCRIBE: &str = "\
+Shows what DescribeEndpoint has no words for, too: instances with process ids and
+health, the last failure of each place, and members of the request that have no
+effect here.
+
+Examples:
+  hostler describe digits
+  hostler describe digits --output json
+
+Exit codes:
+  0  shown
+  1  there is no such endpoint, no server was found, or it refused";
+
+pub(super) const LOGS: &str = "\
+Prints what the processes of an endpoint wrote to standard output and standard
+error, each line with its instance where there are several. Logs of instances that
+failed are kept until the endpoint is deleted.
+
+Examples:
+  hostler logs digits
+  hostler logs digits -f
+
+Exit codes:
+  0  shown
+  1  there is no such endpoint, no server was found, or it refused";
+
+pub(super) const INVOKE: &str = "\
+Sends one request and prints the answer's body as it came.
+
+Examples:
+  hostler invoke digits --body rows.csv --content-type text/csv
+  echo '{\"instances\": [{\"features\": [0, 0]}]}' |
+      hostler invoke digits --body - --content-type application/json
+
+Exit codes:
+  0  the model answered
+  1  it answered with an error, or there was nobody to answer";
+
+pub(super) const ENV: &str = "\
+Examples:
+  eval \"$(hostler env)\"
+  aws sagemaker list-endpoints
+
+Exit codes:
+  0  printed
+  1  the data directory has no profile
+
+Files:
+  DATA_DIR/aws/config, DATA_DIR/aws/credentials";
+
+pub(super) const DOCTOR: &str = "\
+Looks at kernel, control groups, namespaces, container engines, accelerators,
+disk, memory, open files, the port, the data directory, the clock and Python. Each
+row is ok, limited (a server runs, with less) or missing, with a sentence and what
+to do about it.
+
+Examples:
+  hostler doctor
+  hostler doctor --data-dir /var/lib/hostler --output json
+
+Exit codes:
+  0  a server can run here
+  1  it cannot; the rows marked `missing, needed` say why";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  hostler completions bash > ~/.local/share/bash-completion/completions/hostler
+  hostler completions zsh > \"${fpath[1]}/_hostler\"
+  hostler completions fish > ~/.config/fish/completions/hostler.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  hostler man | man -l -
+  hostler man deploy > ~/.local/share/man/man1/hostler-deploy.1
+
+Exit codes:
+  0  printed
+  1  there is no such command";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn every_command_that_is_shown_explains_itself_in_lines_that_fit() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for shown in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let name = shown.get_name();
+            let help =
+                shown.get_after_long_help().unwrap_or_else(|| panic!("{name} has no long help")).to_string();
+            assert!(help.contains("Examples:") || help.contains("Exit codes:"), "{name}");
+            let wide = help.lines().find(|line| line.chars().count() > 82);
+            assert_eq!(wide, None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! `hostler deploy PATH --name N`: from a directory or an archive to an endpoint that answers.
+//!
+//! Why: five calls of three services, in the right order, with names that do not collide, are what stands between a
+//! trained model and its first answer. Here they are one command, and still plain calls that AWS has, too.
+//! Invariants: an endpoint that exists is touched only with `--replace`, and then not before everything else is ready.
+//! Failure: until the endpoint is asked for, whatever was made is taken back; from then on it stays and is named.
+
+mod image;
+mod names;
+mod send;
+mod wait;
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use hostler_types::{Clock, SystemClock};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::stop_signal;
+use crate::cli::{DeployArgs, OutputForm};
+use crate::client::{Client, Upload};
+use crate::hint::{Hinted, Interrupted};
+use crate::model_path::{Form, ModelPath};
+use crate::output;
+use crate::progress::{Progress, size};
+use image::Engine;
+use names::{BUCKET, Names};
+
+pub(crate) use image::image;
+
+const ROLE_NAME: &str = "hostler-deploy";
+const VARIANT: &str = "AllTraffic";
+
+/// What exists by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Made {
+    Nothing,
+    Archive,
+    Model,
+    Config,
+    /// CreateEndpoint was sent.
+    Endpoint,
+}
+
+/// One deployment.
+struct Deployment<'a> {
+    args: &'a DeployArgs,
+    client: Client,
+    names: Names,
+    form: Form,
+    progress: Progress,
+    made: Cell<Made>,
+}
+
+pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let names = Names::new(&args.name, SystemClock.now(), rand::random())?;
+    let form = Form::of(&args.path)?;
+    let client = Client::find(&args.find)?;
+    let progress = Progress::begin();
+    let deployment = Deployment { args, client, names, form, progress, made: Cell::new(Made::Nothing) };
+    let outcome = tokio::select! {
+        outcome = deployment.run() => outcome,
+        () = stop => Err(deployment.interrupted().await),
+    };
+    if outcome.is_err() && deployment.made.get() < Made::Endpoint {
+        deployment.take_back().await;
+    }
+    outcome
+}
+
+impl Deployment<'_> {
+    async fn run(&self) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
+        let existing = wait::describe(&self.client, name).await?;
+        if let Some(existing) = &existing
+            && !self.args.replace
+        {
+            return Err(exists(name, existing));
+        }
+        let engine = self.engine().await?;
+        let image = match (&self.args.image, &engine) {
+            (Some(image), _) => image.clone(),
+            (None, Some(engine)) => engine.image.clone(),
+            (None, None) => unreachable!("without an image there is an engine or an error"),
+        };
+        if let Some(engine) = &engine {
+            self.progress.done(&format!("served by the built-in engine {}", engine.description));
+        }
+        self.upload().await?;
+        self.create_model_and_config(&image).await?;
+        if existing.is_some() {
+            self.delete_existing().await?;
+        }
+        self.made.set(Made::Endpoint);
+        let input = json!({ "EndpointName": name, "EndpointConfigName": self.names.version });
+        if let Err(error) = self.client.call("CreateEndpoint", &input).await {
+            if matches!(wait::describe(&self.client, name).await, Ok(None)) {
+                self.made.set(Made::Config);
+            }
+            return Err(error);
+        }
+        self.progress.show("creating the endpoint", "");
+        let limit = Duration::from_secs(self.args.timeout);
+        let settled = wait::settled(&self.client, name, limit, &self.progress).await?;
+        self.report(&settled, &image, engine.as_ref()).await
+    }
+
+    /// The engine that serves the model, unless an image was named.
+    async fn engine(&self) -> anyhow::Result<Option<Engine>> {
+        if self.args.image.is_some() {
+            return Ok(None);
+        }
+        self.progress.show("looking into the model", "");
+        let (path, region) = (self.args.path.clone(), self.client.region().to_string());
+        let looking = tokio::task::spawn_blocking(move || {
+            let model = ModelPath::look(&path)?;
+            refuse_problems(&path, &model.contents.problems)?;
+            image::engine(model.dir(), &region, &path)
+        });
+        looking.await.context("looking into the model panicked")?.map(Some)
+    }
+
+    async fn upload(&self) -> anyhow::Result<()> {
+        self.made.set(Made::Archive);
+        let bytes = send::send(&self.args.path, self.form, &self.archive(), &self.progress).await?;
+        self.progress.done(&format!("uploaded {} to {}", size(bytes), self.names.url()));
+        Ok(())
+    }
+
+    fn archive(&self) -> Upload<'_> {
+        Upload { client: &self.client, bucket: BUCKET, key: &self.names.key }
+    }
+
+    async fn create_model_and_config(&self, image: &str) -> anyhow::Result<()> {
+        let version = &self.names.version;
+        self.progress.show("creating model and endpoint config", "");
+        let role = match &self.args.role {
+            Some(role) => role.clone(),
+            None => format!("arn:aws:iam::{}:role/{ROLE_NAME}", self.client.account().await?),
+        };
+        let mut container = json!({ "Image": image, "ModelDataUrl": self.names.url() });
+        if !self.args.environment.is_empty() {
+            let variables: Map<String, Value> =
+                self.args.environment.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            container["Environment"] = Value::Object(variables);
+        }
+        let model = json!({ "ModelName": version, "ExecutionRoleArn": role, "PrimaryContainer": container });
+        self.client.call("CreateModel", &model).await?;
+        self.made.set(Made::Model);
+        let variant = json!({
+            "VariantName": VARIANT, "ModelName": version,
+            "InstanceType": self.args.instance_type, "InitialInstanceCount": 1,
+        });
+        let config = json!({ "EndpointConfigName": version, "ProductionVariants": [variant] });
+        self.client.call("CreateEndpointConfig", &config).await?;
+        self.made.set(Made::Config);
+        self.progress.done(&format!("created model and endpoint config {version}"));
+        Ok(())
+    }
+
+    async fn delete_existing(&self) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
+        self.progress.show("deleting the endpoint that was there", "");
+        if wait::describe(&self.client, name).await?.is_some_and(|seen| seen["EndpointStatus"] != "Deleting")
+        {
+            self.client.call("DeleteEndpoint", &json!({ "EndpointName": name })).await?;
+        }
+        wait::gone(&self.client, name, Duration::from_secs(self.args.timeout)).await?;
+        self.progress.done("deleted the endpoint that was there");
+        Ok(())
+    }
+
+    /// Says what came of it: data on standard output, the rest beside it.
+    async fn report(&self, settled: &Value, image: &str, engine: Option<&Engine>) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
+        let url = format!("{}/endpoints/{name}/invocations", self.client.url());
+        if self.args.find.output == OutputForm::Json {
+            let mut document = json!({
+                "EndpointName": name,
+                "EndpointArn": settled["EndpointArn"],
+                "EndpointStatus": settled["EndpointStatus"],
+                "EndpointConfigName": self.names.version,
+                "ModelName": self.names.version,
+                "ModelDataUrl": self.names.url(),
+                "Image": image,
+                "Engine": engine.map(|engine| engine.name),
+                "InvocationUrl": url,
+            });
+            if let Some(reason) = settled.get("FailureReason") {
+                document["FailureReason"] = reason.clone();
+            }
+            output::data(&document.to_string());
+        }
+        if settled["EndpointStatus"] != "InService" {
+            return Err(self.failure(settled).await);
+        }
+        self.progress.done(&format!("endpoint {name} is InService"));
+        if self.args.find.output == OutputForm::Text {
+            output::data(&url);
+        }
+        let content_type = engine.map_or("TYPE", |engine| engine.content_type);
+        let invoke = format!("hostler invoke {name} --body FILE --content-type {content_type}");
+        output::say(&format!("ask it: {invoke}{}", self.find_flags()));
+        Ok(())
+    }
+
+    async fn failure(&self, settled: &Value) -> anyhow::Error {
+        let name = &self.names.endpoint;
+        let reason = settled["FailureReason"].as_str().unwrap_or("no reason was given").trim();
+        let status = settled["EndpointStatus"].as_str().unwrap_or_default();
+        match wait::log_tail(&self.client, name).await {
+            Ok(lines) if !lines.is_empty() => {
+                self.progress.done("the end of its log:");
+                for line in lines {
+                    output::say(&format!("  | {line}"));
+                }
+            }
+            Ok(_) => {}
+            Err(error) => output::say(&format!("its log could not be read: {error}")),
+        }
+        let flags = self.find_flags();
+        Hinted::new(
+            anyhow!("endpoint `{name}` is {status}: {reason}"),
+            format!(
+                "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with --replace"
+            ),
+        )
+    }
+
+    /// What to say and do when the user has had enough.
+    async fn interrupted(&self) -> anyhow::Error {
+        let name = &self.names.endpoint;
+        // CreateEndpoint may have been on its way.
+        if self.made.get() == Made::Endpoint && matches!(wait::describe(&self.client, name).await, Ok(None)) {
+            self.made.set(Made::Config);
+        }
+        if self.made.get() < Made::Endpoint {
+            return Interrupted(": nothing is left behind".to_owned()).into();
+        }
+        Hinted::new(
+            Interrupted(format!(": endpoint `{name}` stays and goes on")),
+            format!(
+                "`hostler describe {name}{flags}` shows how far it is; to delete it: \
+                 eval \"$(hostler env{flags})\" && aws sagemaker delete-endpoint --endpoint-name {name}",
+                flags = self.find_flags()
+            ),
+        )
+    }
+
+    /// Deletes what was made before the endpoint; what cannot be deleted is named.
+    async fn take_back(&self) {
+        let version = &self.names.version;
+        let made = self.made.get();
+        let mut left = Vec::new();
+        if made >= Made::Config {
+            let input = json!({ "EndpointConfigName": version });
+            left.extend(self.client.call("DeleteEndpointConfig", &input).await.err());
+        }
+        if made >= Made::Model {
+            left.extend(self.client.call("DeleteModel", &json!({ "ModelName": version })).await.err());
+        }
+        if made >= Made::Archive {
+            let archive = self.archive();
+            let path = format!("/{BUCKET}/{}", self.names.key);
+            left.extend(archive.abort().await.err());
+            left.extend(self.client.s3(Method::DELETE, &path, Bytes::new()).await.err());
+        }
+        for error in left {
+            output::say(&format!("something may be left of {version}: {error:#}"));
+        }
+    }
+
+    /// The flags that another command needs to find this server.
+    fn find_flags(&self) -> String {
+        let find = &self.args.find;
+        let mut flags = String::new();
+        if find.data_dir != Path::new(".hostler") {
+            flags.push_str(&format!(" --data-dir {}", find.data_dir.display()));
+        }
+        if let Some(url) = &find.endpoint {
+            flags.push_str(&format!(" --endpoint {url}"));
+        }
+        flags
+    }
+}
+
+fn exists(name: &str, description: &Value) -> anyhow::Error {
+    let status = description["EndpointStatus"].as_str().unwrap_or_default();
+    Hinted::new(
+        anyhow!("endpoint `{name}` exists already ({status}), and endpoints cannot be updated yet"),
+        "--replace deletes it and creates it anew (nothing answers in between), or choose another --name",
+    )
+}
+
+fn refuse_problems(path: &Path, problems: &[String]) -> anyhow::Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let list = problems.join("\n  - ");
+    Err(Hinted::new(
+        anyhow!("a deployment would refuse `{}`:\n  - {list}", path.display()),
+        format!("`hostler inspect {}` shows all that it holds", path.display()),
+    ))
+}

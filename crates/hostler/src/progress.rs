@@ -1,0 +1,172 @@
+//! What a long command is doing: a line that is written over on a terminal, a line per step elsewhere.
+//!
+//! Why: a person wants to see that it moves and for how long it has; a log file wants neither carriage returns nor a
+//! line per second.
+//! Invariants: only standard error; never wider than the terminal; the last live line is taken away before anything
+//! else is written.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::output;
+use crate::terminal::{Terminal, Tone};
+
+/// How often the live line is drawn.
+const REDRAW: Duration = Duration::from_millis(100);
+
+pub(crate) struct Progress {
+    shown: Arc<Mutex<Shown>>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+struct Shown {
+    terminal: Terminal,
+    step_begun: Instant,
+    phase: String,
+    detail: String,
+    has_live_line: bool,
+}
+
+impl Progress {
+    /// Begins the first step.
+    pub(crate) fn begin() -> Self {
+        let terminal = Terminal::stderr();
+        let shown = Arc::new(Mutex::new(Shown {
+            terminal,
+            step_begun: Instant::now(),
+            phase: String::new(),
+            detail: String::new(),
+            has_live_line: false,
+        }));
+        let ticker = terminal.columns.map(|_| {
+            let shown = shown.clone();
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(REDRAW).await;
+                    lock(&shown).draw();
+                }
+            })
+        });
+        Self { shown, ticker }
+    }
+
+    /// What is going on, and a detail that may change often and is shown on terminals only.
+    pub(crate) fn show(&self, phase: &str, detail: &str) {
+        let mut shown = lock(&self.shown);
+        let is_new = shown.phase != phase;
+        if is_new {
+            phase.clone_into(&mut shown.phase);
+        }
+        detail.clone_into(&mut shown.detail);
+        if shown.terminal.columns.is_some() {
+            shown.draw();
+        } else if is_new {
+            let seconds = shown.step_begun.elapsed().as_secs_f64();
+            output::say(&format!("{seconds:>7.1} s  {phase} …"));
+        }
+    }
+
+    /// The step is over; the next one begins.
+    pub(crate) fn done(&self, text: &str) {
+        let mut shown = lock(&self.shown);
+        shown.clear();
+        let seconds = shown.step_begun.elapsed().as_secs_f64();
+        output::say(&format!("{seconds:>7.1} s  {text}"));
+        shown.step_begun = Instant::now();
+        shown.phase.clear();
+        shown.detail.clear();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(ticker) = &self.ticker {
+            ticker.abort();
+        }
+        lock(&self.shown).clear();
+    }
+}
+
+impl Shown {
+    fn draw(&mut self) {
+        let Some(columns) = self.terminal.columns else { return };
+        if self.phase.is_empty() {
+            return;
+        }
+        let line = line(self.step_begun.elapsed(), &self.phase, &self.detail, columns);
+        output::say_partly(&format!("\r{}\x1b[K", self.terminal.paint(Tone::Quiet, &line)));
+        self.has_live_line = true;
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.has_live_line) {
+            output::say_partly("\r\x1b[K");
+        }
+    }
+}
+
+fn lock(shown: &Mutex<Shown>) -> std::sync::MutexGuard<'_, Shown> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The live line; one column stays free, because a full line makes some terminals scroll.
+fn line(elapsed: Duration, phase: &str, detail: &str, columns: usize) -> String {
+    let dot = if detail.is_empty() { "" } else { " · " };
+    let whole = format!("{:>7.1} s  {phase} …{dot}{detail}", elapsed.as_secs_f64());
+    let width = columns.saturating_sub(1);
+    if whole.chars().count() <= width {
+        return whole;
+    }
+    let mut cut: String = whole.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Bytes as a person reads them: `2.6 kB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    let mut value = bytes as f64;
+    let mut unit = "";
+    for next in UNITS {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_line_never_reaches_the_last_column() {
+        let text = |columns| line(Duration::from_millis(3210), "uploading", "12 MB of the archive", columns);
+        assert_eq!(text(80), "    3.2 s  uploading … · 12 MB of the archive");
+        assert_eq!(text(30), "    3.2 s  uploading … · 12 M…");
+        assert_eq!(text(30).chars().count(), 29 + 1 - 1);
+    }
+
+    #[test]
+    fn sizes_have_two_digits_that_mean_something() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (2624, "2.6 kB"),
+            (12_345, "12 kB"),
+            (999_600, "1.0 MB"),
+            (5_000_000_000, "5.0 GB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

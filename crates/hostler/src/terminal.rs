@@ -1,0 +1,137 @@
+//! What the terminal at the other end can show: colours, a line that is written over, a width.
+//!
+//! Why: the same command runs in a wide window, in a narrow one, in a script and in an editor's dumb terminal.
+//! Invariants: colours and rewritten lines only on a terminal that can; `NO_COLOR` (any text) turns colours off. The
+//! only place that reads `NO_COLOR` and `TERM`.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+/// Columns assumed when the terminal does not tell.
+const COLUMNS_DEFAULT: usize = 80;
+/// Below this nothing is readable anyway.
+const COLUMNS_MIN: usize = 20;
+
+/// A meaning that has a colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Warning,
+    Bad,
+    Hint,
+    Quiet,
+}
+
+/// One of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terminal {
+    /// Colours may be used.
+    pub(crate) has_colours: bool,
+    /// A line may be written over, and its width; none when this is no such terminal.
+    pub(crate) columns: Option<usize>,
+}
+
+/// Text in a colour, or plain.
+pub(crate) struct Painted<'a> {
+    text: &'a str,
+    code: Option<&'static str>,
+}
+
+impl Terminal {
+    pub(crate) fn stdout() -> Self {
+        let stdout = std::io::stdout();
+        let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col));
+        Self::new(stdout.is_terminal(), columns, |name| std::env::var(name).ok())
+    }
+
+    pub(crate) fn stderr() -> Self {
+        let stderr = std::io::stderr();
+        let columns = rustix::termios::tcgetwinsize(&stderr).ok().map(|size| usize::from(size.ws_col));
+        Self::new(stderr.is_terminal(), columns, |name| std::env::var(name).ok())
+    }
+
+    fn new(is_terminal: bool, columns: Option<usize>, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let is_capable =
+            is_terminal && variable("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let columns = columns.filter(|columns| *columns > 0).unwrap_or(COLUMNS_DEFAULT).max(COLUMNS_MIN);
+        Self { has_colours: is_capable && !no_color, columns: is_capable.then_some(columns) }
+    }
+
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> Painted<'_> {
+        let code = match tone {
+            Tone::Good => "\x1b[32m",
+            Tone::Warning => "\x1b[33m",
+            Tone::Bad => "\x1b[1;31m",
+            Tone::Hint => "\x1b[36m",
+            Tone::Quiet => "\x1b[2m",
+        };
+        Painted { text, code: self.has_colours.then_some(code) }
+    }
+}
+
+impl fmt::Display for Painted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "{code}{}\x1b[0m", self.text),
+            None => f.write_str(self.text),
+        }
+    }
+}
+
+/// Breaks text at spaces so that no line is wider than `columns`, unless a single word is.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(is_terminal: bool, variables: &[(&str, &str)]) -> Terminal {
+        let value = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Terminal::new(is_terminal, Some(50), value)
+    }
+
+    #[test]
+    fn colours_need_a_terminal_that_can_and_a_person_who_wants_them() {
+        let cases: [(bool, &[(&str, &str)], bool, Option<usize>); 6] = [
+            (true, &[("TERM", "xterm")], true, Some(50)),
+            (true, &[("TERM", "xterm"), ("NO_COLOR", "")], true, Some(50)),
+            (true, &[("TERM", "xterm"), ("NO_COLOR", "1")], false, Some(50)),
+            (true, &[("TERM", "dumb")], false, None),
+            (true, &[], false, None),
+            (false, &[("TERM", "xterm")], false, None),
+        ];
+        for (is_terminal, variables, has_colours, columns) in cases {
+            assert_eq!(terminal(is_terminal, variables), Terminal { has_colours, columns }, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_plain_without_colours() {
+        let plain = terminal(false, &[]).paint(Tone::Bad, "no").to_string();
+        assert_eq!(plain, "no");
+        let painted = terminal(true, &[("TERM", "xterm")]).paint(Tone::Bad, "no").to_string();
+        assert_eq!(painted, "\x1b[1;31mno\x1b[0m");
+    }
+
+    #[test]
+    fn text_breaks_at_spaces_and_never_inside_a_word() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
+        assert_eq!(wrap("", 10), Vec::<String>::new());
+    }
+}
