@@ -74,6 +74,98 @@ def test_invoke_tells_what_went_wrong(server, endpoint):
     assert b"nobody" in done.stderr
 
 
+def test_a_name_that_is_not_there_brings_the_nearest_ones(server, hosting):
+    name = hosting.endpoint(hosting.config(hosting.test_model("pid")), name="weather-forecast")
+    for command in (
+        ("describe", "wether-forecast"),
+        ("logs", "weather"),
+        ("invoke", "Weather-forcast", "--body", "-", "--content-type", "text/csv"),
+    ):
+        done = server.cli(*command, stdin=b"1", check=False)
+        said = done.stderr.decode()
+        assert done.returncode == 1
+        assert said.startswith("error: ")
+        assert "hint: did you mean `weather-forecast`?" in said, said
+    done = server.cli("describe", "zzzzqqqq", check=False)
+    assert "hint: `hostler ls` shows" in done.stderr.decode()
+    hosting.delete(name)
+
+
+def test_a_key_of_another_server_is_explained(server, make_server):
+    other = make_server()
+    done = other.cli("ls", "--endpoint", server.url, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "hint: " in said and "--data-dir" in said, said
+
+
+def test_a_server_that_is_gone_is_named_with_what_to_do(make_server):
+    server = make_server()
+    server.stop()
+    done = server.cli("ls", check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert f"no server answers at {server.url or 'http'}" in said or "no server answers at http://127.0.0.1:" in said
+    assert "hint: " in said and "hostler serve" in said
+
+
+def test_a_body_that_is_not_there_is_an_error_with_a_hint(server, endpoint, tmp_path):
+    done = server.cli("invoke", endpoint, "--body", tmp_path / "nothing", "--content-type", "text/csv", check=False)
+    assert done.returncode == 1
+    assert b"hint: check the path" in done.stderr
+
+
+def test_a_data_directory_in_use_is_explained(server):
+    command = [str(BINARY), "serve", "--data-dir", str(server.data_dir), "--listen", "127.0.0.1:0"]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=30)
+    assert done.returncode == 1
+    assert "is in use by process" in done.stderr
+    assert "hint: use the server that runs" in done.stderr
+
+
+def test_a_url_that_is_none_is_refused_with_an_example(server):
+    done = server.cli("ls", "--endpoint", "127.0.0.1:7070", check=False)
+    assert done.returncode == 1
+    assert b"hint: a URL begins with http:// or https://" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "elvish", "powershell"])
+def test_completions_know_every_command_that_is_shown(shell):
+    done = subprocess.run([str(BINARY), "completions", shell], capture_output=True, text=True, env=clean_environment())
+    assert done.returncode == 0
+    for command in ("deploy", "inspect", "doctor", "describe"):
+        assert command in done.stdout
+    assert done.stderr == ""
+
+
+def test_bash_completes_commands_and_flags():
+    script = subprocess.run([str(BINARY), "completions", "bash"], capture_output=True, text=True, env=clean_environment())
+    program = (
+        script.stdout
+        + '\nCOMP_WORDS=(hostler dep); COMP_CWORD=1; _hostler hostler dep hostler; echo "${COMPREPLY[@]}"'
+        + '\nCOMP_WORDS=(hostler deploy --rep); COMP_CWORD=2; _hostler hostler --rep deploy; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=clean_environment())
+    assert done.stdout.splitlines() == ["deploy", "--replace"], done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "deploy", "inspect", "ls", "describe", "logs", "invoke", "env", "doctor"])
+def test_help_of_each_command_explains_exit_codes(command):
+    done = subprocess.run([str(BINARY), "help", command], capture_output=True, text=True, env=clean_environment())
+    assert done.returncode == 0
+    assert "Examples:" in done.stdout and "Exit codes:" in done.stdout
+
+
+def test_man_pages_are_read_by_man(tmp_path):
+    done = subprocess.run([str(BINARY), "man", "deploy"], capture_output=True, text=True, env=clean_environment())
+    assert done.returncode == 0
+    assert done.stdout.startswith(".ie") or ".TH" in done.stdout
+    assert "hostler-deploy" in done.stdout.replace("\\-", "-").replace("\\", "")
+    wrong = subprocess.run([str(BINARY), "man", "deplyo"], capture_output=True, text=True, env=clean_environment())
+    assert wrong.returncode == 1
+    assert "hint: there is deploy" in wrong.stderr
+
+
 def test_logs_show_what_a_model_printed(server, hosting):
     name = hosting.deploy("pid")
     eventually(

@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from harness import processes
+from harness import artifacts, processes
 from harness.hosting import Hosting
 from harness.server import BINARY, clean_environment, instance_directories
 from harness.waiting import eventually
@@ -176,19 +176,23 @@ def test_the_child_of_a_server_that_is_idle_is_nobody(make_server):
     assert [process for process in processes.everything() if process.parent == pid] == []
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for 127.0.0.1 that signs itself."""
-    folder = tmp_path_factory.mktemp("tls")
+def self_signed(folder, names="IP:127.0.0.1,DNS:localhost"):
+    """A certificate that signs itself, and its key."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        + ["-days", "2", "-subj", "/CN=localhost", "-addext", f"subjectAltName={names}"]
         + ["-addext", "basicConstraints=critical,CA:TRUE", "-keyout", str(key), "-out", str(cert)],
         check=True,
         capture_output=True,
     )
     return cert, key
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that signs itself."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls_serves_boto3_that_trusts_the_certificate(make_server, certificate):
@@ -218,6 +222,68 @@ def test_tls_runs_the_main_job(make_server, certificate):
 
     assert b"closest_cluster" in hosting.invoke(name, artifacts.rows()[0], ContentType="text/csv")["Payload"]
     hosting.delete(name)
+
+
+def test_the_command_line_speaks_tls_to_a_certificate_that_it_is_told_to_believe(make_server, certificate, tmp_path):
+    cert, key = certificate
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    model = artifacts.EXAMPLE / "model.tar.gz"
+    done = server.cli("deploy", model, "--name", "sealed", "--ca-cert", cert)
+    assert done.stdout.decode().strip() == f"{server.url}/endpoints/sealed/invocations"
+    assert server.url.startswith("https://")
+    body = "\n".join(artifacts.rows()).encode()
+    shown = server.cli("invoke", "sealed", "--body", "-", "--content-type", "text/csv", "--ca-cert", cert, stdin=body)
+    clusters = [row["closest_cluster"] for row in json.loads(shown.stdout)["predictions"]]
+    assert clusters == [row["closest_cluster"] for row in artifacts.expected()]
+    environment = clean_environment() | {"AWS_CA_BUNDLE": str(cert)}
+    command = [str(BINARY), "ls", "--data-dir", str(server.data_dir)]
+    listed = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
+    assert listed.stdout.split() == ["sealed", "InService"], listed.stderr
+    # Nobody's word for it, a stranger's word for it, or another name: none is believed.
+    untold = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=30)
+    assert untold.returncode == 1 and "hint: trust the certificate's authority by --ca-cert" in untold.stderr
+    stranger, _ = self_signed(tmp_path)
+    done = server.cli("ls", "--ca-cert", stranger, check=False)
+    assert done.returncode == 1 and b"--ca-cert" in done.stderr
+    server.cli("describe", "sealed", "--ca-cert", cert)
+
+
+def test_a_certificate_of_another_name_is_not_believed(make_server, tmp_path):
+    cert, key = self_signed(tmp_path, names="DNS:elsewhere.example")
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    done = server.cli("ls", "--ca-cert", cert, check=False)
+    assert done.returncode == 1
+    assert b"certificate" in done.stderr, done.stderr
+
+
+def test_the_command_line_believes_what_an_authority_in_its_bundle_has_signed(make_server, tmp_path):
+    (tmp_path / "ca").mkdir()
+    authority, authority_key = self_signed(tmp_path / "ca", names="DNS:authority.example")
+    cert, key, request = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "request.pem"
+    names = tmp_path / "names"
+    names.write_text("subjectAltName=IP:127.0.0.1\n")
+    make = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"]
+    sign = ["openssl", "x509", "-req", "-in", request, "-CA", authority, "-CAkey", authority_key, "-CAcreateserial"]
+    for command in (
+        [*make, "-keyout", key, "-out", request],
+        [*sign, "-days", "2", "-extfile", names, "-out", cert],
+    ):
+        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    server.cli("ls", "--ca-cert", authority)
+    done = server.cli("ls", "--ca-cert", self_signed(tmp_path / "ca")[0], check=False)
+    assert done.returncode == 1
+
+
+def test_a_certificate_file_that_is_none_is_said_so(make_server, certificate, tmp_path):
+    cert, key = certificate
+    server = make_server(arguments=("--tls-cert", cert, "--tls-key", key))
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    done = server.cli("ls", "--ca-cert", empty, check=False)
+    assert done.returncode == 1 and b"holds no certificate in PEM form" in done.stderr
+    done = server.cli("ls", "--ca-cert", tmp_path / "missing.pem", check=False)
+    assert done.returncode == 1 and b"missing.pem` failed" in done.stderr
 
 
 def test_plain_http_to_a_tls_port_gets_no_answer_and_does_no_harm(make_server, certificate):

@@ -116,7 +116,7 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Believe the certificates in this file (PEM) when the server's URL is https://
-    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE")]
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", hide_env_values = true)]
     pub(crate) ca_cert: Option<PathBuf>,
     /// text or json
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]

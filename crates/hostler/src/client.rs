@@ -77,7 +77,7 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let is_encrypted = url.starts_with("https://");
         if !is_encrypted && !url.starts_with("http://") {
-            return Err(Hinted::new(
+            return Err(Hinted::wrap(
                 anyhow!("`{url}` is not the URL of a server"),
                 "a URL begins with http:// or https://, such as http://127.0.0.1:7070",
             ));
@@ -186,7 +186,7 @@ impl Client {
         } else {
             format!("did you mean {}?", near.join(" or "))
         };
-        Hinted::new(error, hint)
+        Hinted::wrap(error, hint)
     }
 
     /// InvokeEndpoint; the answer as it came.

@@ -36,7 +36,7 @@ pub(crate) struct Hinted {
 pub(crate) struct Interrupted(pub(crate) String);
 
 impl Hinted {
-    pub(crate) fn new(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn wrap(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { error: error.into(), hint: hint.into() })
     }
 }
@@ -150,6 +150,14 @@ pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
     })
 }
 
+/// Whether the user asked to stop, with a hint around it or without.
+pub(crate) fn is_interrupted(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<Interrupted>()
+            || cause.downcast_ref::<Hinted>().is_some_and(|hinted| is_interrupted(&hinted.error))
+    })
+}
+
 fn as_hint<'a, E: Hint + Error + 'static>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn Hint> {
     cause.downcast_ref::<E>().map(|error| error as &dyn Hint)
 }
@@ -181,7 +189,7 @@ mod tests {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let plain = Err::<(), _>(missing()).context("reading `x` failed").unwrap_err();
         assert!(of(&plain).unwrap().contains("path"));
-        let hinted = Hinted::new(plain, "do this");
+        let hinted = Hinted::wrap(plain, "do this");
         assert_eq!(of(&hinted).as_deref(), Some("do this"));
         assert_eq!(of(&anyhow::anyhow!("something else")), None);
     }
@@ -189,8 +197,16 @@ mod tests {
     #[test]
     fn a_hinted_error_still_shows_its_text_and_its_causes_once() {
         let cause = Err::<(), _>(io::Error::other("the cause")).context("the error").unwrap_err();
-        let texts: Vec<String> = Hinted::new(cause, "h").chain().map(ToString::to_string).collect();
+        let texts: Vec<String> = Hinted::wrap(cause, "h").chain().map(ToString::to_string).collect();
         assert_eq!(texts, ["the error", "the cause"]);
+    }
+
+    #[test]
+    fn an_interruption_is_one_also_with_a_hint() {
+        let plain = anyhow::Error::new(Interrupted(String::new()));
+        assert!(is_interrupted(&plain));
+        assert!(is_interrupted(&Hinted::wrap(plain, "h")));
+        assert!(!is_interrupted(&Hinted::wrap(anyhow::anyhow!("other"), "h")));
     }
 
     #[test]

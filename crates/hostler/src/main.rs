@@ -26,7 +26,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::hint::Interrupted;
 
 /// What a shell returns for a program that ended by SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -52,11 +51,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            if error.chain().any(|cause| cause.is::<Interrupted>()) {
-                ExitCode::from(INTERRUPTED)
-            } else {
-                ExitCode::FAILURE
-            }
+            if hint::is_interrupted(&error) { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
     }
 }

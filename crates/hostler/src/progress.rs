@@ -1,4 +1,5 @@
-//! What a long command is doing: a line that is written over on a terminal, a line per step elsewhere.
+//! What a long command is doing: a line that is written over on a terminal, a line per step elsewhere, and one for
+//! each phase that takes long.
 //!
 //! Why: a person wants to see that it moves and for how long it has; a log file wants neither carriage returns nor a
 //! line per second.
@@ -16,39 +17,43 @@ use crate::terminal::{Terminal, Tone};
 
 /// How often the live line is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
+/// Without a live line, a phase is told of once it has lasted this long.
+const LONG: Duration = Duration::from_secs(1);
 
 pub(crate) struct Progress {
     shown: Arc<Mutex<Shown>>,
-    ticker: Option<JoinHandle<()>>,
+    ticker: JoinHandle<()>,
 }
 
 struct Shown {
     terminal: Terminal,
     step_begun: Instant,
+    phase_begun: Instant,
     phase: String,
     detail: String,
     has_live_line: bool,
+    is_told: bool,
 }
 
 impl Progress {
     /// Begins the first step.
     pub(crate) fn begin() -> Self {
-        let terminal = Terminal::stderr();
+        let now = Instant::now();
         let shown = Arc::new(Mutex::new(Shown {
-            terminal,
-            step_begun: Instant::now(),
+            terminal: Terminal::stderr(),
+            step_begun: now,
+            phase_begun: now,
             phase: String::new(),
             detail: String::new(),
             has_live_line: false,
+            is_told: false,
         }));
-        let ticker = terminal.columns.map(|_| {
-            let shown = shown.clone();
-            tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(REDRAW).await;
-                    lock(&shown).draw();
-                }
-            })
+        let ticking = shown.clone();
+        let ticker = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(REDRAW).await;
+                lock(&ticking).tick();
+            }
         });
         Self { shown, ticker }
     }
@@ -56,16 +61,14 @@ impl Progress {
     /// What is going on, and a detail that may change often and is shown on terminals only.
     pub(crate) fn show(&self, phase: &str, detail: &str) {
         let mut shown = lock(&self.shown);
-        let is_new = shown.phase != phase;
-        if is_new {
+        if shown.phase != phase {
             phase.clone_into(&mut shown.phase);
+            shown.phase_begun = Instant::now();
+            shown.is_told = false;
         }
         detail.clone_into(&mut shown.detail);
         if shown.terminal.columns.is_some() {
-            shown.draw();
-        } else if is_new {
-            let seconds = shown.step_begun.elapsed().as_secs_f64();
-            output::say(&format!("{seconds:>7.1} s  {phase} …"));
+            shown.tick();
         }
     }
 
@@ -83,19 +86,23 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(ticker) = &self.ticker {
-            ticker.abort();
-        }
+        self.ticker.abort();
         lock(&self.shown).clear();
     }
 }
 
 impl Shown {
-    fn draw(&mut self) {
-        let Some(columns) = self.terminal.columns else { return };
+    fn tick(&mut self) {
         if self.phase.is_empty() {
             return;
         }
+        let Some(columns) = self.terminal.columns else {
+            if !self.is_told && self.phase_begun.elapsed() >= LONG {
+                self.is_told = true;
+                output::say(&format!("           {} …", self.phase));
+            }
+            return;
+        };
         let line = line(self.step_begun.elapsed(), &self.phase, &self.detail, columns);
         output::say_partly(&format!("\r{}\x1b[K", self.terminal.paint(Tone::Quiet, &line)));
         self.has_live_line = true;
@@ -151,8 +158,8 @@ mod tests {
     fn a_live_line_never_reaches_the_last_column() {
         let text = |columns| line(Duration::from_millis(3210), "uploading", "12 MB of the archive", columns);
         assert_eq!(text(80), "    3.2 s  uploading … · 12 MB of the archive");
-        assert_eq!(text(30), "    3.2 s  uploading … · 12 M…");
-        assert_eq!(text(30).chars().count(), 29 + 1 - 1);
+        assert_eq!(text(30), "    3.2 s  uploading … · 12 …");
+        assert_eq!(text(30).chars().count(), 29);
     }
 
     #[test]

@@ -107,17 +107,15 @@ mod tests {
 
     #[test]
     fn colours_need_a_terminal_that_can_and_a_person_who_wants_them() {
-        let cases: [(bool, &[(&str, &str)], bool, Option<usize>); 6] = [
-            (true, &[("TERM", "xterm")], true, Some(50)),
-            (true, &[("TERM", "xterm"), ("NO_COLOR", "")], true, Some(50)),
-            (true, &[("TERM", "xterm"), ("NO_COLOR", "1")], false, Some(50)),
-            (true, &[("TERM", "dumb")], false, None),
-            (true, &[], false, None),
-            (false, &[("TERM", "xterm")], false, None),
-        ];
-        for (is_terminal, variables, has_colours, columns) in cases {
+        let check = |is_terminal, variables: &[(&str, &str)], has_colours, columns| {
             assert_eq!(terminal(is_terminal, variables), Terminal { has_colours, columns }, "{variables:?}");
-        }
+        };
+        check(true, &[("TERM", "xterm")], true, Some(50));
+        check(true, &[("TERM", "xterm"), ("NO_COLOR", "")], true, Some(50));
+        check(true, &[("TERM", "xterm"), ("NO_COLOR", "1")], false, Some(50));
+        check(true, &[("TERM", "dumb")], false, None);
+        check(true, &[], false, None);
+        check(false, &[("TERM", "xterm")], false, None);
     }
 
     #[test]

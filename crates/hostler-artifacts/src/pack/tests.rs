@@ -68,7 +68,7 @@ fn gnu_tar_lists_every_entry_sorted_and_owned_by_nobody_in_particular() {
 fn the_same_content_is_the_same_archive_whenever_it_was_written() {
     let (first, second) = (model(), model());
     let old = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
-    fs::File::options().write(true).open(second.path().join("weights")).unwrap().set_times(old).unwrap();
+    File::options().write(true).open(second.path().join("weights")).unwrap().set_times(old).unwrap();
     assert_eq!(packed(first.path()), packed(second.path()));
 }
 
@@ -119,7 +119,7 @@ struct Grower(PathBuf);
 
 impl Write for Grower {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        fs::File::options().append(true).open(&self.0)?.write_all(b"more")?;
+        File::options().append(true).open(&self.0)?.write_all(b"more")?;
         Ok(bytes.len())
     }
 

@@ -116,3 +116,48 @@ impl ServerCertVerifier for Bundle {
         self.authorities.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// `openssl req -x509 … -days 365 -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:TRUE`,
+    /// the keys thrown away.
+    const SELF_SIGNED: &str = include_str!("../../testdata/self-signed.pem");
+    const STRANGER: &str = include_str!("../../testdata/stranger.pem");
+    /// A moment within their year: `date -d 2027-01-01 +%s`.
+    const WITHIN: u64 = 1_798_761_600;
+    const YEAR: u64 = 365 * 24 * 3600;
+
+    fn bundle(pem: &str) -> Bundle {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(pem.as_bytes()).unwrap();
+        Bundle::read(file.path(), Arc::new(rustls::crypto::ring::default_provider())).unwrap()
+    }
+
+    fn judge(bundle: &Bundle, name: &str, at: u64) -> Result<(), rustls::Error> {
+        let presented = CertificateDer::from_pem_slice(SELF_SIGNED.as_bytes()).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(at));
+        bundle.verify_server_cert(&presented, &[], &name, &[], now).map(drop)
+    }
+
+    #[test]
+    fn a_certificate_that_signed_itself_is_believed_only_by_name_and_in_its_time() {
+        let told = bundle(SELF_SIGNED);
+        assert_eq!(judge(&told, "127.0.0.1", WITHIN), Ok(()));
+        for (name, at) in [("127.0.0.2", WITHIN), ("localhost", WITHIN), ("127.0.0.1", WITHIN + YEAR)] {
+            assert!(judge(&told, name, at).is_err(), "{name} {at}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_nobody_told_of_is_not_believed() {
+        assert!(judge(&bundle(STRANGER), "127.0.0.1", WITHIN).is_err());
+        let both = format!("{STRANGER}{SELF_SIGNED}");
+        assert_eq!(judge(&bundle(&both), "127.0.0.1", WITHIN), Ok(()));
+    }
+}

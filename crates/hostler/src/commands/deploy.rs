@@ -224,7 +224,7 @@ impl Deployment<'_> {
             Err(error) => output::say(&format!("its log could not be read: {error}")),
         }
         let flags = self.find_flags();
-        Hinted::new(
+        Hinted::wrap(
             anyhow!("endpoint `{name}` is {status}: {reason}"),
             format!(
                 "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with --replace"
@@ -242,7 +242,7 @@ impl Deployment<'_> {
         if self.made.get() < Made::Endpoint {
             return Interrupted(": nothing is left behind".to_owned()).into();
         }
-        Hinted::new(
+        Hinted::wrap(
             Interrupted(format!(": endpoint `{name}` stays and goes on")),
             format!(
                 "`hostler describe {name}{flags}` shows how far it is; to delete it: \
@@ -291,7 +291,7 @@ impl Deployment<'_> {
 
 fn exists(name: &str, description: &Value) -> anyhow::Error {
     let status = description["EndpointStatus"].as_str().unwrap_or_default();
-    Hinted::new(
+    Hinted::wrap(
         anyhow!("endpoint `{name}` exists already ({status}), and endpoints cannot be updated yet"),
         "--replace deletes it and creates it anew (nothing answers in between), or choose another --name",
     )
@@ -302,7 +302,7 @@ fn refuse_problems(path: &Path, problems: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let list = problems.join("\n  - ");
-    Err(Hinted::new(
+    Err(Hinted::wrap(
         anyhow!("a deployment would refuse `{}`:\n  - {list}", path.display()),
         format!("`hostler inspect {}` shows all that it holds", path.display()),
     ))

@@ -196,10 +196,10 @@ fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
 }
 
 fn show_serving(terminal: Terminal, serving: &Serving) {
-    for (file, format) in &serving.formats {
-        row(terminal, "recognised", &format!("`{file}` is {format}"));
-    }
     let Some(served) = &serving.engine else {
+        for (file, format) in &serving.formats {
+            row(terminal, "recognised", &format!("`{file}` is {format}"));
+        }
         painted_row(terminal, "served by", "no built-in engine", Tone::Warning);
         for (name, because) in &serving.refusals {
             row(terminal, "", &format!("{name} does not: {because}"));

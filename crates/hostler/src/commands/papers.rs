@@ -27,7 +27,10 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<()> {
                 let names: Vec<&str> = shown.iter().map(|command| command.get_name()).collect();
                 let near = near(name, names.iter().copied());
                 let hint = if near.is_empty() { names.join(", ") } else { near.join(", ") };
-                return Err(Hinted::new(anyhow!("there is no command `{name}`"), format!("there is {hint}")));
+                return Err(Hinted::wrap(
+                    anyhow!("there is no command `{name}`"),
+                    format!("there is {hint}"),
+                ));
             };
             (*found).clone()
         }

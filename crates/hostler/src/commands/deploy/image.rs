@@ -59,7 +59,7 @@ fn nobody(dir: &Path, shown: &Path) -> anyhow::Error {
     for file in found.iter().take(FILES_SHOWN_MAX) {
         text.push_str(&format!("\n  - found: `{}` is {}", file.file.display(), file.format));
     }
-    Hinted::new(
+    Hinted::wrap(
         anyhow!(text),
         "give --image NAME, and map that name to a program in the server's settings:\n  \
          [[image]]\n  match = \"NAME\"\n  command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]",

@@ -51,7 +51,7 @@ fn check(name: &str) -> anyhow::Result<()> {
     if is_valid {
         return Ok(());
     }
-    Err(Hinted::new(
+    Err(Hinted::wrap(
         anyhow!("`{name}` cannot be an endpoint's name"),
         "a name has letters, digits and hyphens between them, at most 63 characters",
     ))

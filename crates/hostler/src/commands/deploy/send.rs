@@ -36,12 +36,11 @@ pub(super) async fn send(
     let sent = upload.send(&mut parts, |bytes| progress.show(phase, &size(bytes))).await;
     drop(parts);
     let read = reading.await.context("the reader of the model panicked")?;
-    match (read, sent) {
-        (Ok(()), sent) => sent,
-        // The reader fails, too, when the network side went away; then that is the reason.
-        (Err(_), Err(error)) => Err(error),
-        (Err(error), Ok(_)) => Err(error),
-    }
+    // An upload that fails ends the reader, too, so its error comes first. A reader that fails ends the upload early,
+    // which looks like a smaller archive until here.
+    let bytes = sent?;
+    read?;
+    Ok(bytes)
 }
 
 fn read(path: &PathBuf, form: Form, sender: mpsc::Sender<Bytes>) -> anyhow::Result<()> {

@@ -20,8 +20,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const CALL_PAUSE: Duration = Duration::from_millis(50);
 /// Lines of the log that are shown after a failure.
 const LOG_LINES_MAX: usize = 20;
-/// Rounds of reading a log that grows while it is read.
-const LOG_ROUNDS_MAX: usize = 50;
+/// How long to wait for logs to be whole: those of an instance that just failed are on their way to where they are kept.
+const LOG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The endpoint's description; none when there is none of this name.
 pub(super) async fn describe(client: &Client, name: &str) -> anyhow::Result<Option<Value>> {
@@ -55,7 +55,9 @@ pub(super) async fn settled(
         loop {
             // What cannot be looked at is not shown; the other call reports what is wrong.
             if let Ok(seen) = client.admin(&format!("endpoints/{name}")).await {
-                progress.show("creating the endpoint", &phase(&seen));
+                let phase = phase(&seen);
+                let colon = if phase.is_empty() { "" } else { ": " };
+                progress.show(&format!("creating the endpoint{colon}{phase}"), "");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -63,7 +65,7 @@ pub(super) async fn settled(
     tokio::select! {
         settled = waiting => settled,
         () = showing => unreachable!("it shows until the other ends"),
-        () = tokio::time::sleep_until(deadline) => Err(Hinted::new(
+        () = tokio::time::sleep_until(deadline) => Err(Hinted::wrap(
             anyhow!("endpoint `{name}` is still Creating after {} s", limit.as_secs()),
             format!("it goes on: `hostler describe {name}` shows how far it is; --timeout waits longer"),
         )),
@@ -113,17 +115,19 @@ fn phase(endpoint: &Value) -> String {
     }
 }
 
-/// The last lines that the endpoint's instances wrote.
+/// The last lines that the instances of a failed endpoint wrote.
 pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<String>> {
+    let deadline = Instant::now() + LOG_TIMEOUT;
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
     let mut tail = VecDeque::new();
-    for _ in 0..LOG_ROUNDS_MAX {
+    loop {
         let query: Vec<String> = positions.iter().map(|(id, position)| format!("{id}={position}")).collect();
         let answer = client.admin(&format!("endpoints/{name}/logs?{}", query.join("&"))).await?;
-        let mut has_news = false;
-        for log in answer["Logs"].as_array().map_or(&[][..], Vec::as_slice) {
+        let logs = answer["Logs"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut is_whole = true;
+        for log in logs {
             let text = log["Text"].as_str().unwrap_or_default();
-            has_news |= !text.is_empty();
+            is_whole &= log["Ended"] == true;
             if let (Some(id), Some(next)) = (log["Id"].as_str(), log["Next"].as_u64()) {
                 positions.insert(id.to_owned(), next);
             }
@@ -132,11 +136,11 @@ pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<
                 tail.pop_front();
             }
         }
-        if !has_news {
-            break;
+        if is_whole || Instant::now() > deadline {
+            return Ok(tail.into());
         }
+        tokio::time::sleep(CALL_PAUSE).await;
     }
-    Ok(tail.into())
 }
 
 #[cfg(test)]

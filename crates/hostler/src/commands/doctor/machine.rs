@@ -83,15 +83,24 @@ pub(super) fn clock(data_dir: &Path) -> Row {
 }
 
 fn clock_row(now: Millis, latest: Option<(&PathBuf, i64)>) -> Row {
-    let shown = AmzDate::from_millis(now);
+    let shown = shown(now);
     match latest {
         Some((file, at)) if at > now.0 + CLOCK_SLACK_MS => Row::limited(
             "clock",
-            format!("it says {}, but `{}` was written later", shown.as_str(), file.display()),
+            format!("it says {shown}, but `{}` was written later", file.display()),
             "set the clock (chrony, systemd-timesyncd): clients whose clock differs by 5 minutes are refused",
         ),
-        _ => Row::good("clock", format!("it says {} and has not gone back", shown.as_str())),
+        _ => Row::good("clock", format!("it says {shown} and has not gone back")),
     }
+}
+
+/// `2026-11-25 10:28:41 UTC`.
+fn shown(at: Millis) -> String {
+    let date = AmzDate::from_millis(at);
+    let text = date.as_str();
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let [year, month, day] = [part(0, 4), part(4, 6), part(6, 8)];
+    format!("{year}-{month}-{day} {}:{}:{} UTC", part(9, 11), part(11, 13), part(13, 15))
 }
 
 fn modified(file: &Path) -> Option<i64> {
@@ -135,6 +144,12 @@ mod tests {
         assert_eq!(meminfo(text, "MemTotal"), Some(24_684_084 * 1024));
         assert_eq!(meminfo(text, "MemAvailable"), Some(2_097_152));
         assert_eq!(meminfo(text, "Swap"), None);
+    }
+
+    #[test]
+    fn a_moment_is_shown_as_date_prints_it() {
+        // `date -u -d @1795600000`
+        assert_eq!(shown(Millis(1_795_600_000_000)), "2026-11-25 09:46:40 UTC");
     }
 
     #[test]
