@@ -13,12 +13,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::output;
-use crate::terminal::{Terminal, Tone};
+use crate::terminal::{Terminal, Tone, wrap};
 
 /// How often the live line is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
 /// Without a live line, a phase is told of once it has lasted this long.
 const LONG: Duration = Duration::from_secs(1);
+/// Columns before the text: `    3.2 s  `.
+const INDENT: usize = 11;
 
 pub(crate) struct Progress {
     shown: Arc<Mutex<Shown>>,
@@ -76,8 +78,15 @@ impl Progress {
     pub(crate) fn done(&self, text: &str) {
         let mut shown = lock(&self.shown);
         shown.clear();
-        let seconds = shown.step_begun.elapsed().as_secs_f64();
-        output::say(&format!("{seconds:>7.1} s  {text}"));
+        let seconds = format!("{:>7.1} s", shown.step_begun.elapsed().as_secs_f64());
+        let lines = match shown.terminal.columns {
+            Some(columns) => wrap(text, columns.saturating_sub(INDENT + 1)),
+            None => vec![text.to_owned()],
+        };
+        for (index, line) in lines.iter().enumerate() {
+            let label = if index == 0 { &seconds } else { "" };
+            output::say(&format!("{label:9}  {line}"));
+        }
         shown.step_begun = Instant::now();
         shown.phase.clear();
         shown.detail.clear();
@@ -99,7 +108,7 @@ impl Shown {
         let Some(columns) = self.terminal.columns else {
             if !self.is_told && self.phase_begun.elapsed() >= LONG {
                 self.is_told = true;
-                output::say(&format!("           {} …", self.phase));
+                output::say(&format!("{:INDENT$}{} …", "", self.phase));
             }
             return;
         };

@@ -52,20 +52,24 @@ impl Row {
     }
 }
 
+impl Row {
+    /// What a server does without is no alarm.
+    fn tone(&self) -> Tone {
+        match (self.verdict, self.is_needed) {
+            (Verdict::Good, _) => Tone::Good,
+            (Verdict::Limited, _) => Tone::Warning,
+            (Verdict::Missing, true) => Tone::Bad,
+            (Verdict::Missing, false) => Tone::Quiet,
+        }
+    }
+}
+
 impl Verdict {
     fn word(self) -> &'static str {
         match self {
             Self::Good => "ok",
             Self::Limited => "limited",
             Self::Missing => "missing",
-        }
-    }
-
-    fn tone(self) -> Tone {
-        match self {
-            Self::Good => Tone::Good,
-            Self::Limited => Tone::Warning,
-            Self::Missing => Tone::Bad,
         }
     }
 }
@@ -117,7 +121,7 @@ fn row_lines(row: &Row, terminal: Terminal) -> Vec<String> {
     };
     let to_do = row.to_do.as_ref().map(|to_do| format!("-> {to_do}"));
     let verdict = format!("{:<VERDICT$}", row.verdict.word());
-    let verdict = terminal.paint(row.verdict.tone(), &verdict);
+    let verdict = terminal.paint(row.tone(), &verdict);
     let is_wide = terminal.columns.is_none_or(|columns| columns >= WIDE_COLUMNS);
     let indent = if is_wide { VERDICT + 1 + SUBJECT + 1 } else { 2 };
     let fit = |text: &str| match terminal.columns {
