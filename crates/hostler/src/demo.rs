@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::cli::{DemoArgs, ServeArgs};
 use crate::client::{Client, Refusal};
 use crate::commands::StopSignals;
+use crate::hint::Interrupted;
 use crate::output;
 use crate::profile;
 use crate::serve::Server;
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     step.done(&format!("at {}", server.url));
     let shown = tokio::select! {
         shown = show(args, dir.path()) => shown,
-        () = stops.next() => Err(anyhow::anyhow!("interrupted")),
+        () = stops.next() => Err(Interrupted(String::new()).into()),
     };
     if shown.is_ok() && args.keep {
         say_how_to_use(dir.path(), &server.url);

@@ -20,7 +20,7 @@ use hostler_types::{Clock, SystemClock};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::stop_signal;
+use super::StopSignals;
 use crate::cli::{DeployArgs, OutputForm};
 use crate::client::{Client, Upload};
 use crate::hint::{Hinted, Interrupted};
@@ -57,7 +57,9 @@ struct Deployment<'a> {
 }
 
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+    // Half a deployment is nobody's wish, also when whoever read its progress has gone.
+    output::outlive_reader();
+    let mut stops = StopSignals::listen()?;
     let names = Names::new(&args.name, SystemClock.now(), rand::random())?;
     let form = Form::of(&args.path)?;
     let client = Client::find(&args.find)?;
@@ -65,7 +67,7 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
     let deployment = Deployment { args, client, names, form, progress, made: Cell::new(Made::Nothing) };
     let outcome = tokio::select! {
         outcome = deployment.run() => outcome,
-        () = stop => Err(deployment.interrupted().await),
+        () = stops.next() => Err(deployment.interrupted().await),
     };
     if outcome.is_err() && deployment.made.get() < Made::Endpoint {
         deployment.take_back().await;
