@@ -109,6 +109,12 @@ def test_a_server_that_is_gone_is_named_with_what_to_do(make_server):
     assert "hint: " in said and "hostler serve" in said
 
 
+def test_tls_to_a_server_without_it_is_explained(server):
+    done = server.cli("ls", "--endpoint", server.url.replace("http://", "https://"), check=False)
+    assert done.returncode == 1
+    assert b"hint: does it speak TLS?" in done.stderr, done.stderr
+
+
 def test_a_body_that_is_not_there_is_an_error_with_a_hint(server, endpoint, tmp_path):
     done = server.cli("invoke", endpoint, "--body", tmp_path / "nothing", "--content-type", "text/csv", check=False)
     assert done.returncode == 1
@@ -135,6 +141,7 @@ def test_completions_know_every_command_that_is_shown(shell):
     assert done.returncode == 0
     for command in ("deploy", "inspect", "doctor", "describe"):
         assert command in done.stdout
+    assert "runtime" not in done.stdout, "what only the server starts is not completed"
     assert done.stderr == ""
 
 
@@ -156,7 +163,7 @@ def test_help_of_each_command_explains_exit_codes(command):
     assert "Examples:" in done.stdout and "Exit codes:" in done.stdout
 
 
-def test_man_pages_are_read_by_man(tmp_path):
+def test_a_man_page_is_roff_that_names_its_command():
     done = subprocess.run([str(BINARY), "man", "deploy"], capture_output=True, text=True, env=clean_environment())
     assert done.returncode == 0
     assert done.stdout.startswith(".ie") or ".TH" in done.stdout

@@ -203,10 +203,14 @@ def interrupt(server, *arguments, when):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(), cwd=server.directory
     )
-    eventually(when, bool, "the moment to interrupt")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said.decode()
+    try:
+        eventually(when, bool, "the moment to interrupt")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        return process.returncode, said.decode()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_ctrl_c_leaves_the_endpoint_and_says_how_to_delete_it(server, hosting, tmp_path):
@@ -226,11 +230,10 @@ def test_ctrl_c_leaves_the_endpoint_and_says_how_to_delete_it(server, hosting, t
 
 
 def test_ctrl_c_during_the_upload_leaves_nothing(server, hosting, tmp_path):
-    directory = tmp_path / "model"
-    directory.mkdir()
-    # Sparse: 4 GB to read and compress, nothing on the disk; far more than is sent before the signal.
-    with open(directory / "large", "wb") as file:
-        file.truncate(4 << 30)
+    # Sparse: nothing on the disk, and far more than is sent before the signal. Nobody looks into it before the server.
+    large = tmp_path / "model.tar.gz"
+    with open(large, "wb") as file:
+        file.truncate(40 << 30)
     name = fresh("deployed")
 
     def is_uploading():
@@ -238,7 +241,7 @@ def test_ctrl_c_during_the_upload_leaves_nothing(server, hosting, tmp_path):
             return False
         return bool(hosting.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads"))
 
-    code, said = interrupt(server, directory, "--name", name, "--image", PLAIN, when=is_uploading)
+    code, said = interrupt(server, large, "--name", name, "--image", PLAIN, when=is_uploading)
     assert code == 130
     assert "nothing is left behind" in said
     assert made(hosting, name) == (0, 0, 0)

@@ -241,11 +241,13 @@ def test_the_command_line_speaks_tls_to_a_certificate_that_it_is_told_to_believe
     assert listed.stdout.split() == ["sealed", "InService"], listed.stderr
     # Nobody's word for it, a stranger's word for it, or another name: none is believed.
     untold = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=30)
-    assert untold.returncode == 1 and "hint: trust the certificate's authority by --ca-cert" in untold.stderr
+    assert untold.returncode == 1 and "hint: tell of the certificate's authority" in untold.stderr
     stranger, _ = self_signed(tmp_path)
     done = server.cli("ls", "--ca-cert", stranger, check=False)
     assert done.returncode == 1 and b"--ca-cert" in done.stderr
     server.cli("describe", "sealed", "--ca-cert", cert)
+    plain = server.cli("ls", "--endpoint", f"http://127.0.0.1:{server.port}", check=False)
+    assert plain.returncode == 1 and b"begins with https://" in plain.stderr
 
 
 def test_a_certificate_of_another_name_is_not_believed(make_server, tmp_path):

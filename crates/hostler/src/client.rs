@@ -5,6 +5,7 @@
 
 mod refusal;
 mod trust;
+mod unreachable;
 mod upload;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use crate::hint::{self, Hinted};
 use crate::profile;
 
 pub(crate) use refusal::Refusal;
+pub(crate) use unreachable::{Trouble, Unreachable};
 pub(crate) use upload::{PART_BYTES, Upload};
 
 /// Longer than a model may take, and a little.
@@ -39,19 +41,6 @@ pub(crate) struct Client {
     region: Region,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
-}
-
-/// Nobody answered.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", if *is_connect { format!("no server answers at {url}") } else { format!("the connection to {url} broke") })]
-pub(crate) struct Unreachable {
-    pub(crate) url: String,
-    pub(crate) is_connect: bool,
-    pub(crate) is_encrypted: bool,
-    /// Its certificate was not believed.
-    pub(crate) is_certificate: bool,
-    #[source]
-    pub(crate) source: hyper_util::client::legacy::Error,
 }
 
 /// A whole answer.
@@ -250,13 +239,8 @@ impl Client {
 
     async fn send_within(&self, limit: Duration, request: Request<Bytes>) -> anyhow::Result<Answer> {
         let exchange = async {
-            let answer = self.http.request(request.map(Full::new)).await.map_err(|source| Unreachable {
-                url: self.url.clone(),
-                is_connect: source.is_connect(),
-                is_encrypted: self.url.starts_with("https://"),
-                is_certificate: is_about_certificate(&source),
-                source,
-            })?;
+            let answered = self.http.request(request.map(Full::new)).await;
+            let answer = answered.map_err(|error| Unreachable::new(&self.url, error))?;
             let (parts, body) = answer.into_parts();
             let body = body.collect().await.context("the answer broke off")?.to_bytes();
             Ok(Answer { status: parts.status, headers: parts.headers, body })
@@ -265,20 +249,4 @@ impl Client {
             .await
             .map_err(|_| anyhow!("no answer from {} within {} s", self.url, limit.as_secs()))?
     }
-}
-
-fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        // `io::Error` hides what it wraps from `source`.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| wrapped.and_then(|wrapped| wrapped.downcast_ref()));
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

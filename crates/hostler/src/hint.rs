@@ -10,7 +10,7 @@ use std::io;
 
 use hostler_store_sql::LockError;
 
-use crate::client::{Refusal, Unreachable};
+use crate::client::{Refusal, Trouble, Unreachable};
 use crate::profile::NoProfile;
 
 /// Names that are near to one that is not there; more do not help.
@@ -70,15 +70,19 @@ impl Hint for NoProfile {
 
 impl Hint for Unreachable {
     fn hint(&self) -> Option<String> {
-        Some(if self.is_certificate {
-            "trust the certificate's authority by --ca-cert FILE or AWS_CA_BUNDLE".to_owned()
-        } else if self.is_encrypted {
-            format!(
-                "is `hostler serve` running, and does {} speak TLS? `hostler doctor` looks at this machine",
-                self.url
-            )
-        } else {
-            "start it with `hostler serve`; `hostler doctor` says what this machine can run".to_owned()
+        Some(match self.trouble {
+            Trouble::NoConnection => {
+                "start it with `hostler serve`; `hostler doctor` says what this machine can run".to_owned()
+            }
+            Trouble::Certificate => {
+                "tell of the certificate's authority, or of the certificate itself, by --ca-cert FILE or AWS_CA_BUNDLE"
+                    .to_owned()
+            }
+            Trouble::Tls => format!("does it speak TLS? Without --tls-cert its URL begins with http:// ({})", self.url),
+            Trouble::Broken if self.url.starts_with("http://") => {
+                "did the server stop? If it was started with --tls-cert, its URL begins with https://".to_owned()
+            }
+            Trouble::Broken => "did the server stop? `hostler doctor` looks for it".to_owned(),
         })
     }
 }

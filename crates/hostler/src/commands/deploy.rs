@@ -54,6 +54,8 @@ struct Deployment<'a> {
     form: Form,
     progress: Progress,
     made: Cell<Made>,
+    /// The endpoint that was there has been deleted.
+    has_deleted: Cell<bool>,
 }
 
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
@@ -64,7 +66,15 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
     let form = Form::of(&args.path)?;
     let client = Client::find(&args.find)?;
     let progress = Progress::begin();
-    let deployment = Deployment { args, client, names, form, progress, made: Cell::new(Made::Nothing) };
+    let deployment = Deployment {
+        args,
+        client,
+        names,
+        form,
+        progress,
+        made: Cell::new(Made::Nothing),
+        has_deleted: Cell::new(false),
+    };
     let outcome = tokio::select! {
         outcome = deployment.run() => outcome,
         () = stops.next() => Err(deployment.interrupted().await),
@@ -104,7 +114,10 @@ impl Deployment<'_> {
             if matches!(wait::describe(&self.client, name).await, Ok(None)) {
                 self.made.set(Made::Config);
             }
-            return Err(error);
+            return Err(match self.has_deleted.get() {
+                true => error.context(format!("endpoint `{name}` was deleted and could not be created anew")),
+                false => error,
+            });
         }
         self.progress.show("creating the endpoint", "");
         let limit = Duration::from_secs(self.args.timeout);
@@ -128,6 +141,7 @@ impl Deployment<'_> {
     }
 
     async fn upload(&self) -> anyhow::Result<()> {
+        self.archive().make_bucket().await?;
         self.made.set(Made::Archive);
         let bytes = send::send(&self.args.path, self.form, &self.archive(), &self.progress).await?;
         self.progress.done(&format!("uploaded {} to {}", size(bytes), self.names.url()));
@@ -170,6 +184,7 @@ impl Deployment<'_> {
         self.progress.show("deleting the endpoint that was there", "");
         if wait::describe(&self.client, name).await?.is_some_and(|seen| seen["EndpointStatus"] != "Deleting")
         {
+            self.has_deleted.set(true);
             self.client.call("DeleteEndpoint", &json!({ "EndpointName": name })).await?;
         }
         wait::gone(&self.client, name, Duration::from_secs(self.args.timeout)).await?;
@@ -242,7 +257,11 @@ impl Deployment<'_> {
             self.made.set(Made::Config);
         }
         if self.made.get() < Made::Endpoint {
-            return Interrupted(": nothing is left behind".to_owned()).into();
+            let left = match self.has_deleted.get() {
+                true => format!(": endpoint `{name}` was deleted and is not created anew"),
+                false => ": nothing is left behind".to_owned(),
+            };
+            return Interrupted(left).into();
         }
         Hinted::wrap(
             Interrupted(format!(": endpoint `{name}` stays and goes on")),

@@ -10,21 +10,30 @@ use crate::output;
 #[expect(clippy::unnecessary_wraps, reason = "a command like the others")]
 pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "hostler", &mut script);
+    clap_complete::generate(args.shell, &mut shown(), "hostler", &mut script);
     output::bytes(&script);
     Ok(())
 }
 
+/// The command line without what only the server starts.
+fn shown() -> clap::Command {
+    let whole = Cli::command();
+    let visible = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let shown = clap::Command::new("hostler").propagate_version(true).subcommands(visible);
+    shown
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(whole.get_about().cloned().unwrap_or_default())
+        .after_long_help(whole.get_after_long_help().cloned().unwrap_or_default())
+}
+
 pub(crate) fn man(args: &ManArgs) -> anyhow::Result<()> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = shown().disable_help_subcommand(true);
     command.build();
     let page = match &args.command {
         None => command,
         Some(name) => {
-            let shown: Vec<&clap::Command> =
-                command.get_subcommands().filter(|command| !command.is_hide_set()).collect();
-            let Some(found) = shown.iter().find(|command| command.get_name() == name) else {
-                let names: Vec<&str> = shown.iter().map(|command| command.get_name()).collect();
+            let Some(found) = command.find_subcommand(name) else {
+                let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
                 let near = near(name, names.iter().copied());
                 let hint = if near.is_empty() { names.join(", ") } else { near.join(", ") };
                 return Err(Hinted::wrap(
@@ -32,7 +41,7 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<()> {
                     format!("there is {hint}"),
                 ));
             };
-            (*found).clone()
+            found.clone()
         }
     };
     let name = page.get_display_name().unwrap_or("hostler").to_owned();

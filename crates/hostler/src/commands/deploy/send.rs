@@ -27,7 +27,6 @@ pub(super) async fn send(
     upload: &Upload<'_>,
     progress: &Progress,
 ) -> anyhow::Result<u64> {
-    upload.make_bucket().await?;
     let (sender, mut parts) = mpsc::channel(PARTS_WAITING);
     let source = path.to_owned();
     let reading = tokio::task::spawn_blocking(move || read(&source, form, sender));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hostler_types::{Credentials, Region, Secret};
 
 use super::report::Row;
-use crate::client::{Client, Unreachable};
+use crate::client::{Client, Trouble, Unreachable};
 use crate::profile;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -85,7 +85,9 @@ async fn is_there(client: &Client) -> bool {
     match client.health(ANSWER_TIMEOUT).await {
         Ok(is_healthy) => is_healthy,
         // Whether its certificate is believed is another question.
-        Err(error) => error.downcast_ref::<Unreachable>().is_some_and(|error| error.is_certificate),
+        Err(error) => {
+            error.downcast_ref::<Unreachable>().is_some_and(|error| error.trouble == Trouble::Certificate)
+        }
     }
 }
 
