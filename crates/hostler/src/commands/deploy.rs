@@ -114,10 +114,12 @@ impl Deployment<'_> {
             if matches!(wait::describe(&self.client, name).await, Ok(None)) {
                 self.made.set(Made::Config);
             }
-            return Err(match self.has_deleted.get() {
-                true => error.context(format!("endpoint `{name}` was deleted and could not be created anew")),
-                false => error,
-            });
+            if self.has_deleted.get() {
+                return Err(
+                    error.context(format!("endpoint `{name}` was deleted and could not be created anew"))
+                );
+            }
+            return Err(error);
         }
         self.progress.show("creating the endpoint", "");
         let limit = Duration::from_secs(self.args.timeout);
@@ -257,9 +259,10 @@ impl Deployment<'_> {
             self.made.set(Made::Config);
         }
         if self.made.get() < Made::Endpoint {
-            let left = match self.has_deleted.get() {
-                true => format!(": endpoint `{name}` was deleted and is not created anew"),
-                false => ": nothing is left behind".to_owned(),
+            let left = if self.has_deleted.get() {
+                format!(": endpoint `{name}` was deleted and is not created anew")
+            } else {
+                ": nothing is left behind".to_owned()
             };
             return Interrupted(left).into();
         }
