@@ -72,6 +72,18 @@ def test_errors_are_coloured_on_a_terminal_only(tmp_path):
     assert b"\x1b" not in piped.stderr
 
 
+def test_an_error_is_folded_between_words_and_its_example_stays_whole(server, tmp_path):
+    (tmp_path / "model").mkdir()
+    command = [BINARY, "deploy", tmp_path / "model", "--name", "x", "--data-dir", server.data_dir]
+    seen = Terminal(command, columns=50)
+    assert seen.code == 1
+    lines = seen.screen()
+    assert '  command = ["python3", "/srv/serve.py", "{port}", "{model_dir}"]' in lines
+    prose = [line for line in lines if not line.startswith("  command") and len(line.split()) > 3]
+    assert all(len(line) <= 50 for line in prose), prose
+    assert any(line.startswith("hint: give --image NAME") for line in lines)
+
+
 @pytest.mark.parametrize("columns", [40, 50, 76, 120])
 def test_doctor_and_inspect_fit_the_terminal(columns, tmp_path):
     for command in ([BINARY, "doctor", "--data-dir", "x"], [BINARY, "inspect", ARCHIVE]):

@@ -1,10 +1,16 @@
 //! What goes to the terminal: data to stdout, everything else to stderr.
 //!
-//! Invariants: a closed pipe ends the program quietly, as every Unix tool does; but for one that holds instances: it
-//! goes on without a reader, since an end in the middle would leave them behind.
+//! Invariants: a closed pipe ends the program quietly, as every Unix tool does; but for one that holds instances or
+//! is half-way through a deployment: it goes on without a reader, since an end in the middle would leave them behind.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::hint;
+use crate::terminal::{Terminal, Tone, fold};
+
+const ERROR: &str = "error:";
+const HINT: &str = "hint:";
 
 static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
 
@@ -12,9 +18,6 @@ static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
 pub(crate) fn outlive_reader() {
     OUTLIVES_READER.store(true, Ordering::Relaxed);
 }
-
-use crate::hint;
-use crate::terminal::{Terminal, Tone};
 
 /// One line of data.
 pub(crate) fn data(line: &str) {
@@ -33,8 +36,7 @@ pub(crate) fn say(line: &str) {
 
 /// An error with its causes, and what to do about it.
 pub(crate) fn error(error: &anyhow::Error) {
-    let terminal = Terminal::stderr();
-    let mut text = format!("{} {error}", terminal.paint(Tone::Bad, "error:"));
+    let mut text = format!("{ERROR} {error}");
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // A library's error often repeats its cause in its own text.
@@ -43,7 +45,18 @@ pub(crate) fn error(error: &anyhow::Error) {
         }
     }
     if let Some(hint) = hint::of(error) {
-        text.push_str(&format!("\n{} {hint}", terminal.paint(Tone::Hint, "hint:")));
+        text.push_str(&format!("\n{HINT} {hint}"));
+    }
+    let terminal = Terminal::stderr();
+    if let Some(columns) = terminal.columns {
+        text = fold(&text, columns).join("\n");
+    }
+    for (word, tone) in [(ERROR, Tone::Bad), (HINT, Tone::Hint)] {
+        let painted = |line: &str| match line.strip_prefix(word) {
+            Some(rest) => format!("{}{rest}", terminal.paint(tone, word)),
+            None => line.to_owned(),
+        };
+        text = text.lines().map(painted).collect::<Vec<_>>().join("\n");
     }
     say(&text);
 }

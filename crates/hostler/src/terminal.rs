@@ -94,6 +94,27 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks a message of several lines for a terminal: sentences and list items are broken at spaces, what is indented
+/// otherwise (an example to copy) stays as it is.
+pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let body = line.trim_start();
+        let indent = line.len() - body.len();
+        let is_prose = indent == 0 || body.starts_with("- ") || body.starts_with("because: ");
+        if !is_prose {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let hang = indent + 2;
+        for (index, piece) in wrap(body, columns.saturating_sub(hang).max(1)).iter().enumerate() {
+            let indent = if index == 0 { indent } else { hang };
+            lines.push(format!("{:indent$}{piece}", ""));
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +152,23 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("", 10), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_message_is_folded_and_its_examples_are_not() {
+        let text = "error: it did not work at all\n  because: nobody was there\n  - one thing or another\nhint: type\n  a long command that is copied";
+        assert_eq!(
+            fold(text, 20),
+            [
+                "error: it did not",
+                "  work at all",
+                "  because: nobody",
+                "    was there",
+                "  - one thing or",
+                "    another",
+                "hint: type",
+                "  a long command that is copied",
+            ]
+        );
     }
 }

@@ -269,7 +269,7 @@ impl Deployment<'_> {
         Hinted::wrap(
             Interrupted(format!(": endpoint `{name}` stays and goes on")),
             format!(
-                "`hostler describe {name}{flags}` shows how far it is; to delete it: \
+                "`hostler describe {name}{flags}` shows how far it is; to delete it:\n  \
                  eval \"$(hostler env{flags})\" && aws sagemaker delete-endpoint --endpoint-name {name}",
                 flags = self.find_flags()
             ),
