@@ -11,7 +11,7 @@ import tarfile
 import pytest
 
 from harness import artifacts
-from harness.hosting import fresh
+from harness.hosting import Hosting, fresh
 from harness.server import BINARY, clean_environment
 from harness.waiting import eventually
 
@@ -259,3 +259,43 @@ def test_a_path_that_is_not_there_is_an_error_with_a_hint(server, tmp_path):
     assert done.returncode == 1
     assert b"nothing` failed" in done.stderr
     assert b"hint: check the path" in done.stderr
+
+
+def test_the_image_is_that_of_the_servers_region_and_the_role_that_of_its_account(make_server, kmeans_directory):
+    server = make_server('region = "eu-central-1"\naccount = "123456789012"\n')
+    document = json.loads(deploy(server, kmeans_directory, "regional", "--output", "json").stdout)
+    # AWS's account for its algorithms in Frankfurt, as the SageMaker SDK lists it.
+    assert document["Image"] == "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1"
+    assert document["EndpointArn"] == "arn:aws:sagemaker:eu-central-1:123456789012:endpoint/regional"
+    described = server.client("sagemaker").describe_model(ModelName=document["ModelName"])
+    assert described["ExecutionRoleArn"] == "arn:aws:iam::123456789012:role/hostler-deploy"
+
+
+def test_where_roles_are_declared_one_of_them_has_to_be_named(make_server, kmeans_directory):
+    role = "arn:aws:iam::000000000000:role/reader"
+    server = make_server(
+        f'undeclared_roles = "deny"\n[[role]]\narn = "{role}"\nallow = ["s3://{BUCKET}/*"]\n',
+    )
+    hosting = Hosting(server)
+    done = deploy(server, kmeans_directory, "roled", check=False)
+    assert done.returncode == 1
+    assert b"hint: name a role that may read the bucket by --role" in done.stderr
+    assert made(hosting, "roled") == (0, 0, 0)
+    deploy(server, kmeans_directory, "roled", "--role", role)
+    assert clusters(server, "roled") == [row["closest_cluster"] for row in artifacts.expected()]
+
+
+def test_a_deployment_outlives_the_reader_of_its_progress(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    command = [str(part) for part in (BINARY, "deploy", kmeans_directory, "--name", name)]
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(server.data_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )
+    process.stderr.close()
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert hosting.status(name) == "InService"
+    hosting.delete(name)

@@ -27,7 +27,7 @@ pub(crate) struct DeployArgs {
     /// A variable of the model's environment; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) environment: Vec<(String, String)>,
-    /// The role that reads the model data [default: arn:aws:iam::000000000000:role/hostler-deploy]
+    /// The role that reads the model data [default: role/hostler-deploy of the server's account]
     #[arg(long, value_name = "ARN")]
     pub(crate) role: Option<String>,
     /// Delete an endpoint of this name first; nothing answers in between

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::sync::mpsc;
 
 use super::refusal::xml;
@@ -34,9 +34,14 @@ impl Upload<'_> {
         let path = format!("/{}", self.bucket);
         match self.client.s3(Method::HEAD, &path, Bytes::new()).await {
             Ok(_) => Ok(()),
-            Err(error) if status(&error) == Some(http::StatusCode::NOT_FOUND) => {
-                self.client.s3(Method::PUT, &path, Bytes::new()).await?;
-                Ok(())
+            Err(error) if is_refused(&error, |refusal| refusal.status == StatusCode::NOT_FOUND) => {
+                match self.client.s3(Method::PUT, &path, Bytes::new()).await {
+                    // Another upload was faster.
+                    Err(error) if is_refused(&error, |refusal| refusal.code == "BucketAlreadyOwnedByYou") => {
+                        Ok(())
+                    }
+                    made => made.map(drop),
+                }
             }
             Err(error) => Err(error),
         }
@@ -119,6 +124,6 @@ impl Upload<'_> {
     }
 }
 
-fn status(error: &anyhow::Error) -> Option<http::StatusCode> {
-    error.downcast_ref::<Refusal>().map(|refusal| refusal.status)
+fn is_refused(error: &anyhow::Error, how: impl Fn(&Refusal) -> bool) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(how)
 }

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::StopSignals;
 use crate::cli::{DeployArgs, OutputForm};
-use crate::client::{Client, Upload};
+use crate::client::{Client, Refusal, Upload};
 use crate::hint::{Hinted, Interrupted};
 use crate::model_path::{Form, ModelPath};
 use crate::output;
@@ -168,7 +168,17 @@ impl Deployment<'_> {
             container["Environment"] = Value::Object(variables);
         }
         let model = json!({ "ModelName": version, "ExecutionRoleArn": role, "PrimaryContainer": container });
-        self.client.call("CreateModel", &model).await?;
+        if let Err(error) = self.client.call("CreateModel", &model).await {
+            let is_about_role =
+                error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.message.contains(&role));
+            return Err(if is_about_role {
+                let hint = "name a role that may read the bucket by --role; a server with undeclared_roles = \"deny\" \
+                            knows those of its [[role]] settings only";
+                Hinted::wrap(error, hint)
+            } else {
+                error
+            });
+        }
         self.made.set(Made::Model);
         let variant = json!({
             "VariantName": VARIANT, "ModelName": version,
