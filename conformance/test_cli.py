@@ -129,6 +129,14 @@ def test_a_data_directory_in_use_is_explained(server):
     assert "hint: use the server that runs" in done.stderr
 
 
+def test_a_port_in_use_is_explained(server, tmp_path):
+    command = [str(BINARY), "serve", "--data-dir", str(tmp_path), "--listen", f"127.0.0.1:{server.port}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=30)
+    assert done.returncode == 1
+    assert f"listening on 127.0.0.1:{server.port} failed" in done.stderr
+    assert "hint: another program has the port: choose one with --listen" in done.stderr
+
+
 def test_a_url_that_is_none_is_refused_with_an_example(server):
     done = server.cli("ls", "--endpoint", "127.0.0.1:7070", check=False)
     assert done.returncode == 1

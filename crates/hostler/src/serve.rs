@@ -240,9 +240,7 @@ fn service_credentials(keys: &ServerKeys) -> Credentials {
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("listening on {address} failed; another program may have the port: choose one with --listen")
-    })
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address} failed"))
 }
 
 /// A URL with an unspecified address cannot be called; loopback can.

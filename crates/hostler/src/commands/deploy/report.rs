@@ -1,0 +1,117 @@
+//! What a deployment says at its end: where it answers, why it failed, or what an interruption leaves.
+//!
+//! Invariants: data goes to standard output, everything else to standard error; every command that is named finds the
+//! same server again.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+use serde_json::{Value, json};
+
+use super::image::Engine;
+use super::{Deployment, Made, wait};
+use crate::cli::OutputForm;
+use crate::hint::{Hinted, Interrupted};
+use crate::output;
+
+impl Deployment<'_> {
+    /// Says what came of it: data on standard output, the rest beside it.
+    pub(super) async fn report(
+        &self,
+        settled: &Value,
+        image: &str,
+        engine: Option<&Engine>,
+    ) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
+        let url = format!("{}/endpoints/{name}/invocations", self.client.url());
+        if self.args.find.output == OutputForm::Json {
+            let mut document = json!({
+                "EndpointName": name,
+                "EndpointArn": settled["EndpointArn"],
+                "EndpointStatus": settled["EndpointStatus"],
+                "EndpointConfigName": self.names.version,
+                "ModelName": self.names.version,
+                "ModelDataUrl": self.names.url(),
+                "Image": image,
+                "Engine": engine.map(|engine| engine.name),
+                "InvocationUrl": url,
+            });
+            if let Some(reason) = settled.get("FailureReason") {
+                document["FailureReason"] = reason.clone();
+            }
+            output::data(&document.to_string());
+        }
+        if settled["EndpointStatus"] != "InService" {
+            return Err(self.failure(settled).await);
+        }
+        self.progress.done(&format!("endpoint {name} is InService"));
+        if self.args.find.output == OutputForm::Text {
+            output::data(&url);
+        }
+        let content_type = engine.map_or("TYPE", |engine| engine.content_type);
+        let invoke = format!("hostler invoke {name} --body FILE --content-type {content_type}");
+        output::say(&format!("ask it: {invoke}{}", self.find_flags()));
+        Ok(())
+    }
+
+    async fn failure(&self, settled: &Value) -> anyhow::Error {
+        let name = &self.names.endpoint;
+        let reason = settled["FailureReason"].as_str().unwrap_or("no reason was given").trim();
+        let status = settled["EndpointStatus"].as_str().unwrap_or_default();
+        match wait::log_tail(&self.client, name).await {
+            Ok(lines) if !lines.is_empty() => {
+                self.progress.done("the end of its log:");
+                for line in lines {
+                    output::say(&format!("  | {line}"));
+                }
+            }
+            Ok(_) => {}
+            Err(error) => output::say(&format!("its log could not be read: {error}")),
+        }
+        let flags = self.find_flags();
+        Hinted::wrap(
+            anyhow!("endpoint `{name}` is {status}: {reason}"),
+            format!(
+                "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with --replace"
+            ),
+        )
+    }
+
+    /// What to say and do when the user has had enough.
+    pub(super) async fn interrupted(&self) -> anyhow::Error {
+        let name = &self.names.endpoint;
+        // CreateEndpoint may have been on its way.
+        if self.made.get() == Made::Endpoint && matches!(wait::describe(&self.client, name).await, Ok(None)) {
+            self.made.set(Made::Config);
+        }
+        if self.made.get() < Made::Endpoint {
+            let left = if self.has_deleted.get() {
+                format!(": endpoint `{name}` was deleted and is not created anew")
+            } else {
+                ": nothing is left behind".to_owned()
+            };
+            return Interrupted(left).into();
+        }
+        Hinted::wrap(
+            Interrupted(format!(": endpoint `{name}` stays and goes on")),
+            format!(
+                "`hostler describe {name}{flags}` shows how far it is; to delete it:\n  \
+                 eval \"$(hostler env{flags})\" && aws sagemaker delete-endpoint --endpoint-name {name}",
+                flags = self.find_flags()
+            ),
+        )
+    }
+
+    /// The flags that another command needs to find this server.
+    fn find_flags(&self) -> String {
+        let find = &self.args.find;
+        let mut flags = String::new();
+        if find.data_dir != Path::new(".hostler") {
+            flags.push_str(&format!(" --data-dir {}", find.data_dir.display()));
+        }
+        if let Some(url) = &find.endpoint {
+            flags.push_str(&format!(" --endpoint {url}"));
+        }
+        flags
+    }
+}
