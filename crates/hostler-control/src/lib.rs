@@ -10,6 +10,7 @@ mod control;
 mod operations;
 mod plan;
 mod prober;
+mod quotas;
 mod reconcile;
 mod texts;
 
@@ -17,4 +18,5 @@ pub use admin::Admin;
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
+pub use quotas::Quotas;
 pub use reconcile::{Reconciler, ReconcilerParts};

@@ -3,6 +3,7 @@
 //! Why: a crash is the loss of everything in a process and of nothing outside it; so the two are two structs here.
 //! Invariants: `routes` and `effects` are the newest server's. Waiting is for a condition, with a deadline in simulated time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -73,15 +74,20 @@ struct Server {
 impl SimWorld {
     /// A world without a server, whose instances move by themselves.
     pub fn new(delays: Delays) -> Self {
-        Self::with(|clock| SimulatedCompute::auto(Arc::new(clock), delays))
+        Self::with_settings(delays, ControlSettings::default())
+    }
+
+    /// The same, as an operator set it.
+    pub fn with_settings(delays: Delays, settings: ControlSettings) -> Self {
+        Self::with(settings, |clock| SimulatedCompute::auto(Arc::new(clock), delays))
     }
 
     /// A world without a server, whose instances move when they are stepped.
     pub fn stepped() -> Self {
-        Self::with(|clock| SimulatedCompute::stepped(Arc::new(clock)))
+        Self::with(ControlSettings::default(), |clock| SimulatedCompute::stepped(Arc::new(clock)))
     }
 
-    fn with(compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
+    fn with(settings: ControlSettings, compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
         let clock = SimClock::new();
         let compute = compute(clock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -94,7 +100,7 @@ impl SimWorld {
             capabilities: compute.capabilities(),
             catalog: Arc::new(ImageCatalog::default()),
             new_uid: Arc::new(move || format!("{:08x}", uids.fetch_add(1, Ordering::Relaxed))),
-            settings: ControlSettings::default(),
+            settings,
         });
         Self { store, compute, ping: Arc::default(), objects, control, clock, servers: Vec::new() }
     }
@@ -197,6 +203,11 @@ impl SimWorld {
     pub async fn record(&self) -> Option<EndpointRecord> {
         let document = self.store.get(&Self::key()).await.expect("memory does not fail")?;
         Some(EndpointRecord::from_body(&document.body).expect("control wrote it"))
+    }
+
+    /// What the account holds in the region.
+    pub async fn holdings(&self) -> BTreeMap<String, u64> {
+        self.store.holdings(&caller().scope).await.expect("memory does not fail")
     }
 
     /// Everything the backend holds.

@@ -5,3 +5,4 @@ mod lifecycle;
 mod mishaps;
 mod operations;
 mod prober;
+mod quotas;
