@@ -79,7 +79,8 @@ impl Admin {
             Ok((version, config)) => (version, Some(config.notes)),
             Err(_) => (0, None),
         };
-        let mut notes = record.notes.clone();
+        let mut notes = self.control.marks(&record);
+        notes.extend(record.notes.iter().cloned());
         notes.extend(config.unwrap_or_default());
         for model in &record.deployment.models {
             if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {

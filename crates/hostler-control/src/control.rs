@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::info;
 
+use crate::accelerators::AcceleratorPolicy;
 use crate::quotas::Quotas;
 
 /// Who calls, and in which namespace.
@@ -43,6 +44,8 @@ pub struct ControlSettings {
     pub download_timeout_ms: i64,
     /// What an account may have in a region.
     pub quotas: Quotas,
+    /// What becomes of types whose accelerators the machine lacks.
+    pub accelerators: AcceleratorPolicy,
 }
 
 impl Default for ControlSettings {
@@ -54,6 +57,7 @@ impl Default for ControlSettings {
             startup_timeout_ms: 8 * 60 * 1000,
             download_timeout_ms: 60 * 60 * 1000,
             quotas: Quotas::default(),
+            accelerators: AcceleratorPolicy::default(),
         }
     }
 }

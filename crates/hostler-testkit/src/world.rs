@@ -12,8 +12,8 @@ use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts,
+    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings,
+    Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
@@ -123,6 +123,7 @@ impl SimWorld {
             prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
+            accelerators: AcceleratorPolicy::default(),
             policy: Policy::default(),
             sweep_every: SWEEP_EVERY,
         });

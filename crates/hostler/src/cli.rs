@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Env(FindArgs),
     /// List endpoints
     Ls(ListArgs),
+    /// Show what the account may have in the region, and what it has
+    Quotas(ListArgs),
     /// Show an endpoint: status, instances, what had no effect
     Describe(NameArgs),
     /// Show what an endpoint's instances wrote

@@ -5,6 +5,7 @@ mod env;
 mod invoke;
 mod logs;
 mod ls;
+mod quotas;
 mod serve;
 
 use crate::cli::Command;
@@ -16,6 +17,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args).await,
         Command::Env(find) => env::run(&find),
         Command::Ls(args) => ls::run(&args).await,
+        Command::Quotas(args) => quotas::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::Invoke(args) => invoke::run(&args).await,

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::listing::Listing;
 use super::tags::check_new_tags;
+use crate::accelerators::marks;
 use crate::control::{Caller, Control, log_notes, store_failed};
 use crate::quotas;
 use crate::texts::{already_exists, not_found};
@@ -72,6 +73,7 @@ impl Control {
             match self.parts.store.commit(transaction).await {
                 Ok(_) => {
                     log_notes(record.arn().as_str(), &record.notes);
+                    log_notes(record.arn().as_str(), &self.marks(&record));
                     return Ok(CreateEndpointOutput { endpoint_arn: record.arn().into() });
                 }
                 Err(StoreError::QuotaExceeded { quota, used, delta }) => {
@@ -179,6 +181,11 @@ impl Control {
         let record = EndpointRecord::from_body(&document.body)
             .map_err(|error| ApiError::internal("reading an endpoint").with_source(error))?;
         Ok((document, record))
+    }
+
+    /// What the endpoint's variants run without on this machine.
+    pub(crate) fn marks(&self, record: &EndpointRecord) -> Vec<String> {
+        marks(record, &self.parts.capabilities, self.parts.settings.accelerators)
     }
 
     /// The config and its models as they are now, and the checks that they still are when it is committed.

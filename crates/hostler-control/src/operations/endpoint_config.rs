@@ -237,12 +237,7 @@ fn check_variant(variant: &ProductionVariant, notes: &mut Vec<String>) -> Result
         )));
     }
     let name = &variant.variant_name;
-    let accelerated = variant
-        .instance_type
-        .and_then(|instance_type| hostler_catalog::instance_type(instance_type.as_str()))
-        .is_some_and(|row| row.has_accelerator);
     for (is_set, member) in [
-        (accelerated, "the accelerator of InstanceType"),
         (variant.accelerator_type.is_some(), "AcceleratorType"),
         (variant.core_dump_config.is_some(), "CoreDumpConfig"),
         (variant.volume_size_in_gb.is_some(), "VolumeSizeInGB"),

@@ -254,7 +254,7 @@ impl Reconciler {
         for action in &plan.actions {
             match action {
                 Action::Launch(id) => {
-                    let spec = instance_spec(record, id, &self.parts.catalog);
+                    let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
                     match self.parts.compute.ensure(&spec).await {
                         Ok(()) => {}
                         Err(source) if source.fault() == Fault::User => {

@@ -23,8 +23,8 @@ fn quota(what: &str, limit: u64) -> Quota {
     Quota { scope: scope(), what: what.to_owned(), limit }
 }
 
-fn put_within(document: Document, quotas: &[Quota]) -> Transaction {
-    Transaction { quotas: quotas.to_vec(), ..writes([Write::Put(document)]) }
+fn put_within(document: Document, quota: &Quota) -> Transaction {
+    Transaction { quotas: vec![quota.clone()], ..writes([Write::Put(document)]) }
 }
 
 async fn sums(store: &TestStore) -> Vec<(String, u64)> {
@@ -98,22 +98,20 @@ pub async fn any_name_and_count_is_added_up(store: TestStore) {
 
 pub async fn a_quota_is_exceeded_above_its_limit_and_not_at_it(store: TestStore) {
     let three = quota("room", 3);
-    store.commit(put_within(holder("one", &[("room", 2)]), &[three.clone()])).await.unwrap();
-    let result = store.commit(put_within(holder("two", &[("room", 2)]), &[three.clone()])).await;
+    store.commit(put_within(holder("one", &[("room", 2)]), &three)).await.unwrap();
+    let result = store.commit(put_within(holder("two", &[("room", 2)]), &three)).await;
     assert_eq!(exceeded(result, &three), (2, 2));
     assert_eq!(store.get(&key(Kind::Endpoint, "two")).await.unwrap(), None);
     assert_eq!(sums(&store).await, pairs(&[("room", 2)]));
-    store.commit(put_within(holder("two", &[("room", 1)]), &[three.clone()])).await.unwrap();
+    store.commit(put_within(holder("two", &[("room", 1)]), &three)).await.unwrap();
     // Another scope, and another thing, are counted by themselves.
     let west = scope_of("000000000000", "us-west-2");
     let elsewhere = Document { key: Key::new(&west, Kind::Endpoint, "a"), ..holder("a", &[("room", 3)]) };
     let quotas = [three.clone(), Quota { scope: west, ..three.clone() }, quota("bed", 0)];
-    store.commit(put_within(elsewhere, &quotas)).await.unwrap();
+    let transaction = Transaction { quotas: quotas.into(), ..writes([Write::Put(elsewhere)]) };
+    store.commit(transaction).await.unwrap();
     let none = quota("bed", 0);
-    assert_eq!(
-        exceeded(store.commit(put_within(holder("c", &[("bed", 1)]), &[none.clone()])).await, &none),
-        (0, 1)
-    );
+    assert_eq!(exceeded(store.commit(put_within(holder("c", &[("bed", 1)]), &none)).await, &none), (0, 1));
 }
 
 pub async fn a_quota_counts_what_the_whole_transaction_changes(store: TestStore) {
@@ -124,7 +122,7 @@ pub async fn a_quota_counts_what_the_whole_transaction_changes(store: TestStore)
         ..writes([Write::Put(holder("new", &[("room", 3)])), Write::Delete(key(Kind::Endpoint, "old"))])
     };
     store.commit(exchange).await.unwrap();
-    let grow = put_within(holder("new", &[("room", 4)]), &[three.clone()]);
+    let grow = put_within(holder("new", &[("room", 4)]), &three);
     assert_eq!(exceeded(store.commit(grow).await, &three), (3, 1));
     let two = Transaction {
         quotas: vec![quota("bed", 5), three.clone()],
@@ -141,10 +139,10 @@ pub async fn what_does_not_grow_is_never_refused(store: TestStore) {
     put(&*store, holder("one", &[("room", 9)])).await;
     let lowered = quota("room", 4);
     for count in [9, 6] {
-        let transaction = put_within(holder("one", &[("room", count)]), &[lowered.clone()]);
+        let transaction = put_within(holder("one", &[("room", count)]), &lowered);
         store.commit(transaction).await.unwrap();
     }
-    let more = put_within(holder("two", &[("room", 1)]), &[lowered.clone()]);
+    let more = put_within(holder("two", &[("room", 1)]), &lowered);
     assert_eq!(exceeded(store.commit(more).await, &lowered), (6, 1));
 }
 
@@ -153,7 +151,7 @@ pub async fn quotas_are_judged_last(store: TestStore) {
     let document = holder("new", &[("room", 1)]);
     let (there, missing) = (key(Kind::Endpoint, "there"), key(Kind::Endpoint, "missing"));
     put(&*store, Document { uses: Some("there".to_owned()), ..endpoint("there") }).await;
-    let within = put_within(document, &[none]);
+    let within = put_within(document, &none);
     let checked = Transaction { checks: vec![check(&there, Expect::Absent)], ..within.clone() };
     super::assert_conflict(store.commit(checked).await, &there);
     let in_use = Transaction { unused: Some(super::unused(&there, &["InService"])), ..within.clone() };
@@ -172,7 +170,7 @@ pub async fn of_many_that_want_the_last_places_just_so_many_get_one(store: TestS
         let (store, rooms) = (store.clone(), rooms.clone());
         tasks.spawn(async move {
             let document = holder(&format!("guest-{asking}"), &[("room", 1)]);
-            store.commit(put_within(document, &[rooms])).await
+            store.commit(put_within(document, &rooms)).await
         });
     }
     let mut got = 0;
