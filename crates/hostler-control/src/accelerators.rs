@@ -55,3 +55,40 @@ fn promised(fleet: &Fleet) -> Option<Accelerators> {
     let (count, class) = (accelerators.count, accelerators.class);
     Some(Accelerators { count, name: accelerators.name.to_owned(), class })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fleet(instance_type: Option<&str>) -> Fleet {
+        Fleet {
+            variant: hostler_types::VariantName::new("v"),
+            model_name: "m".to_owned(),
+            weight: 1.0,
+            count: 1,
+            instance_type: instance_type.map(str::to_owned),
+            download_timeout_ms: 1,
+            startup_timeout_ms: 1,
+        }
+    }
+
+    fn asked(instance_type: Option<&str>, policy: AcceleratorPolicy) -> Option<(u32, String, DeviceClass)> {
+        wanted(&fleet(instance_type), policy).map(|wanted| (wanted.count, wanted.name, wanted.class))
+    }
+
+    #[test]
+    fn a_backend_is_asked_for_what_the_type_promises_unless_types_are_marked() {
+        let gpus = Some((4, "NVIDIA A10G".to_owned(), DeviceClass::NvidiaGpu));
+        assert_eq!(asked(Some("ml.g5.12xlarge"), AcceleratorPolicy::Refuse), gpus);
+        assert_eq!(asked(Some("ml.g5.12xlarge"), AcceleratorPolicy::Mark), None);
+        assert_eq!(asked(Some("ml.m5.large"), AcceleratorPolicy::Refuse), None);
+        assert_eq!(asked(None, AcceleratorPolicy::Refuse), None);
+    }
+
+    #[test]
+    fn a_type_that_nobody_knows_is_asked_for_what_no_machine_has() {
+        let (count, name, class) = asked(Some("ml.z9.large"), AcceleratorPolicy::Refuse).unwrap();
+        assert_eq!((count, class), (1, DeviceClass::Other));
+        assert!(name.contains("ml.z9.large"), "{name}");
+    }
+}

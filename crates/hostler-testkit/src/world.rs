@@ -60,6 +60,7 @@ pub struct SimWorld {
     pub objects: Arc<SimObjects>,
     /// The operations, over the store without faults.
     pub control: Control,
+    accelerators: AcceleratorPolicy,
     clock: SimClock,
     servers: Vec<Server>,
 }
@@ -92,7 +93,7 @@ impl SimWorld {
         let compute = compute(clock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let objects = Arc::new(SimObjects::default());
-        let uids = AtomicU64::new(1);
+        let (uids, accelerators) = (AtomicU64::new(1), settings.accelerators);
         let control = Control::new(ControlParts {
             store: store.clone(),
             clock: Arc::new(clock),
@@ -102,7 +103,8 @@ impl SimWorld {
             new_uid: Arc::new(move || format!("{:08x}", uids.fetch_add(1, Ordering::Relaxed))),
             settings,
         });
-        Self { store, compute, ping: Arc::default(), objects, control, clock, servers: Vec::new() }
+        let (ping, servers) = (Arc::default(), Vec::new());
+        Self { store, compute, ping, objects, control, accelerators, clock, servers }
     }
 
     /// Starts a server over what is there, beside any that lives.
@@ -123,7 +125,7 @@ impl SimWorld {
             prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
-            accelerators: AcceleratorPolicy::default(),
+            accelerators: self.accelerators,
             policy: Policy::default(),
             sweep_every: SWEEP_EVERY,
         });
@@ -163,8 +165,13 @@ impl SimWorld {
         Ok(serde_json::from_slice(&body).expect("answers are JSON"))
     }
 
-    /// Model `m` and config `c` with one variant `v` of so many instances.
+    /// Model `m` and config `c` with one variant `v` of so many instances of `ml.t2.medium`.
     pub async fn create_config(&self, instances: u32) {
+        self.create_config_of("ml.t2.medium", instances).await;
+    }
+
+    /// The same of another type.
+    pub async fn create_config_of(&self, instance_type: &str, instances: u32) {
         let role = "arn:aws:iam::000000000000:role/r";
         let container = json!({ "Image": IMAGE, "ModelDataUrl": "s3://b/model.tar.gz" });
         self.expect(
@@ -173,7 +180,7 @@ impl SimWorld {
         )
         .await;
         let variant = json!({
-            "VariantName": "v", "ModelName": "m", "InstanceType": "ml.t2.medium",
+            "VariantName": "v", "ModelName": "m", "InstanceType": instance_type,
             "InitialInstanceCount": instances,
         });
         let config = json!({ "EndpointConfigName": "c", "ProductionVariants": [variant] });
