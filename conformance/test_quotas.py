@@ -180,14 +180,6 @@ def test_hostler_quotas_shows_each_limit_and_its_use(hosting, server):
     hosting.delete(name)
 
 
-def test_mistakes_under_quotas_are_told_together(make_server):
-    server = make_server('accelerators = "maybe"\n[quotas]\nvariants = 11\n"ml.m5.larg" = 1\n', start=False)
-    with pytest.raises(AssertionError):
-        server.start()
-    for part in ('accelerators = "maybe"', "variants = 11", "`ml.m5.larg`"):
-        assert part in server.log(), server.log()
-
-
 # -- accelerators -------------------------------------------------------------------------------------
 
 
