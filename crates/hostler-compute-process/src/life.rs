@@ -114,8 +114,7 @@ impl Instance {
                  (limits.instance_memory_bytes)"
             ));
         }
-        let lacking = self.shared.capabilities().lacks(self.spec.accelerators.as_ref()?)?;
-        Some(format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without"))
+        self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)
     }
 
     /// Puts the model data in its place.

@@ -39,6 +39,12 @@ impl Capabilities {
         let Accelerators { count, name, class } = wanted;
         (has < *count).then(|| format!("{count} x {name} are promised and this machine has {has} {class}"))
     }
+
+    /// Why an instance that wants these can never run here, with what to do about it.
+    pub fn never_fits(&self, wanted: &Accelerators) -> Option<String> {
+        let lacking = self.lacks(wanted)?;
+        Some(format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without"))
+    }
 }
 
 /// How far an instance has come.

@@ -342,9 +342,8 @@ impl Shared {
                 instance.state = InstanceState::Preparing { phase: Phase::Starting };
             }
             InstanceState::Preparing { phase: Phase::Starting } => {
-                let lacking =
-                    instance.spec.accelerators.as_ref().and_then(|wanted| capabilities.lacks(wanted));
-                let outcome = match lacking {
+                let wanted = instance.spec.accelerators.as_ref();
+                let outcome = match wanted.and_then(|wanted| capabilities.never_fits(wanted)) {
                     Some(detail) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,

@@ -164,10 +164,9 @@ impl Step<'_> {
     /// the rest in time.
     fn is_hopeless(&self, why: &WhyFailed, failures: u32) -> bool {
         match why {
-            WhyFailed::PingTimeout(_) | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. } => {
-                true
-            }
-            WhyFailed::NeverRan(InstanceFailure { fault: Fault::User | Fault::NeverFits, .. }) => true,
+            WhyFailed::PingTimeout(_)
+            | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. }
+            | WhyFailed::NeverRan(InstanceFailure { fault: Fault::User | Fault::NeverFits, .. }) => true,
             WhyFailed::Exited { cause: ExitCause::Code(_) | ExitCause::Signal(_), .. }
             | WhyFailed::Sick(_) => failures >= self.policy.start_attempts,
             WhyFailed::Exited { cause: ExitCause::Unseen, .. }
