@@ -71,6 +71,13 @@ def test_all_mistakes_in_the_settings_are_reported_together(make_server):
         assert wrong in said, said
 
 
+def test_mistakes_under_quotas_are_reported_together(make_server):
+    server = make_server('accelerators = "maybe"\n[quotas]\nvariants = 11\n"ml.m5.larg" = 1\n', start=False)
+    said = refused_start(server)
+    for wrong in ('accelerators = "maybe"', "variants = 11", "`ml.m5.larg`"):
+        assert wrong in said, said
+
+
 def test_settings_that_are_not_toml_are_reported_with_the_place(make_server):
     server = make_server("this is = = not toml\n", start=False)
     said = refused_start(server)

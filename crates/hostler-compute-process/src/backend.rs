@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
 };
-use hostler_types::{Clock, EndpointUid, InstanceId, VariantName};
+use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId, VariantName};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -25,7 +25,7 @@ use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
 use crate::life::{Instance, blocking};
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
-use crate::{ModelData, OpenError, ProcessConfig, kept, logs};
+use crate::{ModelData, OpenError, ProcessConfig, devices, kept, logs};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) data: Arc<dyn ModelData>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hierarchies: Hierarchies,
+    pub(crate) devices: BTreeMap<DeviceClass, u32>,
     pub(crate) ports: Arc<Ports>,
     /// Read by file work while it runs. It cannot be cancelled, so letting go waits for it.
     at_work: Arc<RwLock<()>>,
@@ -69,13 +70,14 @@ impl ProcessBackend {
     ) -> Result<Self, OpenError> {
         let dir = config.dir.clone();
         let failed = |source| OpenError { dir: dir.clone(), source };
-        let (root, use_cgroups) = (config.dir.clone(), config.use_cgroups);
-        let (root, found, hierarchies) = blocking(move || {
+        let (root, use_cgroups, device_dir) =
+            (config.dir.clone(), config.use_cgroups, config.device_dir.clone());
+        let (root, found, hierarchies, devices) = blocking(move || {
             crate::directory::make_dir(&root)?;
             let root = root.canonicalize()?;
             let hierarchies = if use_cgroups { Hierarchies::detect() } else { Hierarchies::none() };
             let found = InstanceDir::all(&root)?;
-            Ok((root.clone(), found, hierarchies))
+            Ok((root.clone(), found, hierarchies, devices::count(&device_dir)))
         })
         .await
         .map_err(failed)?;
@@ -86,7 +88,7 @@ impl ProcessBackend {
         let ports = Ports::new(config.ports.clone());
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (at_work, entries) = (Arc::default(), Mutex::new(BTreeMap::new()));
-        let shared = Shared { config, data, clock, hierarchies, ports, at_work, changes, entries };
+        let shared = Shared { config, data, clock, hierarchies, devices, ports, at_work, changes, entries };
         let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
         for (id, dir) in found {
             if let Err(error) = backend.take_up(&id, dir).await {
@@ -180,6 +182,17 @@ impl Shared {
         .await
     }
 
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "process",
+            limits_memory: self.hierarchies.limits_memory(),
+            limits_cpu: self.hierarchies.limits_cpu(),
+            isolates_network: false,
+            runs_images: false,
+            devices: self.devices.clone(),
+        }
+    }
+
     fn entries(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -235,13 +248,7 @@ fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
 #[async_trait]
 impl Compute for ProcessBackend {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            name: "process",
-            limits_memory: self.shared.hierarchies.limits_memory(),
-            limits_cpu: self.shared.hierarchies.limits_cpu(),
-            isolates_network: false,
-            runs_images: false,
-        }
+        self.shared.capabilities()
     }
 
     async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError> {

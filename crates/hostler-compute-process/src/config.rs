@@ -12,6 +12,8 @@ use crate::LogLimits;
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// Below Linux's range for outgoing connections, so that no client takes a port between choice and bind.
 const PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=31_999;
+/// Where Linux keeps device nodes.
+const DEVICE_DIR_DEFAULT: &str = "/dev";
 /// Where programs are looked for; the server's own PATH is not passed on.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -28,11 +30,13 @@ pub struct ProcessConfig {
     pub ports: RangeInclusive<u16>,
     /// `PATH` of the instances.
     pub path: String,
-    /// An instance that asks for more memory fails for want of capacity; none lets a large instance type run on a
+    /// An instance that asks for more memory never fits and fails at once; none lets a large instance type run on a
     /// small machine for as long as it uses less.
     pub memory_bytes_max: Option<u64>,
     /// Apply memory and CPU limits where this machine can.
     pub use_cgroups: bool,
+    /// Where device nodes are counted.
+    pub device_dir: PathBuf,
 }
 
 impl ProcessConfig {
@@ -46,6 +50,7 @@ impl ProcessConfig {
             path: PATH_DEFAULT.to_owned(),
             memory_bytes_max: None,
             use_cgroups: true,
+            device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
         }
     }
 }

@@ -109,6 +109,7 @@ mod tests {
                 environment: pairs.collect(),
             }],
             limits: Limits::default(),
+            accelerators: None,
             download_timeout_ms: 1,
         }
     }

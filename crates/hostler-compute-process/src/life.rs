@@ -85,13 +85,8 @@ impl Instance {
     }
 
     async fn prepare_and_launch(&mut self) -> Result<Option<Lease>, Box<InstanceFailure>> {
-        if let (Some(most), Some(wanted)) =
-            (self.shared.config.memory_bytes_max, self.spec.limits.memory_bytes)
-            && wanted > most
-        {
-            let detail =
-                format!("the instance asks for {wanted} bytes of memory, this server gives at most {most}");
-            return Err(Box::new(starting(Fault::Capacity, detail)));
+        if let Some(detail) = self.never_fits() {
+            return Err(Box::new(starting(Fault::NeverFits, detail)));
         }
         let lease = self.prepare().await?;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
@@ -106,6 +101,20 @@ impl Instance {
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, port)?;
         self.child = launch::launch(config, &self.dir).await?;
         Ok(lease)
+    }
+
+    /// What this server will never have for the instance; asked before anything is fetched for it.
+    fn never_fits(&self) -> Option<String> {
+        if let (Some(most), Some(wanted)) =
+            (self.shared.config.memory_bytes_max, self.spec.limits.memory_bytes)
+            && wanted > most
+        {
+            return Some(format!(
+                "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
+                 (limits.instance_memory_bytes)"
+            ));
+        }
+        self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)
     }
 
     /// Puts the model data in its place.

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId, VariantName};
+use hostler_types::{DeviceClass, EndpointUid, InstanceId, VariantName};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{Compute, ComputeError, ExitCause, InstanceSpec, InstanceState};
+use crate::{Accelerators, Compute, ComputeError, ExitCause, Fault, InstanceSpec, InstanceState};
 
 /// How long a case waits for anything; reaching it fails the case with the last state seen.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -261,6 +261,29 @@ pub async fn the_log_of_a_running_instance_goes_on(harness: &impl Harness) {
     wait_for_log(compute, &id, b"ready\n").await;
 }
 
+/// An instance that needs more accelerators than there are fails for good, and never runs.
+pub async fn more_accelerators_than_there_are_never_fit(harness: &impl Harness) {
+    let compute = harness.compute();
+    for (ordinal, class) in
+        [DeviceClass::NvidiaGpu, DeviceClass::Neuron, DeviceClass::Other].into_iter().enumerate()
+    {
+        let id = instance_id("e1", u32::try_from(ordinal).expect("there are three"));
+        let has = compute.capabilities().devices.get(&class).copied().unwrap_or(0);
+        let mut spec = harness.spec(id.clone(), Behaviour::Serves);
+        spec.accelerators = Some(Accelerators { count: has + 1, name: "Wanted".to_owned(), class });
+        ensure(compute, &spec).await;
+        let has_ended =
+            |state: Option<&InstanceState>| !matches!(state, None | Some(InstanceState::Preparing { .. }));
+        match wait_for_state(compute, &id, "refused", has_ended).await {
+            Some(InstanceState::Failed(failure)) => {
+                assert_eq!(failure.fault, Fault::NeverFits);
+                assert!(failure.detail.contains(&format!("{} x Wanted", has + 1)), "{}", failure.detail);
+            }
+            other => panic!("`{id}` should not fit: {other:?}"),
+        }
+    }
+}
+
 /// Observing one endpoint shows its instances and no others.
 pub async fn observe_shows_one_endpoint(harness: &impl Harness) {
     let compute = harness.compute();
@@ -312,6 +335,7 @@ macro_rules! compute_conformance {
             the_feed_tells_which_instance_changed,
             a_log_is_read_in_pieces,
             the_log_of_a_running_instance_goes_on,
+            more_accelerators_than_there_are_never_fit,
             observe_shows_one_endpoint,
             observed_carries_the_spec_hash,
         }

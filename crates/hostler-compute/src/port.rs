@@ -4,15 +4,16 @@
 //! once the wish is noted; what becomes of it is observed.
 //! Failure: an error says whose fault it was, because a user's mistake must fail fast and a full machine must not.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId, Millis};
+use hostler_types::{DeviceClass, EndpointUid, InstanceId, Millis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::InstanceSpec;
+use crate::{Accelerators, InstanceSpec};
 
 /// What a backend can and cannot do, so that nothing is ignored in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,23 @@ pub struct Capabilities {
     pub isolates_network: bool,
     /// Container images can be run as they are.
     pub runs_images: bool,
+    /// The accelerators that instances can use; a class that is not named has none.
+    pub devices: BTreeMap<DeviceClass, u32>,
+}
+
+impl Capabilities {
+    /// What is missing of the accelerators that are asked for, in words; none when they are there.
+    pub fn lacks(&self, wanted: &Accelerators) -> Option<String> {
+        let has = self.devices.get(&wanted.class).copied().unwrap_or(0);
+        let Accelerators { count, name, class } = wanted;
+        (has < *count).then(|| format!("{count} x {name} are promised and this machine has {has} {class}"))
+    }
+
+    /// Why an instance that wants these can never run here, with what to do about it.
+    pub fn never_fits(&self, wanted: &Accelerators) -> Option<String> {
+        let lacking = self.lacks(wanted)?;
+        Some(format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without"))
+    }
 }
 
 /// How far an instance has come.
@@ -45,6 +63,8 @@ pub enum Fault {
     User,
     /// No room now.
     Capacity,
+    /// More than this backend can ever give: waiting will not help.
+    NeverFits,
     /// This machine or a service: later may help.
     Infrastructure,
 }

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{Clock, EndpointUid, InstanceId};
+use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::broadcast;
 
 use crate::{
-    Capabilities, Compute, ComputeError, ExitCause, InstanceFailure, InstanceSpec, InstanceState, LogChunk,
-    Observed, Phase,
+    Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState,
+    LogChunk, Observed, Phase,
 };
 
 /// Changes kept for a slow receiver; it observes again when it lags.
@@ -112,6 +112,7 @@ struct World {
     /// Tells an instance from a later one with the same id.
     next_serial: u64,
     next_port: u16,
+    devices: BTreeMap<DeviceClass, u32>,
 }
 
 /// Every effect in order; none where nobody will ask.
@@ -159,6 +160,7 @@ impl SimulatedCompute {
             slow: VecDeque::new(),
             next_serial: 0,
             next_port: FIRST_PORT,
+            devices: BTreeMap::new(),
         };
         let changes = broadcast::channel(CHANGES_KEPT).0;
         Self { shared: Arc::new(Shared { delays, clock, changes, world: Mutex::new(world) }) }
@@ -167,6 +169,11 @@ impl SimulatedCompute {
     /// Decides from now on what becomes of each instance.
     pub fn decide(&self, outcomes: impl Fn(&InstanceSpec) -> Outcome + Send + Sync + 'static) {
         self.shared.world().outcomes = Box::new(outcomes);
+    }
+
+    /// The simulated machine has so many of these from now on; at first it has none.
+    pub fn set_devices(&self, class: DeviceClass, count: u32) {
+        self.shared.world().devices.insert(class, count);
     }
 
     /// The next call of this kind fails; several wait in order.
@@ -320,6 +327,7 @@ impl Shared {
     fn step(self: &Arc<Self>, id: &InstanceId, serial: u64) {
         let now = self.clock.now();
         let mut world = self.world();
+        let capabilities = capabilities(world.devices.clone());
         let World { instances, effects, outcomes, next_port, .. } = &mut *world;
         let Some(instance) = instances.get_mut(id).filter(|instance| instance.serial == serial) else {
             return;
@@ -334,7 +342,16 @@ impl Shared {
                 instance.state = InstanceState::Preparing { phase: Phase::Starting };
             }
             InstanceState::Preparing { phase: Phase::Starting } => {
-                let outcome = outcomes(&instance.spec);
+                let wanted = instance.spec.accelerators.as_ref();
+                let outcome = match wanted.and_then(|wanted| capabilities.never_fits(wanted)) {
+                    Some(detail) => Outcome::Fails(InstanceFailure {
+                        fault: Fault::NeverFits,
+                        phase: Phase::Starting,
+                        aws_sentence: None,
+                        detail,
+                    }),
+                    None => outcomes(&instance.spec),
+                };
                 if let Outcome::Fails(failure) = outcome {
                     instance.state = InstanceState::Failed(failure);
                     effects.push(Effect::Failed(id.clone()));
@@ -398,16 +415,21 @@ impl Shared {
     }
 }
 
+fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities {
+    Capabilities {
+        name: "simulated",
+        limits_memory: true,
+        limits_cpu: true,
+        isolates_network: true,
+        runs_images: true,
+        devices,
+    }
+}
+
 #[async_trait]
 impl Compute for SimulatedCompute {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            name: "simulated",
-            limits_memory: true,
-            limits_cpu: true,
-            isolates_network: true,
-            runs_images: true,
-        }
+        capabilities(self.shared.world().devices.clone())
     }
 
     async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError> {

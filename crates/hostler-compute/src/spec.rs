@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use hostler_artifacts::ArtifactSource;
-use hostler_types::{InstanceId, Key, Scope};
+use hostler_types::{DeviceClass, InstanceId, Key, Scope};
 use serde::{Deserialize, Serialize};
 
 /// One instance.
@@ -22,6 +22,9 @@ pub struct InstanceSpec {
     pub containers: Vec<ContainerSpec>,
     /// What the instance type grants.
     pub limits: Limits,
+    /// What the backend must have, or the instance fails as [`Fault::NeverFits`](crate::Fault::NeverFits).
+    #[serde(default)]
+    pub accelerators: Option<Accelerators>,
     /// How long fetching and unpacking may take, in milliseconds.
     pub download_timeout_ms: i64,
 }
@@ -34,13 +37,17 @@ impl InstanceSpec {
 
     /// A short digest of everything that decides what runs; the id is left out.
     pub fn hash(&self) -> String {
-        let body = serde_json::json!([
+        let mut body = serde_json::json!([
             self.scope,
             self.endpoint_name,
             self.containers,
             self.limits,
             self.download_timeout_ms
         ]);
+        // Added when there are any, so that a spec without them keeps the hash that earlier releases gave it.
+        if let (Some(accelerators), Some(list)) = (&self.accelerators, body.as_array_mut()) {
+            list.push(serde_json::json!(accelerators));
+        }
         // FNV-1a, 64 bits: it tells specs apart, it does not keep enemies out.
         let hash = body.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -92,4 +99,15 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// Thousandths of a CPU.
     pub cpu_millis: Option<u64>,
+}
+
+/// Accelerators that an instance cannot do without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accelerators {
+    /// How many.
+    pub count: u32,
+    /// Maker and model, for people.
+    pub name: String,
+    /// Whose driver they need.
+    pub class: DeviceClass,
 }

@@ -1,7 +1,7 @@
 //! The admin API under `/_hostler/`: what an operator sees that SageMaker's API has no words for.
 //!
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
-//! Invariants: read-only. The caller sees the endpoints of its own account and region.
+//! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use hostler_compute::{Compute, InstanceState, Observed};
 use hostler_types::{EndpointRecord, InstanceId, PlaceRecord, RouteTable};
 use serde_json::{Value, json};
 
-use crate::control::{Caller, Control};
+use crate::control::{Caller, Control, store_failed};
 use crate::plan::Health;
 use crate::prober::Prober;
 
@@ -41,6 +41,7 @@ impl Admin {
         let parts: Vec<&str> = path.split('/').collect();
         let answer = match parts[..] {
             ["endpoints", name] => self.endpoint(caller, name).await?,
+            ["quotas"] => self.quotas(caller).await?,
             ["endpoints", name, "logs"] => self.logs(caller, name, query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
@@ -78,7 +79,8 @@ impl Admin {
             Ok((version, config)) => (version, Some(config.notes)),
             Err(_) => (0, None),
         };
-        let mut notes = record.notes.clone();
+        let mut notes = self.control.marks(&record);
+        notes.extend(record.notes.iter().cloned());
         notes.extend(config.unwrap_or_default());
         for model in &record.deployment.models {
             if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {
@@ -100,6 +102,16 @@ impl Admin {
             "Places": record.places,
             "Notes": notes,
             "Tags": record.tags,
+        }))
+    }
+
+    async fn quotas(&self, caller: &Caller) -> Result<Value, ApiError> {
+        let parts = &self.control.parts;
+        let held = parts.store.holdings(&caller.scope).await.map_err(store_failed)?;
+        Ok(json!({
+            "Account": caller.scope.account,
+            "Region": caller.scope.region,
+            "Quotas": parts.settings.quotas.view(&held),
         }))
     }
 

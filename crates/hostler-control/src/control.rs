@@ -19,6 +19,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::info;
 
+use crate::accelerators::AcceleratorPolicy;
+use crate::quotas::Quotas;
+
 /// Who calls, and in which namespace.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -39,8 +42,10 @@ pub struct ControlSettings {
     pub startup_timeout_ms: i64,
     /// How long fetching and unpacking may take where the config does not say.
     pub download_timeout_ms: i64,
-    /// Production variants per endpoint config.
-    pub variants_max: usize,
+    /// What an account may have in a region.
+    pub quotas: Quotas,
+    /// What becomes of types whose accelerators the machine lacks.
+    pub accelerators: AcceleratorPolicy,
 }
 
 impl Default for ControlSettings {
@@ -51,7 +56,8 @@ impl Default for ControlSettings {
             // AWS gives eight minutes, and an hour to the download.
             startup_timeout_ms: 8 * 60 * 1000,
             download_timeout_ms: 60 * 60 * 1000,
-            variants_max: 10,
+            quotas: Quotas::default(),
+            accelerators: AcceleratorPolicy::default(),
         }
     }
 }

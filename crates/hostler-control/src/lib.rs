@@ -5,16 +5,20 @@
 //! Invariants: no backend, database or object store is named here; all are ports. The wire is `hostler-aws`'s.
 #![warn(missing_docs)]
 
+mod accelerators;
 mod admin;
 mod control;
 mod operations;
 mod plan;
 mod prober;
+mod quotas;
 mod reconcile;
 mod texts;
 
+pub use accelerators::AcceleratorPolicy;
 pub use admin::Admin;
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
+pub use quotas::Quotas;
 pub use reconcile::{Reconciler, ReconcilerParts};

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::accelerators::AcceleratorPolicy;
 use crate::plan::Policy;
 use crate::prober::Prober;
 use queue::KeyQueue;
@@ -45,6 +46,8 @@ pub struct ReconcilerParts {
     pub routes: Arc<dyn RouteTable>,
     /// Which program runs an image.
     pub catalog: Arc<ImageCatalog>,
+    /// What becomes of types whose accelerators the machine lacks.
+    pub accelerators: AcceleratorPolicy,
     /// The planner's numbers.
     pub policy: Policy,
     /// Every endpoint is looked at again after this long, whatever was signalled.

@@ -6,6 +6,7 @@
 //! Invariants: the caller holds the lock on the data directory. Every key and listing is read by index.
 //! Failure: after `kill -9` the next `open` replays the log; a transaction is there whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use hostler_store::{
     CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction,
 };
-use hostler_types::{Key, Kind, Millis};
+use hostler_types::{Key, Kind, Millis, Scope};
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
@@ -23,6 +24,7 @@ use self::writer::{Command, Writer};
 mod commit;
 mod documents;
 mod fault;
+mod holdings;
 mod leases;
 mod listing;
 #[cfg(test)]
@@ -102,6 +104,13 @@ impl Store for SqliteStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         self.readers.read("list keys", move |connection| documents::keys(connection, kind)).await
+    }
+
+    async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {
+        let scope = scope.clone();
+        self.readers
+            .read("add up what is held", move |connection| holdings::of_scope(connection, &scope))
+            .await
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>> {

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
 
 use crate::{
-    Check, Document, Expect, ListQuery, Order, SortBy, Store, StoreError, Transaction, Unused, Write,
+    Check, Document, Expect, Holdings, ListQuery, Order, SortBy, Store, StoreError, Transaction, Unused,
+    Write,
 };
 
 pub mod changes;
 pub mod commits;
 pub mod concurrency;
+pub mod holdings;
 pub mod leases;
 pub mod listings;
 pub mod model;
@@ -83,6 +85,16 @@ macro_rules! store_conformance {
             only_the_holder_can_release,
             leases_of_different_names_are_apart,
         }
+        $crate::store_conformance! { @tests $make_store, holdings:
+            what_documents_hold_is_added_up_by_scope,
+            sums_follow_every_replacement_touch_and_deletion,
+            any_name_and_count_is_added_up,
+            a_quota_is_exceeded_above_its_limit_and_not_at_it,
+            a_quota_counts_what_the_whole_transaction_changes,
+            what_does_not_grow_is_never_refused,
+            quotas_are_judged_last,
+            of_many_that_want_the_last_places_just_so_many_get_one,
+        }
         $crate::store_conformance! { @tests $make_store, concurrency:
             exactly_one_of_many_conflicting_commits_wins,
             no_increment_of_a_contended_counter_is_lost,
@@ -141,6 +153,7 @@ pub fn endpoint(name: &str) -> Document {
         modified_at: Millis(1_000),
         status: Some("InService".to_owned()),
         uses: Some("config".to_owned()),
+        holds: Holdings::new(),
         body: "{}".to_owned(),
     }
 }

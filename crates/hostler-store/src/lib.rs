@@ -12,8 +12,8 @@ mod token;
 
 pub use memory::MemoryStore;
 pub use port::{
-    Change, Check, Document, Expect, Lease, ListQuery, Order, Page, PageToken, SortBy, Store, StoreError,
-    StoreResult, Transaction, Unused, Write,
+    Change, Check, Document, Expect, Holdings, Lease, ListQuery, Order, Page, PageToken, Quota, SortBy,
+    Store, StoreError, StoreResult, Transaction, Unused, Write,
 };
 pub use token::{Position, SortValue};
 

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use hostler_types::{Key, Kind, Millis};
+use hostler_types::{Key, Kind, Millis, Scope};
 use tokio::sync::broadcast;
 
 use crate::{
-    CHANGES_KEPT, Change, Check, Document, Expect, Lease, ListQuery, Order, Page, Position, Store,
+    CHANGES_KEPT, Change, Check, Document, Expect, Lease, ListQuery, Order, Page, Position, Quota, Store,
     StoreError, StoreResult, Transaction, Unused, Write,
 };
 
@@ -64,6 +64,12 @@ impl Store for MemoryStore {
             return Err(StoreError::InUse { by });
         }
         let staged = state.stage(transaction.writes)?;
+        for quota in transaction.quotas {
+            let (used, after) = (state.held(&quota), state.held_after(&staged, &quota));
+            if after > used && after > quota.limit {
+                return Err(StoreError::QuotaExceeded { quota, used, delta: after - used });
+            }
+        }
         state.sequence = staged.sequence;
         for (key, document) in staged.documents {
             match document {
@@ -104,6 +110,17 @@ impl Store for MemoryStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         Ok(self.state().documents.keys().filter(|key| key.kind() == kind).cloned().collect())
+    }
+
+    async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {
+        let state = self.state();
+        let mut sums = BTreeMap::new();
+        for document in state.documents.values().filter(|document| document.key.scope() == scope) {
+            for (what, count) in document.holds.iter().filter(|(_, count)| **count > 0) {
+                *sums.entry(what.clone()).or_default() += u64::from(*count);
+            }
+        }
+        Ok(sums)
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>> {
@@ -162,6 +179,17 @@ impl State {
         self.documents.values().find(|document| uses(document)).map(|document| document.key.clone())
     }
 
+    /// What the documents of a quota's scope hold of it; read from all of them, which is what the sum means.
+    fn held(&self, quota: &Quota) -> u64 {
+        self.documents.values().map(|document| counts(document, quota)).sum()
+    }
+
+    fn held_after(&self, staged: &Staged, quota: &Quota) -> u64 {
+        let kept = self.documents.iter().filter(|(key, _)| !staged.documents.contains_key(key));
+        let written = staged.documents.values().flatten();
+        kept.map(|(_, document)| document).chain(written).map(|document| counts(document, quota)).sum()
+    }
+
     fn stage(&self, writes: Vec<Write>) -> StoreResult<Staged> {
         let mut staged = Staged {
             documents: BTreeMap::new(),
@@ -210,6 +238,11 @@ impl Staged {
             self.changed.push(key.clone());
         }
     }
+}
+
+fn counts(document: &Document, quota: &Quota) -> u64 {
+    let is_counted = document.key.scope() == &quota.scope;
+    if is_counted { document.holds.get(&quota.what).copied().unwrap_or(0).into() } else { 0 }
 }
 
 fn matches(query: &ListQuery, document: &Document) -> bool {

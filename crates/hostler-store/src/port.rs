@@ -5,11 +5,17 @@
 //! in SQLite and across several controllers on PostgreSQL.
 //! Invariants: a version is never used twice for a key, even after deletion and re-creation. A commit that returned
 //! is durable. A listing's token survives inserts and deletions between pages. No store reads a clock: times come in
-//! documents and lease calls.
+//! documents and lease calls. What a scope holds is the sum over its documents, in the same instant: it is no record
+//! of its own that could differ from them.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use hostler_types::{Key, Kind, Millis, Scope};
 use tokio::sync::broadcast;
+
+/// Counted things by name, such as places under a quota. A name that is absent counts as 0.
+pub type Holdings = BTreeMap<String, u32>;
 
 /// What is stored under a key: the indexed columns and the body.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +34,8 @@ pub struct Document {
     pub status: Option<String>,
     /// Lower-case name of the endpoint config that an endpoint uses; none for other kinds.
     pub uses: Option<String>,
+    /// What it takes up of the things that are counted in its scope.
+    pub holds: Holdings,
     /// Versioned JSON.
     pub body: String,
 }
@@ -69,6 +77,8 @@ pub struct Transaction {
     pub checks: Vec<Check>,
     /// Must hold too, in the same instant: nothing in these statuses uses that document.
     pub unused: Option<Unused>,
+    /// Must hold after the writes; the first that does not is named.
+    pub quotas: Vec<Quota>,
     /// Applied in order.
     pub writes: Vec<Write>,
 }
@@ -82,6 +92,21 @@ pub struct Unused {
     pub key: Key,
     /// The statuses in which use counts.
     pub statuses: Vec<String>,
+}
+
+/// The documents of a scope, of all kinds together, hold at most so much of one thing. A transaction that would raise
+/// the sum above the limit is a [`StoreError::QuotaExceeded`] and nothing of it is written; one that leaves the sum
+/// as it was, or lowers it, is never refused, so that a limit may be set below what is held. It is judged after
+/// everything else that may refuse the transaction. Of two transactions for the last place one is refused, and its
+/// cost does not grow with the number of documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Where it is counted.
+    pub scope: Scope,
+    /// The name in [`Document::holds`].
+    pub what: String,
+    /// So many are held at most.
+    pub limit: u64,
 }
 
 /// The column a listing is ordered by; ties are broken by the lower-case name. No status sorts as an empty one.
@@ -182,6 +207,16 @@ pub enum StoreError {
         /// Who uses it.
         by: Key,
     },
+    /// One of [`Transaction::quotas`] did not hold; nothing was written.
+    #[error("{used} of {} `{}` are held and {delta} more were asked for", quota.limit, quota.what)]
+    QuotaExceeded {
+        /// Which.
+        quota: Quota,
+        /// What the scope holds without the transaction.
+        used: u64,
+        /// What the transaction would add to it.
+        delta: u64,
+    },
     /// The page token was not made by this store for this query.
     #[error("the page token is not one of this listing's")]
     BadToken,
@@ -217,6 +252,9 @@ pub trait Store: Send + Sync {
 
     /// The keys of every document of a kind in all scopes, in their order: for the sweep and for start-up.
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>>;
+
+    /// What the documents of a scope hold together; names of which nothing is held are left out.
+    async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>>;
 
     /// Takes or renews a lease until `now + ttl_ms`; `None` when another holder has it at `now`. It has ended once
     /// `now` reaches `expires_at`.

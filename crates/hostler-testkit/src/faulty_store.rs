@@ -2,13 +2,14 @@
 //!
 //! Why: the rule that nothing becomes InService before the gateway can answer is about the moment of the commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_store::{
     Change, Document, Lease, ListQuery, Page, Store, StoreError, StoreResult, Transaction, Write,
 };
-use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, Millis, Record};
+use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, Millis, Record, Scope};
 use tokio::sync::broadcast;
 
 use crate::effects::{Effects, effect};
@@ -76,6 +77,10 @@ impl Store for FaultyStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         effect!(self.effects, "keys", self.inner.keys(kind), failed)
+    }
+
+    async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {
+        effect!(self.effects, "holdings", self.inner.holdings(scope), failed)
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl_ms: i64) -> StoreResult<Option<Lease>> {

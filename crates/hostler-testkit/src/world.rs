@@ -3,6 +3,7 @@
 //! Why: a crash is the loss of everything in a process and of nothing outside it; so the two are two structs here.
 //! Invariants: `routes` and `effects` are the newest server's. Waiting is for a condition, with a deadline in simulated time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts,
+    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings,
+    Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
@@ -59,6 +60,7 @@ pub struct SimWorld {
     pub objects: Arc<SimObjects>,
     /// The operations, over the store without faults.
     pub control: Control,
+    accelerators: AcceleratorPolicy,
     clock: SimClock,
     servers: Vec<Server>,
 }
@@ -73,20 +75,25 @@ struct Server {
 impl SimWorld {
     /// A world without a server, whose instances move by themselves.
     pub fn new(delays: Delays) -> Self {
-        Self::with(|clock| SimulatedCompute::auto(Arc::new(clock), delays))
+        Self::with_settings(delays, ControlSettings::default())
+    }
+
+    /// The same, as an operator set it.
+    pub fn with_settings(delays: Delays, settings: ControlSettings) -> Self {
+        Self::with(settings, |clock| SimulatedCompute::auto(Arc::new(clock), delays))
     }
 
     /// A world without a server, whose instances move when they are stepped.
     pub fn stepped() -> Self {
-        Self::with(|clock| SimulatedCompute::stepped(Arc::new(clock)))
+        Self::with(ControlSettings::default(), |clock| SimulatedCompute::stepped(Arc::new(clock)))
     }
 
-    fn with(compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
+    fn with(settings: ControlSettings, compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
         let clock = SimClock::new();
         let compute = compute(clock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let objects = Arc::new(SimObjects::default());
-        let uids = AtomicU64::new(1);
+        let (uids, accelerators) = (AtomicU64::new(1), settings.accelerators);
         let control = Control::new(ControlParts {
             store: store.clone(),
             clock: Arc::new(clock),
@@ -94,9 +101,10 @@ impl SimWorld {
             capabilities: compute.capabilities(),
             catalog: Arc::new(ImageCatalog::default()),
             new_uid: Arc::new(move || format!("{:08x}", uids.fetch_add(1, Ordering::Relaxed))),
-            settings: ControlSettings::default(),
+            settings,
         });
-        Self { store, compute, ping: Arc::default(), objects, control, clock, servers: Vec::new() }
+        let (ping, servers) = (Arc::default(), Vec::new());
+        Self { store, compute, ping, objects, control, accelerators, clock, servers }
     }
 
     /// Starts a server over what is there, beside any that lives.
@@ -117,6 +125,7 @@ impl SimWorld {
             prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
+            accelerators: self.accelerators,
             policy: Policy::default(),
             sweep_every: SWEEP_EVERY,
         });
@@ -156,8 +165,13 @@ impl SimWorld {
         Ok(serde_json::from_slice(&body).expect("answers are JSON"))
     }
 
-    /// Model `m` and config `c` with one variant `v` of so many instances.
+    /// Model `m` and config `c` with one variant `v` of so many instances of `ml.t2.medium`.
     pub async fn create_config(&self, instances: u32) {
+        self.create_config_of("ml.t2.medium", instances).await;
+    }
+
+    /// The same of another type.
+    pub async fn create_config_of(&self, instance_type: &str, instances: u32) {
         let role = "arn:aws:iam::000000000000:role/r";
         let container = json!({ "Image": IMAGE, "ModelDataUrl": "s3://b/model.tar.gz" });
         self.expect(
@@ -166,7 +180,7 @@ impl SimWorld {
         )
         .await;
         let variant = json!({
-            "VariantName": "v", "ModelName": "m", "InstanceType": "ml.t2.medium",
+            "VariantName": "v", "ModelName": "m", "InstanceType": instance_type,
             "InitialInstanceCount": instances,
         });
         let config = json!({ "EndpointConfigName": "c", "ProductionVariants": [variant] });
@@ -197,6 +211,11 @@ impl SimWorld {
     pub async fn record(&self) -> Option<EndpointRecord> {
         let document = self.store.get(&Self::key()).await.expect("memory does not fail")?;
         Some(EndpointRecord::from_body(&document.body).expect("control wrote it"))
+    }
+
+    /// What the account holds in the region.
+    pub async fn holdings(&self) -> BTreeMap<String, u64> {
+        self.store.holdings(&caller().scope).await.expect("memory does not fail")
     }
 
     /// Everything the backend holds.

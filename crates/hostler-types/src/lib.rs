@@ -7,6 +7,7 @@
 mod arn;
 mod clock;
 mod credentials;
+mod device;
 mod name;
 mod record;
 mod routing;
@@ -16,6 +17,7 @@ mod status;
 pub use arn::{Arn, ArnError, Resource};
 pub use clock::{Clock, Millis, SystemClock};
 pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
+pub use device::DeviceClass;
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
     Deployment, EndpointConfigRecord, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord,

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// List endpoints
     #[command(after_long_help = help::LS)]
     Ls(ListArgs),
+    /// Show what the account may have in the region, and what it has
+    Quotas(ListArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),

@@ -9,6 +9,7 @@ mod invoke;
 mod logs;
 mod ls;
 mod papers;
+mod quotas;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => deploy::run(&args).await,
         Command::Env(find) => env::run(&find),
         Command::Ls(args) => ls::run(&args).await,
+        Command::Quotas(args) => quotas::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::Invoke(args) => invoke::run(&args).await,

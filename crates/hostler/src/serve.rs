@@ -103,7 +103,8 @@ impl Server {
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
             settings: ControlSettings {
                 describe_hold: settings.describe_hold,
-                variants_max: settings.variants_max,
+                quotas: settings.quotas,
+                accelerators: settings.accelerators,
                 ..ControlSettings::default()
             },
         });
@@ -114,6 +115,7 @@ impl Server {
             prober: prober.clone(),
             routes: routes.clone(),
             catalog,
+            accelerators: settings.accelerators,
             policy: Policy { emptied_at: backend.emptied_at, ..Policy::default() },
             sweep_every: SWEEP_EVERY,
         });

@@ -5,12 +5,14 @@
 //! Invariants: the only place that knows defaults and where they come from.
 
 mod file;
+mod quotas;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hostler_catalog::ImageMapping;
+use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RoleRule, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
@@ -26,7 +28,6 @@ const DESCRIBE_HOLD_DEFAULT_MS: u64 = 1000;
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
-const VARIANTS_DEFAULT: usize = 10;
 
 /// Everything that `serve` goes by.
 #[derive(Debug, Clone)]
@@ -43,7 +44,8 @@ pub(crate) struct Settings {
     pub(crate) payload_bytes_max: u64,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
-    pub(crate) variants_max: usize,
+    pub(crate) quotas: Quotas,
+    pub(crate) accelerators: AcceleratorPolicy,
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) undeclared_roles: UndeclaredRoles,
     pub(crate) images: Vec<ImageMapping>,
@@ -113,11 +115,20 @@ impl Settings {
                 UndeclaredRoles::Deny
             }
         };
+        let accelerators = match file.accelerators.as_deref() {
+            None | Some("refuse") => AcceleratorPolicy::Refuse,
+            Some("mark") => AcceleratorPolicy::Mark,
+            Some(other) => {
+                mistakes.push(format!("accelerators = \"{other}\" is neither \"refuse\" nor \"mark\""));
+                AcceleratorPolicy::Refuse
+            }
+        };
         for image in &file.image {
             if image.command.is_empty() {
                 mistakes.push(format!("[[image]] match = \"{}\" has an empty command", image.r#match));
             }
         }
+        let quotas = quotas::resolve(file.quotas, &mut mistakes);
         let limits = file.limits;
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -132,7 +143,8 @@ impl Settings {
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
-            variants_max: file.quotas.variants.unwrap_or(VARIANTS_DEFAULT),
+            quotas,
+            accelerators,
             roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
             undeclared_roles,
             images: file.image.into_iter().map(Into::into).collect(),

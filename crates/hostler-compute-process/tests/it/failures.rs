@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use hostler_compute::conformance::{wait_for_state, wait_until_gone, wait_until_running};
 use hostler_compute::{
-    Compute, ComputeError, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase, Program,
+    Accelerators, Compute, ComputeError, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase, Program,
 };
+use hostler_types::DeviceClass;
 
 use crate::world::{World, command, id, shell, with_data};
 
@@ -96,13 +97,38 @@ async fn an_instance_that_was_downloading_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn more_memory_than_this_server_gives_is_a_lack_of_capacity() {
+async fn more_memory_than_this_server_gives_never_fits() {
     let world = World::with(|config| config.memory_bytes_max = Some(1 << 30)).await;
     let mut spec = shell(id(0), "true");
     spec.limits.memory_bytes = Some(1 << 31);
     let failed = failure(&world, &spec).await;
-    assert_eq!(failed.fault, Fault::Capacity);
+    assert_eq!(failed.fault, Fault::NeverFits);
     assert!(failed.detail.contains("2147483648"), "{}", failed.detail);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_needs_gpus_runs_where_the_machine_shows_as_many() {
+    let devices = tempfile::tempdir().unwrap();
+    for node in ["nvidia0", "nvidia1", "nvidiactl"] {
+        std::fs::write(devices.path().join(node), "").unwrap();
+    }
+    let world = World::with(|config| config.device_dir = devices.path().to_owned()).await;
+    let wanting = |ordinal: u32, count: u32| {
+        let name = "NVIDIA A10G".to_owned();
+        let accelerators = Some(Accelerators { count, name, class: DeviceClass::NvidiaGpu });
+        InstanceSpec { accelerators, ..shell(id(ordinal), "exec sleep 1000") }
+    };
+    world.ensure(&wanting(0, 2)).await;
+    wait_until_running(&world.backend, &id(0)).await;
+    let failed = failure(&world, &wanting(1, 4)).await;
+    assert_eq!(failed.fault, Fault::NeverFits);
+    let detail = failed.detail;
+    assert!(
+        detail.starts_with("4 x NVIDIA A10G are promised and this machine has 2 NVIDIA GPUs"),
+        "{detail}"
+    );
+    assert!(detail.contains("accelerators = \"mark\""), "{detail}");
     world.close().await;
 }
 

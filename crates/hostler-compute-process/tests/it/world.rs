@@ -176,6 +176,7 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
             environment: [].into(),
         }],
         limits: Limits::default(),
+        accelerators: None,
         download_timeout_ms: 60_000,
     }
 }

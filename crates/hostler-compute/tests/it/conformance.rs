@@ -30,6 +30,7 @@ pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
             environment: [].into(),
         }],
         limits: Limits::default(),
+        accelerators: None,
         download_timeout_ms: 60_000,
     }
 }

@@ -19,7 +19,9 @@ use tokio::time::Instant;
 
 use super::listing::Listing;
 use super::tags::check_new_tags;
+use crate::accelerators::marks;
 use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::quotas;
 use crate::texts::{already_exists, not_found};
 
 impl Control {
@@ -61,12 +63,21 @@ impl Control {
                 tags: tags.clone(),
                 notes,
             };
-            let transaction =
-                Transaction { checks, writes: vec![Write::Put(document(&record))], ..Transaction::default() };
+            let document = document(&record);
+            let transaction = Transaction {
+                checks,
+                quotas: self.parts.settings.quotas.of(scope, &document.holds),
+                writes: vec![Write::Put(document)],
+                ..Transaction::default()
+            };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => {
                     log_notes(record.arn().as_str(), &record.notes);
+                    log_notes(record.arn().as_str(), &self.marks(&record));
                     return Ok(CreateEndpointOutput { endpoint_arn: record.arn().into() });
+                }
+                Err(StoreError::QuotaExceeded { quota, used, delta }) => {
+                    return Err(quotas::refusal(&quota, used, delta));
                 }
                 // The name was taken, or the config or a model went away, in between: decide again.
                 Err(StoreError::Conflict { .. }) => {}
@@ -172,6 +183,11 @@ impl Control {
         Ok((document, record))
     }
 
+    /// What the endpoint's variants run without on this machine.
+    pub(crate) fn marks(&self, record: &EndpointRecord) -> Vec<String> {
+        marks(record, &self.parts.capabilities, self.parts.settings.accelerators)
+    }
+
     /// The config and its models as they are now, and the checks that they still are when it is committed.
     async fn snapshot(
         &self,
@@ -223,7 +239,7 @@ impl Control {
     }
 }
 
-/// The document of an endpoint: the columns that listings need, and the record.
+/// The document of an endpoint: the columns that listings and quotas need, and the record.
 pub(crate) fn document(record: &EndpointRecord) -> Document {
     Document {
         key: record.key(),
@@ -233,6 +249,7 @@ pub(crate) fn document(record: &EndpointRecord) -> Document {
         modified_at: record.modified_at,
         status: Some(record.status.as_str().to_owned()),
         uses: Some(record.config_name().to_ascii_lowercase()),
+        holds: quotas::holdings(record),
         body: record.to_body(),
     }
 }

@@ -11,7 +11,7 @@ use hostler_shapes::{
     DescribeEndpointConfigInput, DescribeEndpointConfigOutput, EndpointConfigSummary,
     ListEndpointConfigsInput, ListEndpointConfigsOutput, ProductionVariant, Timestamp,
 };
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Unused, Write};
+use hostler_store::{Check, Document, Expect, Holdings, StoreError, Transaction, Unused, Write};
 use hostler_types::{Arn, EndpointConfigRecord, EndpointStatus, Key, Kind, RECORD_SCHEMA, Record};
 
 use super::listing::Listing;
@@ -128,6 +128,7 @@ impl Control {
                     statuses: passing.iter().map(|status| status.as_str().to_owned()).collect(),
                 }),
                 writes: vec![Write::Delete(record.key())],
+                ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(()),
@@ -173,12 +174,7 @@ impl Control {
             ));
         }
         let variants = &input.production_variants;
-        if variants.is_empty() || variants.len() > self.parts.settings.variants_max {
-            return Err(ApiError::validation(format!(
-                "ProductionVariants must have between 1 and {} elements.",
-                self.parts.settings.variants_max
-            )));
-        }
+        self.parts.settings.quotas.check_variants(variants.len())?;
         let mut names = BTreeSet::new();
         let mut notes = Vec::new();
         for variant in variants {
@@ -241,12 +237,7 @@ fn check_variant(variant: &ProductionVariant, notes: &mut Vec<String>) -> Result
         )));
     }
     let name = &variant.variant_name;
-    let accelerated = variant
-        .instance_type
-        .and_then(|instance_type| hostler_catalog::instance_type(instance_type.as_str()))
-        .is_some_and(|row| row.has_accelerator);
     for (is_set, member) in [
-        (accelerated, "the accelerator of InstanceType"),
         (variant.accelerator_type.is_some(), "AcceleratorType"),
         (variant.core_dump_config.is_some(), "CoreDumpConfig"),
         (variant.volume_size_in_gb.is_some(), "VolumeSizeInGB"),
@@ -276,6 +267,7 @@ pub(super) fn document(record: &EndpointConfigRecord) -> Document {
         modified_at: record.created_at,
         status: None,
         uses: None,
+        holds: Holdings::new(),
         body: record.to_body(),
     }
 }

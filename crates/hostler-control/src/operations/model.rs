@@ -8,7 +8,7 @@ use hostler_shapes::{
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelCompressionType,
     ModelSummary, S3ModelDataType, Timestamp,
 };
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_store::{Check, Document, Expect, Holdings, StoreError, Transaction, Write};
 use hostler_types::{Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
 
 use super::listing::Listing;
@@ -228,6 +228,7 @@ pub(super) fn document(record: &ModelRecord) -> Document {
         modified_at: Millis(record.created_at.0),
         status: None,
         uses: None,
+        holds: Holdings::new(),
         body: record.to_body(),
     }
 }

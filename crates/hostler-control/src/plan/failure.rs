@@ -90,9 +90,11 @@ impl WhyFailed {
         match self {
             Self::NeverRan(failure) => match (&failure.aws_sentence, failure.fault) {
                 (Some(sentence), _) => sentence.clone(),
-                (None, Fault::Capacity) => "Unable to provision requested ML compute capacity due to \
+                (None, Fault::Capacity | Fault::NeverFits) => {
+                    "Unable to provision requested ML compute capacity due to \
                                             InsufficientInstanceCapacity error."
-                    .to_owned(),
+                        .to_owned()
+                }
                 (None, Fault::Infrastructure) => "Request to service failed.".to_owned(),
                 (None, Fault::User) => ping(),
             },

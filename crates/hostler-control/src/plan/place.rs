@@ -160,13 +160,13 @@ impl Step<'_> {
         }
     }
 
-    /// Whether a creation is given up: the user's own mistakes at once, crashes after a few tries, the rest in time.
+    /// Whether a creation is given up: the user's own mistakes and what never fits at once, crashes after a few tries,
+    /// the rest in time.
     fn is_hopeless(&self, why: &WhyFailed, failures: u32) -> bool {
         match why {
-            WhyFailed::PingTimeout(_) | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. } => {
-                true
-            }
-            WhyFailed::NeverRan(failure) if failure.fault == Fault::User => true,
+            WhyFailed::PingTimeout(_)
+            | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. }
+            | WhyFailed::NeverRan(InstanceFailure { fault: Fault::User | Fault::NeverFits, .. }) => true,
             WhyFailed::Exited { cause: ExitCause::Code(_) | ExitCause::Signal(_), .. }
             | WhyFailed::Sick(_) => failures >= self.policy.start_attempts,
             WhyFailed::Exited { cause: ExitCause::Unseen, .. }

@@ -21,6 +21,7 @@ use super::spec::instance_spec;
 use crate::operations::endpoint_document;
 use crate::plan::{Action, Plan, Sighting, lint_plan, plan};
 use crate::prober::Target;
+use crate::quotas::holdings;
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -141,7 +142,9 @@ impl Reconciler {
             info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
         }
         self.publish(key, plan.route.clone());
-        if let Some(next) = &plan.record
+        // What an endpoint holds is part of its document; one that was written by another rule is written anew.
+        let is_stale = !plan.forget && document.holds != holdings(&record);
+        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
             && !self.write_down(&document, next).await?
         {
             return Ok(Outcome::Overtaken);
@@ -251,7 +254,7 @@ impl Reconciler {
         for action in &plan.actions {
             match action {
                 Action::Launch(id) => {
-                    let spec = instance_spec(record, id, &self.parts.catalog);
+                    let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
                     match self.parts.compute.ensure(&spec).await {
                         Ok(()) => {}
                         Err(source) if source.fault() == Fault::User => {

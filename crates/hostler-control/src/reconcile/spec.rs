@@ -1,6 +1,6 @@
 //! From a record to what a backend needs to run one instance of it.
 //!
-//! Invariants: a pure function of the record and the catalog: the same record gives the same spec and hash, so that
+//! Invariants: a pure function of the record, the catalog and the settings: the same record gives the same spec and hash, so that
 //! saying it again after a crash launches nothing twice.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use hostler_compute::{ContainerSpec, InstanceSpec, Limits, Program};
 use hostler_shapes::ContainerDefinition;
 use hostler_types::{EndpointRecord, InstanceId};
 
+use crate::accelerators::{AcceleratorPolicy, wanted};
 use crate::operations::model_data;
 
 /// AWS's name for a container that its model does not name; it stands in FailureReason texts.
@@ -21,6 +22,7 @@ pub(super) fn instance_spec(
     record: &EndpointRecord,
     id: &InstanceId,
     catalog: &ImageCatalog,
+    policy: AcceleratorPolicy,
 ) -> InstanceSpec {
     let deployment = &record.deployment;
     let fleet = deployment.fleets.iter().find(|fleet| fleet.variant == id.variant);
@@ -41,6 +43,7 @@ pub(super) fn instance_spec(
             memory_bytes: row.map(|row| row.memory_mib * MIB),
             cpu_millis: row.map(|row| u64::from(row.vcpus) * 1000),
         },
+        accelerators: fleet.and_then(|fleet| wanted(fleet, policy)),
         download_timeout_ms: fleet.map_or(0, |fleet| fleet.download_timeout_ms),
     }
 }

@@ -1,7 +1,9 @@
 //! The control plane in a simulated world: real reconciler, real operations, memory store, simulated backend.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod accelerators;
 mod lifecycle;
 mod mishaps;
 mod operations;
 mod prober;
+mod quotas;

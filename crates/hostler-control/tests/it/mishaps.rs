@@ -90,6 +90,14 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
     } else {
         assert_eq!(launched, expected_launches, "launches");
     }
+    // Quotas are neither leaked nor lost: what is held is what is there.
+    let held = world.holdings().await.into_iter().collect::<Vec<_>>();
+    let expected: &[(&str, u64)] = match scenario {
+        Scenario::Create | Scenario::Heal => &[("endpoints", 1), ("ml.t2.medium", INSTANCES as u64)],
+        Scenario::Delete | Scenario::DeleteAtOnce => &[],
+    };
+    let expected: Vec<_> = expected.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect();
+    assert_eq!(held, expected);
     let has_crashed = crashes > 0 || world.effects().has_crashed();
     (world.kill().await, has_crashed)
 }

@@ -219,6 +219,7 @@ fn process_control() -> Control {
             limits_cpu: true,
             isolates_network: false,
             runs_images: false,
+            devices: [].into(),
         },
         catalog: Arc::new(ImageCatalog::default()),
         new_uid: Arc::new(|| "00".to_owned()),

@@ -9,7 +9,7 @@ use hostler_store::{Expect, StoreError, Transaction, Write};
 use hostler_types::Key;
 use rusqlite::Connection;
 
-use super::documents;
+use super::{documents, holdings};
 
 /// What was written.
 pub(super) struct Committed {
@@ -33,7 +33,7 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-/// Judges the conditions, then applies the writes.
+/// Judges the conditions, applies the writes, and judges the quotas by what is held then.
 pub(super) fn apply(connection: &Connection, transaction: Transaction) -> Result<Committed, Refusal> {
     for check in transaction.checks {
         let holds = match (documents::version(connection, &check.key)?, check.expect) {
@@ -50,7 +50,16 @@ pub(super) fn apply(connection: &Connection, transaction: Transaction) -> Result
     {
         return Err(Refusal::Store(StoreError::InUse { by }));
     }
-    write(connection, transaction.writes)
+    let before = transaction.quotas.iter().map(|quota| holdings::held(connection, quota));
+    let before = before.collect::<rusqlite::Result<Vec<u64>>>()?;
+    let committed = write(connection, transaction.writes)?;
+    for (quota, used) in transaction.quotas.into_iter().zip(before) {
+        let after = holdings::held(connection, &quota)?;
+        if after > used && after > quota.limit {
+            return Err(Refusal::Store(StoreError::QuotaExceeded { quota, used, delta: after - used }));
+        }
+    }
+    Ok(committed)
 }
 
 fn write(connection: &Connection, writes: Vec<Write>) -> Result<Committed, Refusal> {

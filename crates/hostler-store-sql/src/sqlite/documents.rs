@@ -8,21 +8,23 @@ use hostler_store::{Document, Unused};
 use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-/// The columns that [`document`] reads, in its order.
-pub(super) const COLUMNS: &str = "key, version, name, created_at, modified_at, status, uses, body";
+use super::holdings;
 
-const GET: &str = "SELECT key, version, name, created_at, modified_at, status, uses, body FROM documents \
+/// The columns that [`document`] reads, in its order.
+pub(super) const COLUMNS: &str = "key, version, name, created_at, modified_at, status, uses, holds, body";
+
+const GET: &str = "SELECT key, version, name, created_at, modified_at, status, uses, holds, body FROM documents \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
 
 const VERSION: &str = "SELECT version FROM documents \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
 
 const PUT: &str = "INSERT INTO documents \
-     (kind, account, region, key, version, name, created_at, modified_at, status, uses, body) VALUES \
-     (:kind, :account, :region, :key, :version, :name, :created_at, :modified_at, :status, :uses, :body) \
+     (kind, account, region, key, version, name, created_at, modified_at, status, uses, holds, body) VALUES \
+     (:kind, :account, :region, :key, :version, :name, :created_at, :modified_at, :status, :uses, :holds, :body) \
      ON CONFLICT (kind, account, region, key) DO UPDATE SET version = excluded.version, name = excluded.name, \
      created_at = excluded.created_at, modified_at = excluded.modified_at, status = excluded.status, \
-     uses = excluded.uses, body = excluded.body";
+     uses = excluded.uses, holds = excluded.holds, body = excluded.body";
 
 const TOUCH: &str = "UPDATE documents SET version = :version \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
@@ -80,6 +82,7 @@ pub(super) fn put(connection: &Connection, document: &Document, version: u64) ->
         ":modified_at": document.modified_at.0,
         ":status": document.status,
         ":uses": document.uses,
+        ":holds": holdings::to_column(&document.holds),
         ":body": document.body,
     })?;
     Ok(())
@@ -158,7 +161,8 @@ pub(super) fn document(scope: &Scope, kind: Kind, row: &Row<'_>) -> rusqlite::Re
         modified_at: Millis(row.get(4)?),
         status: row.get(5)?,
         uses: row.get(6)?,
-        body: text(row, 7)?,
+        holds: holdings::from_column(row, 7)?,
+        body: text(row, 8)?,
     })
 }
 
@@ -166,7 +170,7 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     row.get(column)
 }
 
-fn words(scope: &Scope) -> (&str, &str) {
+pub(super) fn words(scope: &Scope) -> (&str, &str) {
     (scope.account.as_str(), scope.region.as_str())
 }
 

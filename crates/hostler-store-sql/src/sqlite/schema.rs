@@ -11,9 +11,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::OpenError;
+use super::holdings;
 
 /// In order; the first makes schema 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_documents.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_documents.sql"),
+    include_str!("../../migrations/sqlite/0002_holdings.sql"),
+];
 
 /// "HOST" in SQLite's header, by which `file` and we know whose database it is.
 const APPLICATION_ID: i64 = 0x484f_5354;
@@ -57,6 +61,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT).map_err(failed("set up"))?;
     migrate(&mut connection, &MIGRATIONS, file)?;
     look_for_damage(&connection, file)?;
+    holdings::recount(&mut connection).map_err(failed("count what is held in"))?;
     Ok(connection)
 }
 

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_store::conformance::{endpoint, key};
-use hostler_store::{Check, Document, Expect, Store, Transaction, Write};
+use hostler_store::conformance::{endpoint, key, scope};
+use hostler_store::{Check, Document, Expect, Holdings, Store, Transaction, Write};
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::Kind;
 
@@ -29,7 +29,12 @@ fn body(number: u64) -> String {
 }
 
 fn pair(number: u64) -> [Document; 2] {
-    ["left", "right"].map(|side| Document { body: body(number), ..endpoint(&format!("{side}-{number}")) })
+    let holds = Holdings::from([("places".to_owned(), 1)]);
+    ["left", "right"].map(|side| Document {
+        body: body(number),
+        holds: holds.clone(),
+        ..endpoint(&format!("{side}-{number}"))
+    })
 }
 
 /// Not a test by itself: the process that the parent kills. It does nothing unless the parent asks for it.
@@ -130,6 +135,8 @@ async fn what_was_acknowledged_outlives_kill_9_whole() {
                 assert_eq!(document.body, body(number.parse().unwrap()), "{context}: `{found}`");
             }
         }
+        let held = store.holdings(&scope()).await.unwrap().remove("places").unwrap_or(0);
+        assert_eq!(held, keys.len() as u64, "{context}: what is held is what is there");
     }
     assert!(acknowledged.len() as u64 >= ROUNDS);
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use hostler_store::conformance::{endpoint, key, put};
+use hostler_store::conformance::{endpoint, key, put, scope};
 use hostler_store::{Document, Store, StoreError};
 use hostler_store_sql::{DATABASE_FILE, OpenError, SqliteStore};
 use hostler_types::{Kind, Millis};
@@ -87,6 +87,43 @@ async fn dropping_the_store_empties_the_log_too() {
     drop(store);
     assert!(!dir.path().join("hostler.db-wal").exists());
     assert_eq!(open(dir.path()).keys(Kind::Endpoint).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn sums_that_differ_from_their_documents_are_counted_anew_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let holds = hostler_store::Holdings::from([("rooms".to_owned(), 2)]);
+    for name in ["one", "two"] {
+        put(&store, Document { holds: holds.clone(), ..endpoint(name) }).await;
+    }
+    let sums = store.holdings(&scope()).await.unwrap();
+    assert_eq!(sums.get("rooms"), Some(&4));
+    drop(store);
+    for damage in ["UPDATE holdings SET total = 40", "DELETE FROM holdings"] {
+        Connection::open(dir.path().join(DATABASE_FILE)).unwrap().execute(damage, ()).unwrap();
+        let store = open(dir.path());
+        assert_eq!(store.holdings(&scope()).await.unwrap(), sums, "after {damage}");
+    }
+}
+
+#[tokio::test]
+async fn documents_from_before_holdings_are_read_and_hold_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(DATABASE_FILE);
+    let old = Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("../../migrations/sqlite/0001_documents.sql")).unwrap();
+    // "HOST", as schema 1 wrote it.
+    old.pragma_update(None, "application_id", 0x484f_5354).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let row = "INSERT INTO documents (kind, account, region, key, version, name, created_at, modified_at, body) \
+               VALUES ('endpoint', '000000000000', 'us-east-1', 'old', 7, 'Old', 1, 2, 'body')";
+    old.execute(row, ()).unwrap();
+    drop(old);
+    let store = open(dir.path());
+    let read = store.get(&key(Kind::Endpoint, "old")).await.unwrap().unwrap();
+    assert_eq!((read.version, read.body.as_str(), read.holds.len()), (7, "body", 0));
+    assert!(store.holdings(&scope()).await.unwrap().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use hostler_types::{Key, Kind, Millis};
 
 use super::{TestStore, assert_conflict, check, endpoint, key, put, put_if, scope_of, unused, writes};
-use crate::{Document, Expect, StoreError, Transaction, Write};
+use crate::{Document, Expect, Holdings, StoreError, Transaction, Write};
 
 pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
     let full = Document {
@@ -16,6 +16,7 @@ pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
         modified_at: Millis(-5),
         status: Some("Creating".to_owned()),
         uses: Some("a-config".to_owned()),
+        holds: Holdings::from([("endpoints".to_owned(), 1), ("ml.m5.large".to_owned(), 4)]),
         body: "{\"text\":\"quotes ' \\\" and \u{1f980}, a line\\nbreak\"}".to_owned(),
     };
     let bare = Document {
@@ -26,6 +27,7 @@ pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
         modified_at: Millis(i64::MAX),
         status: None,
         uses: None,
+        holds: Holdings::new(),
         body: String::new(),
     };
     let large = Document { body: "x".repeat(3_000_000), ..endpoint("large") };

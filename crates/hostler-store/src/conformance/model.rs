@@ -7,10 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hostler_types::{Key, Kind, Millis};
+use hostler_types::{Key, Kind, Millis, Scope};
 
 use super::{TestStore, scope_of, unused};
-use crate::{Check, Document, Expect, ListQuery, Order, SortBy, StoreError, StoreResult, Transaction, Write};
+use crate::{
+    Check, Document, Expect, Holdings, ListQuery, Order, Quota, SortBy, StoreError, StoreResult, Transaction,
+    Write,
+};
 
 /// Bytes that make one operation.
 pub const STEP_BYTES: usize = 12;
@@ -20,6 +23,8 @@ pub const CASES: u32 = 48;
 
 const NAMES: [&str; 6] = ["a", "B", "ab", "Ba", "b_a", "A-b"];
 const STATUSES: [Option<&str>; 4] = [None, Some("Creating"), Some("InService"), Some("Failed")];
+const REGIONS: [&str; 2] = ["us-east-1", "us-west-2"];
+const THINGS: [&str; 2] = ["x", "y"];
 const USES: [Option<&str>; 3] = [None, Some("a"), Some("b")];
 
 /// Runs the operations on `store` and on the model, and panics at the first difference.
@@ -44,6 +49,10 @@ pub async fn agrees(store: TestStore, steps: &[[u8; STEP_BYTES]]) {
     for key in model.keys() {
         assert_eq!(store.get(key).await.unwrap().as_ref(), model.get(key));
     }
+    for region in REGIONS {
+        let scope = scope_of("000000000000", region);
+        assert_eq!(store.holdings(&scope).await.unwrap(), model.holdings(&scope));
+    }
 }
 
 /// The bytes of one operation; zeros when they are used up.
@@ -63,6 +72,7 @@ impl Bytes<'_> {
 enum Refusal {
     Conflict(Key),
     InUse(Key),
+    Exceeded(Quota, u64, u64),
 }
 
 #[derive(Default)]
@@ -85,6 +95,17 @@ impl Model {
 
     fn remove(&mut self, key: &Key) {
         self.documents.retain(|document| &document.key != key);
+    }
+
+    fn holdings(&self, scope: &Scope) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for document in self.documents.iter().filter(|document| document.key.scope() == scope) {
+            for (what, count) in &document.holds {
+                *sums.entry(what.clone()).or_insert(0) += u64::from(*count);
+            }
+        }
+        sums.retain(|_, sum| *sum > 0);
+        sums
     }
 
     /// What the transaction must answer: how many versions, or why not.
@@ -128,6 +149,24 @@ impl Model {
                 }
             }
         }
+        let mut after = self.documents.clone();
+        for write in &transaction.writes {
+            let (Write::Put(Document { key, .. }) | Write::Touch(key) | Write::Delete(key)) = write;
+            if !matches!(write, Write::Touch(_)) {
+                after.retain(|document| &document.key != key);
+            }
+            if let Write::Put(document) = write {
+                after.push(document.clone());
+            }
+        }
+        let after = Self { documents: after, versions: BTreeMap::new() };
+        for quota in &transaction.quotas {
+            let held = |model: &Self| model.holdings(&quota.scope).get(&quota.what).copied().unwrap_or(0);
+            let (used, held_after) = (held(self), held(&after));
+            if held_after > used && held_after > quota.limit {
+                return Err(Refusal::Exceeded(quota.clone(), used, held_after - used));
+            }
+        }
         Ok(count)
     }
 
@@ -156,7 +195,7 @@ impl Model {
 
 fn any_key(bytes: &mut Bytes<'_>) -> Key {
     // Mostly one scope and one kind, so that operations meet.
-    let region = if bytes.next() < 200 { "us-east-1" } else { "us-west-2" };
+    let region = REGIONS[usize::from(bytes.next() >= 200)];
     let kind = if bytes.next() < 200 { Kind::Endpoint } else { Kind::EndpointConfig };
     Key::new(&scope_of("000000000000", region), kind, NAMES[bytes.below(NAMES.len())])
 }
@@ -176,12 +215,20 @@ fn any_write(bytes: &mut Bytes<'_>) -> Write {
                 modified_at: Millis(i64::from(choice % 7)),
                 status: STATUSES[usize::from(choice / 8) % STATUSES.len()].map(text),
                 uses: USES[usize::from(choice / 32) % USES.len()].map(text),
+                holds: any_holdings(choice),
                 body: choice.to_string(),
             })
         }
         5 => Write::Touch(key),
         _ => Write::Delete(key),
     }
+}
+
+/// Nothing, one thing or both, in counts that a limit of a few is soon reached by.
+fn any_holdings(choice: u8) -> Holdings {
+    let counts = [choice % 3, choice / 16 % 4];
+    let pairs = THINGS.into_iter().zip(counts).filter(|(_, count)| *count > 0);
+    pairs.map(|(what, count)| (what.to_owned(), count.into())).collect()
 }
 
 async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
@@ -204,6 +251,14 @@ async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
     }
     transaction.checks.extend(expect.map(|expect| Check { key: key.clone(), expect }));
 
+    let limits = bytes.next();
+    for (at, what) in THINGS.into_iter().enumerate() {
+        if limits & (1 << at) != 0 {
+            let scope = scope_of("000000000000", REGIONS[0]);
+            transaction.quotas.push(Quota { scope, what: what.to_owned(), limit: (limits / 8 % 8).into() });
+        }
+    }
+
     let expected = model.expected(&transaction);
     let mut receiver = store.changes();
     match (store.commit(transaction.clone()).await, expected) {
@@ -214,6 +269,10 @@ async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
         (Err(StoreError::Conflict { key }), Err(Refusal::Conflict(expected)))
         | (Err(StoreError::InUse { by: key }), Err(Refusal::InUse(expected))) => {
             assert_eq!(key, expected);
+            assert!(receiver.try_recv().is_err());
+        }
+        (Err(StoreError::QuotaExceeded { quota, used, delta }), Err(expected)) => {
+            assert_eq!(Refusal::Exceeded(quota, used, delta), expected);
             assert!(receiver.try_recv().is_err());
         }
         (found, expected) => panic!("expected {expected:?}, got {found:?} from {transaction:?}"),

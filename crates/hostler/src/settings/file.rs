@@ -20,6 +20,7 @@ pub(super) struct SettingsFile {
     pub(super) describe_hold_ms: Option<u64>,
     pub(super) undeclared_roles: Option<String>,
     pub(super) backend: Option<String>,
+    pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
     pub(super) role: Vec<Role>,
@@ -35,11 +36,8 @@ pub(super) struct Limits {
     pub(super) instance_memory_bytes: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Quotas {
-    pub(super) variants: Option<usize>,
-}
+/// Limits by name: `endpoints`, `variants`, `default_instances`, or an instance type.
+pub(super) type Quotas = BTreeMap<String, u64>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +85,7 @@ impl SettingsFile {
                 "account" => entry.read(&mut file.account),
                 "describe_hold_ms" => entry.read(&mut file.describe_hold_ms),
                 "undeclared_roles" => entry.read(&mut file.undeclared_roles),
+                "accelerators" => entry.read(&mut file.accelerators),
                 "backend" => entry.read(&mut file.backend),
                 "limits" => entry.read(&mut file.limits),
                 "quotas" => entry.read(&mut file.quotas),
@@ -136,12 +135,13 @@ mod tests {
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
             "listen = '127.0.0.1:0'\nregion = 'eu-central-1'\naccount = '123456789012'\n\
-             [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n\
+             [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
              [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n",
         );
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(file.limits.model_timeout_s, Some(5));
+        assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
         assert_eq!(file.role[0].allow, ["s3://b/p*"]);
         assert_eq!(file.image[0].command, ["serve", "{port}"]);
     }

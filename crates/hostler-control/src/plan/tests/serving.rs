@@ -127,6 +127,35 @@ fn missing_capacity_is_waited_for_and_then_given_up() {
 }
 
 #[test]
+fn what_can_never_fit_fails_a_creation_at_once_for_want_of_capacity() {
+    let mut record = endpoint(&[("v", 2)]);
+    step(&mut record, &[], START);
+    let too_large = never_ran(Fault::NeverFits, None, "768 GiB are asked for, 16 GiB is all there is");
+    step(&mut record, &[sighting(&id("v", 0, 1), too_large, Health::Unknown)], START.plus(1));
+    assert_eq!(record.status, EndpointStatus::Failed);
+    let reason = record.failure_reason.clone().unwrap();
+    // facts/sagemaker-api.md 3.3.
+    let sentence =
+        "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.";
+    assert!(reason.starts_with(sentence) && reason.contains("16 GiB is all there is"), "{reason}");
+    assert_eq!(launches(&step(&mut record, &[], START.plus(60_000))), Vec::<String>::new());
+}
+
+#[test]
+fn an_endpoint_in_service_whose_replacement_never_fits_goes_on_trying() {
+    let (mut record, _) = in_service();
+    let now = START.plus(Policy::default().stable_after_ms);
+    let crashed = sighting(&id("v", 0, 1), exited(1, ""), Health::Unknown);
+    step(&mut record, &[crashed], now);
+    step(&mut record, &[], now.plus(1));
+    let too_large = never_ran(Fault::NeverFits, None, "its GPU is gone");
+    let plan = step(&mut record, &[sighting(&id("v", 0, 2), too_large, Health::Unknown)], now.plus(2));
+    assert_eq!(record.status, EndpointStatus::InService);
+    assert!(plan.requeue_after_ms.is_some(), "the machine may be given back what it lost");
+    assert_eq!(record.places[0].last_failure.as_deref(), Some("its GPU is gone"));
+}
+
+#[test]
 fn a_creation_whose_launches_never_get_through_is_given_up_in_time() {
     let mut record = endpoint(&[("v", 1)]);
     step(&mut record, &[], START);

@@ -46,7 +46,12 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => Just(ExitCause::Unseen),
         1 => Just(ExitCause::OutOfMemory { limit_bytes: 1 << 30 }),
     ];
-    let fault = prop_oneof![Just(Fault::User), Just(Fault::Capacity), Just(Fault::Infrastructure)];
+    let fault = prop_oneof![
+        Just(Fault::User),
+        Just(Fault::Capacity),
+        Just(Fault::NeverFits),
+        Just(Fault::Infrastructure),
+    ];
     prop_oneof![
         8 => prop_oneof![Just(1_i64), 2..400_i64, 1_000..90_000_i64, Just(-5_000_i64)].prop_map(Event::Pass),
         4 => proptest::option::of(0..3_usize).prop_map(Event::BreakOff),

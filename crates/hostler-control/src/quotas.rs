@@ -1,0 +1,140 @@
+//! Quotas: what an account may have in a region, what an endpoint takes up of it, and AWS's words at the limit.
+//!
+//! Why: the store adds up what documents hold and judges the limits inside the commit, so here nothing is counted:
+//! what an endpoint holds is a pure function of its record, and the limits are settings.
+//! Invariants: an endpoint counts until its record is gone. Its instances count as its fleets ask for them while it is
+//! to serve; once it is deleted or has failed, one by one until they are gone, as AWS counts them. A limit is asked of
+//! requests only: the reconciler's own writes are never refused.
+//! Failure: a document from before this rule, or another one, is written anew by the next reconcile run.
+
+use std::collections::BTreeMap;
+
+use hostler_aws::ApiError;
+use hostler_store::{Holdings, Quota};
+use hostler_types::{EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
+use serde_json::{Value, json};
+
+/// The name under which endpoints are counted, and their setting's; instances are counted under their type's name.
+const ENDPOINTS: &str = "endpoints";
+
+/// What an account may have in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Endpoints.
+    pub endpoints: u64,
+    /// Production variants per endpoint config; the service model allows 10.
+    pub variants: u64,
+    /// Instances of each type that has no limit of its own.
+    pub default_instances: u64,
+    /// Instances by type.
+    pub instances: BTreeMap<String, u64>,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { endpoints: 1000, variants: 10, default_instances: 100, instances: BTreeMap::new() }
+    }
+}
+
+impl Quotas {
+    /// The limits of everything that `holds` names, in its order.
+    pub(crate) fn of(&self, scope: &Scope, holds: &Holdings) -> Vec<Quota> {
+        let quota =
+            |what: &String| Quota { scope: scope.clone(), what: what.clone(), limit: self.limit(what) };
+        holds.keys().map(quota).collect()
+    }
+
+    fn limit(&self, what: &str) -> u64 {
+        match what {
+            ENDPOINTS => self.endpoints,
+            instance_type => self.instances.get(instance_type).copied().unwrap_or(self.default_instances),
+        }
+    }
+
+    /// Refuses a config of too many variants.
+    pub(crate) fn check_variants(&self, count: usize) -> Result<(), ApiError> {
+        let count = count as u64;
+        if count > self.variants { Err(exceeded(&Name::variants(), self.variants, 0, count)) } else { Ok(()) }
+    }
+
+    /// Each quota with its limit and its use: what `hostler quotas` shows.
+    pub(crate) fn view(&self, held: &BTreeMap<String, u64>) -> Vec<Value> {
+        let row = |setting: &str, name: &Name, limit: u64, used: Option<u64>| json!({ "Setting": setting, "QuotaName": name.quota, "Unit": name.unit, "Limit": limit, "Used": used });
+        let used = |what: &str| Some(held.get(what).copied().unwrap_or(0));
+        let mut rows = vec![
+            row(ENDPOINTS, &Name::of(ENDPOINTS), self.endpoints, used(ENDPOINTS)),
+            row("variants", &Name::variants(), self.variants, None),
+        ];
+        let mut types: Vec<&String> = self.instances.keys().chain(held.keys()).collect();
+        types.retain(|what| *what != ENDPOINTS);
+        types.sort_unstable();
+        types.dedup();
+        for what in types {
+            rows.push(row(what, &Name::of(what), self.limit(what), used(what)));
+        }
+        let others = Name::of("each other instance type");
+        rows.push(row("default_instances", &others, self.default_instances, None));
+        rows
+    }
+}
+
+/// What an endpoint takes up.
+pub(crate) fn holdings(record: &EndpointRecord) -> Holdings {
+    let is_to_serve = record.goal == Goal::Serve && record.status != EndpointStatus::Failed;
+    let left = |fleet: &Fleet| {
+        let of_fleet = record.instances.iter().filter(|instance| instance.id.variant == fleet.variant);
+        u32::try_from(of_fleet.count()).unwrap_or(u32::MAX)
+    };
+    let mut holds = Holdings::from([(ENDPOINTS.to_owned(), 1)]);
+    for fleet in &record.deployment.fleets {
+        let Some(instance_type) = &fleet.instance_type else { continue };
+        let count = if is_to_serve { fleet.count } else { left(fleet) };
+        if count > 0 {
+            let total = holds.entry(instance_type.clone()).or_default();
+            *total = total.saturating_add(count);
+        }
+    }
+    holds
+}
+
+/// AWS's answer to a request that the store found to exceed a quota.
+pub(crate) fn refusal(quota: &Quota, used: u64, delta: u64) -> ApiError {
+    exceeded(&Name::of(&quota.what), quota.limit, used, delta)
+}
+
+/// What AWS calls a quota, and what it counts in.
+struct Name {
+    quota: String,
+    unit: &'static str,
+}
+
+impl Name {
+    fn of(what: &str) -> Self {
+        match what {
+            ENDPOINTS => Self { quota: "Number of endpoints".to_owned(), unit: "Endpoints" },
+            instance_type => Self { quota: format!("{instance_type} for endpoint usage"), unit: "Instances" },
+        }
+    }
+
+    fn variants() -> Self {
+        let quota = "Number of production variants per endpoint configuration".to_owned();
+        Self { quota, unit: "Variants" }
+    }
+}
+
+/// The sentence as CreateEndpoint answers it since 2023; `docs/compatibility.md` tells which names of quotas are ours.
+fn exceeded(name: &Name, limit: u64, used: u64, delta: u64) -> ApiError {
+    let Name { quota, unit } = name;
+    tracing::debug!(
+        quota,
+        limit,
+        used,
+        delta,
+        "a quota is exceeded; it is set under [quotas] in hostler.toml"
+    );
+    ApiError::resource_limit_exceeded(format!(
+        "The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} {unit} and a \
+         request delta of {delta} {unit}. Please use AWS Service Quotas to request an increase for this quota. If AWS \
+         Service Quotas is not available, contact AWS support to request an increase for this quota."
+    ))
+}
