@@ -12,6 +12,10 @@ use hostler_compute::{ContainerSpec, InstanceSpec, Program};
 
 use crate::processes::MARKER;
 
+/// Where SageMaker's containers find their model.
+pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
+const OPT_ML: &str = "/opt/ml";
+
 /// The address of every instance of this backend.
 pub(crate) const HOST: &str = "127.0.0.1";
 
@@ -57,6 +61,8 @@ pub(crate) fn environment(
     place: &Place<'_>,
 ) -> BTreeMap<String, String> {
     let dir = |path: &Path| path.display().to_string();
+    // Where SageMaker's inference toolkits look for `model`.
+    let base_dir = if needs_opt_ml(container) { OPT_ML.to_owned() } else { dir(place.instance_dir) };
     let region = spec.scope.region.to_string();
     let mut all: BTreeMap<String, String> = [
         ("PATH", place.path.to_owned()),
@@ -65,8 +71,7 @@ pub(crate) fn environment(
         ("TMPDIR", dir(&place.instance_dir.join("tmp"))),
         ("AWS_REGION", region.clone()),
         ("AWS_DEFAULT_REGION", region),
-        // SageMaker's inference toolkits look for `model` below this; a process has no /opt/ml of its own.
-        ("SAGEMAKER_BASE_DIR", dir(place.instance_dir)),
+        ("SAGEMAKER_BASE_DIR", base_dir),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -78,6 +83,11 @@ pub(crate) fn environment(
     all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
     all.insert(MARKER.to_owned(), dir(place.instance_dir));
     all
+}
+
+/// Whether the program looks nowhere but in `/opt/ml/model`.
+pub(crate) fn needs_opt_ml(container: &ContainerSpec) -> bool {
+    matches!(container.program, Program::Command { needs_opt_ml: true, .. })
 }
 
 impl Place<'_> {
@@ -129,6 +139,7 @@ mod tests {
             command: ["python", "serve.py", "--port={port}", "{model_dir}/x"].map(str::to_owned).to_vec(),
             environment: [("BIND".to_owned(), "0.0.0.0:{port}".to_owned())].into(),
             working_dir: None,
+            needs_opt_ml: false,
         };
         let spec = spec(program, &[("KEEP", "{port}")]);
         let command = command(&spec.containers[0], &place()).unwrap();
@@ -146,6 +157,22 @@ mod tests {
         let all = environment(&spec, &spec.containers[0], &place());
         assert_eq!(all["AWS_REGION"], "us-west-2");
         assert_eq!(all["SAGEMAKER_BIND_TO_PORT"], "8123");
+    }
+
+    #[test]
+    fn a_command_that_needs_opt_ml_is_told_of_no_other_place() {
+        let program = Program::Command {
+            command: ["serve", "{model_dir}"].map(str::to_owned).to_vec(),
+            environment: [].into(),
+            working_dir: None,
+            needs_opt_ml: true,
+        };
+        let spec = spec(program, &[]);
+        let place = Place { model_dir: Path::new(OPT_ML_MODEL), ..place() };
+        assert_eq!(command(&spec.containers[0], &place).unwrap(), ["serve", "/opt/ml/model"]);
+        let all = environment(&spec, &spec.containers[0], &place);
+        assert_eq!(all["SAGEMAKER_BASE_DIR"], "/opt/ml");
+        assert_eq!(all["HOSTLER_MODEL_DIR"], "/opt/ml/model");
     }
 
     #[test]

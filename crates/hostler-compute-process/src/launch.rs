@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use crate::ProcessConfig;
 use crate::cgroup::Hierarchies;
 use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
-use crate::environment::{Place, command, environment};
+use crate::environment::{OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
 use crate::failure::{of_machine, starting};
 use crate::records::Launch;
 use crate::supervisor::SUPERVISE;
@@ -37,7 +37,9 @@ pub(crate) fn write_plan(
     spec: &InstanceSpec,
     port: u16,
 ) -> Result<(), InstanceFailure> {
-    let model_dir = dir.model();
+    let model = dir.model();
+    let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
+    let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
     let place = Place {
         instance_dir: dir.path(),
         model_dir: &model_dir,
@@ -59,6 +61,7 @@ pub(crate) fn write_plan(
         environment: environment(spec, container, &place),
         working_dir,
         port,
+        opt_ml_model,
         limits: spec.limits,
         groups: hierarchies.groups(dir.path()),
         log_limits: config.log_limits,

@@ -38,6 +38,9 @@ pub(crate) struct Launch {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) working_dir: PathBuf,
     pub(crate) port: u16,
+    /// To be shown to the command as `/opt/ml/model`.
+    #[serde(default)]
+    pub(crate) opt_ml_model: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) log_limits: LogLimits,
