@@ -30,6 +30,9 @@ ALL = os.environ.get("HOSTLER_TEST_ALL")
 def pytest_sessionstart(session):
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run `cargo build -p hostler`, or set HOSTLER_BIN", returncode=2)
+    model = configuration.TESTMODEL
+    if not model.exists():
+        pytest.exit(f"no test model at {model}: run `cargo build -p hostler-testkit`, or set HOSTLER_TESTMODEL", 2)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,6 +6,7 @@
 //! the port and the marks of this room win over them, since a model cannot know those.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use hostler_compute::{ContainerSpec, InstanceSpec, Program};
@@ -14,6 +15,8 @@ use crate::processes::MARKER;
 
 /// Where SageMaker's containers find their model.
 pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
+/// Enough for every server that was tried; the range has room for 1,500 such instances.
+const MORE_PORTS: u16 = 7;
 const OPT_ML: &str = "/opt/ml";
 
 /// The address of every instance of this backend.
@@ -23,7 +26,8 @@ pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) struct Place<'a> {
     pub(crate) instance_dir: &'a Path,
     pub(crate) model_dir: &'a Path,
-    pub(crate) port: u16,
+    /// The first is the container contract's.
+    pub(crate) ports: RangeInclusive<u16>,
     pub(crate) path: &'a str,
     pub(crate) hostler_exe: &'a Path,
 }
@@ -34,7 +38,7 @@ pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Ve
         Program::BuiltIn { engine } => {
             let [exe, model_dir] =
                 [place.hostler_exe, place.model_dir].map(|path| path.display().to_string());
-            let port = place.port.to_string();
+            let port = place.ports.start().to_string();
             let words: [&str; 10] = [
                 &exe,
                 "runtime",
@@ -79,10 +83,22 @@ pub(crate) fn environment(
         all.extend(environment.iter().map(|(name, value)| (name.clone(), place.fill_in(value))));
     }
     all.extend(container.environment.clone());
-    all.insert("SAGEMAKER_BIND_TO_PORT".to_owned(), place.port.to_string());
+    all.insert("SAGEMAKER_BIND_TO_PORT".to_owned(), place.ports.start().to_string());
+    let mut more = place.ports.clone().skip(1);
+    if let (Some(first), last) = (more.next(), place.ports.end()) {
+        all.insert("SAGEMAKER_SAFE_PORT_RANGE".to_owned(), format!("{first}-{last}"));
+    }
     all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
     all.insert(MARKER.to_owned(), dir(place.instance_dir));
     all
+}
+
+/// How many ports a program gets besides its own: servers of others have listeners for metrics or management.
+pub(crate) fn more_ports(spec: &InstanceSpec) -> u16 {
+    match spec.containers.first().map(|container| &container.program) {
+        Some(Program::Command { .. }) => MORE_PORTS,
+        _ => 0,
+    }
 }
 
 /// Whether the program looks nowhere but in `/opt/ml/model`.
@@ -92,7 +108,7 @@ pub(crate) fn needs_opt_ml(container: &ContainerSpec) -> bool {
 
 impl Place<'_> {
     fn fill_in(&self, text: &str) -> String {
-        text.replace("{port}", &self.port.to_string())
+        text.replace("{port}", &self.ports.start().to_string())
             .replace("{model_dir}", &self.model_dir.display().to_string())
     }
 }
@@ -127,7 +143,7 @@ mod tests {
         Place {
             instance_dir: Path::new("/i"),
             model_dir: Path::new("/i/model"),
-            port: 8123,
+            ports: 8123..=8130,
             path: "/bin",
             hostler_exe: Path::new("/usr/bin/hostler"),
         }
@@ -148,15 +164,18 @@ mod tests {
         assert_eq!(all["BIND"], "0.0.0.0:8123");
         assert_eq!(all["KEEP"], "{port}", "the model's own variables are passed word for word");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
+        assert_eq!(all["SAGEMAKER_SAFE_PORT_RANGE"], "8124-8130");
     }
 
     #[test]
     fn the_model_wins_over_defaults_but_not_over_its_port() {
         let variables = [("AWS_REGION", "us-west-2"), ("SAGEMAKER_BIND_TO_PORT", "8080")];
         let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &variables);
-        let all = environment(&spec, &spec.containers[0], &place());
+        let place = Place { ports: 8123..=8123, ..place() };
+        let all = environment(&spec, &spec.containers[0], &place);
         assert_eq!(all["AWS_REGION"], "us-west-2");
         assert_eq!(all["SAGEMAKER_BIND_TO_PORT"], "8123");
+        assert!(!all.contains_key("SAGEMAKER_SAFE_PORT_RANGE"));
     }
 
     #[test]

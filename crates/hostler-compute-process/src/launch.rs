@@ -6,6 +6,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -35,7 +36,7 @@ pub(crate) fn write_plan(
     hierarchies: &Hierarchies,
     dir: &InstanceDir,
     spec: &InstanceSpec,
-    port: u16,
+    ports: RangeInclusive<u16>,
 ) -> Result<(), InstanceFailure> {
     let model = dir.model();
     let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
@@ -43,7 +44,7 @@ pub(crate) fn write_plan(
     let place = Place {
         instance_dir: dir.path(),
         model_dir: &model_dir,
-        port,
+        ports: ports.clone(),
         path: &config.path,
         hostler_exe: &config.hostler_exe,
     };
@@ -60,7 +61,8 @@ pub(crate) fn write_plan(
         command,
         environment: environment(spec, container, &place),
         working_dir,
-        port,
+        port: *ports.start(),
+        last_port: Some(*ports.end()),
         opt_ml_model,
         limits: spec.limits,
         groups: hierarchies.groups(dir.path()),
