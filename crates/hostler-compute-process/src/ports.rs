@@ -68,12 +68,7 @@ impl Ports {
 }
 
 impl PortLease {
-    /// The one that the container contract is spoken on.
-    pub(crate) fn port(&self) -> u16 {
-        *self.taken.start()
-    }
-
-    /// All of them.
+    /// All of them; the first is the one that the container contract is spoken on.
     pub(crate) fn all(&self) -> RangeInclusive<u16> {
         self.taken.clone()
     }
@@ -109,11 +104,11 @@ mod tests {
     fn ports_differ_until_the_range_is_used_up() {
         let ports = Ports::new(three(15_000..16_500));
         let mut leases: Vec<PortLease> = (0..3).map(|_| ports.pick(0).unwrap()).collect();
-        let distinct: BTreeSet<u16> = leases.iter().map(PortLease::port).collect();
+        let distinct: BTreeSet<u16> = leases.iter().map(|lease| *lease.taken.start()).collect();
         assert_eq!(distinct.len(), 3);
         assert!(ports.pick(0).is_none());
-        let given_back = leases.pop().unwrap().port();
-        assert_eq!(ports.pick(0).unwrap().port(), given_back);
+        let given_back = leases.pop().unwrap().all();
+        assert_eq!(ports.pick(0).unwrap().all(), given_back);
     }
 
     #[test]
@@ -121,7 +116,7 @@ mod tests {
         let range = three(16_500..17_000);
         let ports = Ports::new(range.clone());
         let whole = ports.pick(2).unwrap();
-        assert_eq!((whole.port(), whole.all()), (*range.start(), range.clone()));
+        assert_eq!(whole.all(), range.clone());
         assert!(ports.pick(0).is_none());
         drop(whole);
         let single = ports.pick(0).unwrap();
@@ -137,7 +132,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
         let ports = Ports::new(range);
         let _adopted = ports.adopt(first + 1..=first + 1);
-        assert_eq!(ports.pick(0).unwrap().port(), first + 2);
+        assert_eq!(ports.pick(0).unwrap().all(), first + 2..=first + 2);
         drop(listener);
     }
 }
