@@ -18,12 +18,14 @@ from harness.waiting import eventually
 
 TELL_ALL = {"TEST_ANSWER": "tell=all"}
 MIB = 1024 * 1024
-CONFIG = (
-    image("limited", [str(TESTMODEL), "{port}", "{model_dir}"], TELL_ALL)
-    + "memory_mib = 256\ncpu_millis = 500\n"
-    + image("fixed", [str(TESTMODEL), "{port}"], TELL_ALL | {"WHERE": "{model_dir}"})
-    + "needs_opt_ml = true\n"
-)
+
+
+def needing_opt_ml(program):
+    return image("fixed", [str(program), "{port}"], TELL_ALL | {"WHERE": "{model_dir}"}) + "needs_opt_ml = true\n"
+
+
+LIMITED = image("limited", [str(TESTMODEL), "{port}", "{model_dir}"], TELL_ALL) + "memory_mib = 256\ncpu_millis = 500\n"
+CONFIG = LIMITED + needing_opt_ml(TESTMODEL)
 # Not a name, because every system has the number.
 NOBODY = 65534
 # The same refusal as that of a machine where namespaces are turned off.
@@ -71,32 +73,42 @@ def check_opt_ml(hosting):
     hosting.delete(name)
 
 
-@pytest.mark.skipif(not works("unshare", "-Urm", "true"), reason="this kernel lets nobody have a mount namespace")
-def test_a_program_that_looks_only_in_opt_ml_model_finds_its_model_there(hosting):
+@pytest.fixture
+def namespaces(leave_out):
+    """Only where somebody may have a mount namespace."""
+    if not works("unshare", "-Um", "true"):
+        leave_out("this kernel lets nobody have a mount namespace")
+
+
+def test_a_program_that_looks_only_in_opt_ml_model_finds_its_model_there(namespaces, hosting):
     before = os.path.exists("/opt/ml"), " /opt/ml" in Path("/proc/self/mounts").read_text()
     check_opt_ml(hosting)
     assert (os.path.exists("/opt/ml"), " /opt/ml" in Path("/proc/self/mounts").read_text()) == before
 
 
-@pytest.mark.skipif(not works("unshare", "-Urm", "true"), reason="this kernel lets nobody have a mount namespace")
-def test_a_server_that_is_not_root_gives_it_too():
-    if os.geteuid() != 0 or not works(BINARY, "--version", user=NOBODY) or not works("test", "-x", TESTMODEL, user=NOBODY):
-        pytest.skip("only root can start a server as somebody else, and not from a directory of its own")
+def test_a_server_that_is_not_root_gives_it_too(namespaces):
+    """With programs that this user can reach, wherever the repository is."""
     directory = Path(tempfile.mkdtemp(prefix="hostler-nobody-"))
-    server = Server(directory, config=CONFIG, user=NOBODY)
+    user = NOBODY if os.geteuid() == 0 else None
     try:
-        shutil.chown(directory, NOBODY, NOBODY)
-        server.start()
-        check_opt_ml(Hosting(server))
-        assert server.stop() == 0
-        server.assert_nothing_left()
+        binary, program = (Path(shutil.copy2(path, directory)) for path in (BINARY, TESTMODEL))
+        server = Server(directory, config=needing_opt_ml(program), user=user, binary=binary)
+        try:
+            if user is not None:
+                shutil.chown(directory, user, user)
+            server.start()
+            check_opt_ml(Hosting(server))
+            assert server.stop() == 0
+            server.assert_nothing_left()
+        finally:
+            server.clean_up()
     finally:
-        server.clean_up()
         shutil.rmtree(directory)
 
 
-@pytest.mark.skipif(not works(*WITHOUT_NAMESPACES, "true"), reason="this kernel cannot be made to refuse for a test")
-def test_where_the_kernel_refuses_the_reason_says_what_and_what_to_do(tmp_path):
+def test_where_the_kernel_refuses_the_reason_says_what_and_what_to_do(tmp_path, leave_out):
+    if not works(*WITHOUT_NAMESPACES, "true"):
+        leave_out("this kernel cannot be made to refuse for a test")
     server = Server(tmp_path, config=CONFIG, prefix=WITHOUT_NAMESPACES)
     try:
         hosting = Hosting(server.start())

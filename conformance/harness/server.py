@@ -33,7 +33,7 @@ def clean_environment():
 class Server:
     """One data directory, and the process that serves it now."""
 
-    def __init__(self, directory, config="", arguments=(), ready_s=READY_S, prefix=(), user=None):
+    def __init__(self, directory, config="", arguments=(), ready_s=READY_S, prefix=(), user=None, binary=BINARY):
         """`prefix` is a command that starts the server, such as one that takes rights away; `user` runs it."""
         self.directory = Path(directory)
         self.data_dir = self.directory / "data"
@@ -43,6 +43,7 @@ class Server:
         self.arguments = list(arguments)
         self.prefix = list(prefix)
         self.user = user
+        self.binary = binary
         self.ready_s = ready_s
         self.process = None
         self.url = None
@@ -52,7 +53,7 @@ class Server:
     def command(self, *more):
         listen = [] if "--listen" in (*self.arguments, *more) else ["--listen", "127.0.0.1:0"]
         fixed = ["serve", "--data-dir", self.data_dir, "--config", self.config_path]
-        return [str(part) for part in (*self.prefix, BINARY, *fixed, *listen, *self.arguments, *more)]
+        return [str(part) for part in (*self.prefix, self.binary, *fixed, *listen, *self.arguments, *more)]
 
     def start(self, *more):
         assert self.process is None, "it runs already"

@@ -4,7 +4,7 @@
 //! launched instance looks unlaunched.
 //! Invariants: nothing is launched without the lock; the supervisor gets none of the server's environment.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,7 +38,9 @@ pub(crate) fn write_plan(
     spec: &InstanceSpec,
     ports: RangeInclusive<u16>,
 ) -> Result<(), InstanceFailure> {
-    let model = dir.model();
+    // Without links: some servers (MLflow) take a file outside of the path they were given for an attack.
+    let model =
+        fs::canonicalize(dir.model()).map_err(|error| of_machine("finding the model data", &error))?;
     let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
     let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
     let place = Place {

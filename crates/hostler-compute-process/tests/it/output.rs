@@ -129,3 +129,14 @@ async fn the_model_data_is_where_the_command_is_told() {
     assert_eq!(tail, "42weights");
     world.close().await;
 }
+
+#[tokio::test]
+async fn the_path_of_the_model_data_leads_over_no_link() {
+    let world = World::open().await;
+    let look =
+        "cd -P {model_dir} && [ $(pwd) = {model_dir} ] && [ $(pwd) = $HOSTLER_MODEL_DIR ] && echo same";
+    world.ensure(&with_data(shell(id(0), look), "s3://b/model")).await;
+    let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
+    assert_eq!(tail, "same");
+    world.close().await;
+}

@@ -204,6 +204,17 @@ pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
     spec
 }
 
+/// Whether this machine lets a test be made; where it does not, the test says loudly that it tested nothing, or fails
+/// where nothing may be left out.
+pub(crate) fn can(holds: bool, lack: &str) -> bool {
+    if !holds {
+        let may_leave_out = std::env::var_os("HOSTLER_TEST_ALL").is_none();
+        assert!(may_leave_out, "{lack}, and nothing may be left out");
+        eprintln!("LEFT OUT: {lack}");
+    }
+    holds
+}
+
 /// Waits until the predicate holds.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
