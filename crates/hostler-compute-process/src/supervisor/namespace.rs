@@ -3,7 +3,8 @@
 //! Why: `/opt/ml/model` is one path for the whole machine, and two instances need two models there. The namespace
 //! ends with its last process, so nothing has to be undone. It is entered by system calls rather than by `unshare` of
 //! util-linux, so that nothing has to be installed. Root takes it directly; anybody else needs a user namespace
-//! around it, in which everybody stays who they are: the program gains no rights, because they end with exec.
+//! around it, in which the user stays who it is: an ordinary one loses the rights within it at exec, and nobody has
+//! any outside of it.
 //! Invariants: called in a process of a single thread. Mounts made afterwards are seen by nobody outside.
 
 use std::fs;
