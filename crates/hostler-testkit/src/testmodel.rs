@@ -27,6 +27,7 @@
 //! | `header` | `Name: value` | one more header |
 //! | `attributes` | text | `X-Amzn-SageMaker-Custom-Attributes` of the answer |
 //! | `delay_ms` | time | waits before the answer |
+//! | `touch`, `until` | path | makes this file; waits before the answer until that file exists |
 //! | `chunks` | count | chunked transfer: the body so many times, one chunk each |
 //! | `events` | count | `text/event-stream`: the body so many times, one event and one chunk each |
 //! | `pause_ms` | time | between chunks, events or repetitions |

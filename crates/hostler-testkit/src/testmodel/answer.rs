@@ -3,6 +3,7 @@
 //! Invariants: the order is fixed: log, memory, CPU, health, delay, then head and body, with the fate wherever `at`
 //! says. Bytes are written as they come, so that whatever was sent before a fate is on the wire.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::thread::sleep;
@@ -17,6 +18,7 @@ use super::wish::{At, Form, Length, Wish};
 use super::{fate::Fate, tell};
 
 const BINARY: &str = "application/octet-stream";
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// What becomes of the connection.
@@ -35,7 +37,7 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
             return plain(stream, 400, &what);
         }
     };
-    prepare(&wish, server);
+    prepare(&wish, server)?;
     let piece = match (&wish.body, wish.tell) {
         (_, Some(tell)) => tell::document(tell, request, server).to_string().into_bytes(),
         (Some(body), None) => body.clone(),
@@ -69,7 +71,7 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     })
 }
 
-fn prepare(wish: &Wish, server: &Server) {
+fn prepare(wish: &Wish, server: &Server) -> io::Result<()> {
     if let Some(text) = &wish.log {
         say(text);
     }
@@ -81,7 +83,14 @@ fn prepare(wish: &Wish, server: &Server) {
     if let Some(ping) = wish.ping {
         server.health.command(ping);
     }
+    if let Some(path) = &wish.touch {
+        File::create(path)?;
+    }
+    while wish.until.as_ref().is_some_and(|path| !path.exists()) {
+        sleep(LOOK_AGAIN);
+    }
     sleep(Duration::from_millis(wish.delay_ms));
+    Ok(())
 }
 
 fn head(wish: &Wish, request: &Request, piece_bytes: u64) -> String {

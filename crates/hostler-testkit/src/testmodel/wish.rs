@@ -2,6 +2,8 @@
 //!
 //! Invariants: every command has one name, whatever way it comes; an unknown one is an error that lists the known.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::fate::{Fate, parse_signal};
@@ -58,6 +60,8 @@ pub(super) struct Wish {
     pub(super) content_type: Option<String>,
     pub(super) headers: Vec<String>,
     pub(super) delay_ms: u64,
+    pub(super) touch: Option<PathBuf>,
+    pub(super) until: Option<PathBuf>,
     pub(super) form: Form,
     pub(super) pause_ms: u64,
     pub(super) length: Length,
@@ -131,6 +135,8 @@ impl Wish {
             "header" => self.headers.push(value.to_owned()),
             "attributes" => self.headers.push(format!("X-Amzn-SageMaker-Custom-Attributes: {value}")),
             "delay_ms" => self.delay_ms = number()?,
+            "touch" => self.touch = Some(value.into()),
+            "until" => self.until = Some(value.into()),
             "chunks" => self.form = Form::Chunks(number()?),
             "events" => self.form = Form::Events(number()?),
             "pause_ms" => self.pause_ms = number()?,

@@ -116,6 +116,22 @@ fn the_first_chunk_is_there_long_before_the_last() {
 }
 
 #[test]
+fn it_tells_that_it_began_and_waits_until_it_may_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let [began, release] = ["began", "release"].map(|name| directory.path().join(name));
+    let model = Model::start(&[]);
+    let mut connection = model.connect();
+    let commands = [("X-Test-Touch", began.to_str().unwrap()), ("X-Test-Until", release.to_str().unwrap())];
+    send(&mut connection, &commands, "x");
+    while !began.exists() {
+        std::thread::yield_now();
+    }
+    assert_eq!(model.invoke(&[("X-Test-Tell", "all")], "").json()["in_flight"], 2, "it waits");
+    std::fs::write(&release, "").unwrap();
+    assert_eq!(Answer::read(&mut connection).unwrap().text(), "x");
+}
+
+#[test]
 fn a_length_that_is_too_long_ends_in_a_closed_connection() {
     let model = Model::start(&[]);
     let answer = model.invoke(&[("X-Test-Length", "+10")], "short");
