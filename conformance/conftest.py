@@ -16,6 +16,9 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 # A shell's background job is started with SIGINT ignored and hands that on; what the tests start must not inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The model servers of others need an environment of their own: `cargo xtask test servers`.
+collect_ignore = [] if os.environ.get("HOSTLER_SERVERS_PYTHON") else ["servers"]
+
 # Set to keep the directories of servers, for a look afterwards.
 KEEP = os.environ.get("HOSTLER_TEST_KEEP")
 
@@ -27,6 +30,9 @@ ALL = os.environ.get("HOSTLER_TEST_ALL")
 def pytest_sessionstart(session):
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run `cargo build -p hostler`, or set HOSTLER_BIN", returncode=2)
+    model = configuration.TESTMODEL
+    if not model.exists():
+        pytest.exit(f"no test model at {model}: run `cargo build -p hostler-testkit`, or set HOSTLER_TESTMODEL", 2)
 
 
 @pytest.hookimpl(hookwrapper=True)

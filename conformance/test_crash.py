@@ -10,7 +10,7 @@ import time
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.hosting import PASSING, Hosting
-from harness.processes import is_alive
+from harness.processes import is_alive, is_test_model
 from harness.waiting import eventually
 from harness.wire import Wire
 
@@ -26,11 +26,7 @@ FIRST_ANSWER_S = 1.0
 
 def models_of(server):
     """Processes of test models (not of their supervisors), as identities."""
-    return {
-        process.identity
-        for process in server.instances()
-        if any(part.endswith("/pid.py") for part in process.command) and not process.command[0].endswith("hostler")
-    }
+    return {process.identity for process in server.instances() if is_test_model(process)}
 
 
 def everything_of(server):

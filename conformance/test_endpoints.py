@@ -86,7 +86,7 @@ def test_model_data_source_serves_like_model_data_url(hosting):
 
 def test_an_endpoint_being_created_says_so(hosting, tmp_path):
     release = tmp_path / "release"
-    model = hosting.test_model("loading", {"RELEASE": str(release)})
+    model = hosting.test_model("loading", {"TEST_PING_FILE": str(release)})
     config = hosting.config(model)
     name = hosting.endpoint(config, wait=False)
     seen = hosting.sagemaker.describe_endpoint(EndpointName=name)
@@ -103,7 +103,7 @@ def test_an_endpoint_being_created_says_so(hosting, tmp_path):
 
 
 def test_an_endpoint_may_be_deleted_while_it_is_created(hosting, tmp_path):
-    model = hosting.test_model("loading", {"RELEASE": str(tmp_path / "never")})
+    model = hosting.test_model("loading", {"TEST_PING_FILE": str(tmp_path / "never")})
     name = hosting.endpoint(hosting.config(model), wait=False)
     hosting.delete(name)
 

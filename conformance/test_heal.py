@@ -86,7 +86,7 @@ def test_an_instance_that_is_killed_is_replaced_and_the_other_serves_all_the_whi
 
 def test_an_instance_whose_ping_fails_is_replaced(hosting):
     name = hosting.deploy("sick", count=2)
-    sick = json.loads(hosting.invoke(name, b"sicken")["Payload"])["pid"]
+    sick = json.loads(hosting.invoke(name, b"x", CustomAttributes="test: ping=500")["Payload"])["pid"]
 
     def asked():
         return {json.loads(hosting.invoke(name, b"x")["Payload"])["pid"] for _ in range(20)}
@@ -117,13 +117,15 @@ def test_the_only_instance_of_an_endpoint_is_replaced_and_requests_meet_a_bounde
 def test_a_model_that_crashes_again_and_again_is_started_with_growing_pauses(hosting, server):
     """Killed each time it is up. A pause may be longer than promised on a busy machine, never shorter."""
     name = hosting.deploy("pid")
+    # Directories of instances begin with their endpoint's id; the module's other endpoints are left alone.
+    first = processes.Process(pid_of(hosting, name))
+    endpoint, dot, _ = first.directory.partition(".g")
     kills, seen = [], set()
 
     def kill_what_is_new():
         for process in server.instances():
-            # A supervisor carries the command too; only the model itself is killed.
-            is_model = any(part.endswith("/pid.py") for part in process.command)
-            if is_model and not process.command[0].endswith("hostler") and process.identity not in seen:
+            is_own = process.directory.startswith(endpoint + dot) and processes.is_test_model(process)
+            if is_own and process.identity not in seen:
                 seen.add(process.identity)
                 kills.append((process.pid, time.monotonic()))
                 with contextlib.suppress(ProcessLookupError):
@@ -144,7 +146,7 @@ def test_a_memory_kill_is_told_apart_from_a_crash(hosting, server, leave_out):
         leave_out("this machine lets nobody limit memory; the server's log says so once")
     name = hosting.deploy("eater", instance_type="ml.c8g.medium")
     with pytest.raises(ClientError) as caught:
-        hosting.invoke(name, b"3072")
+        hosting.invoke(name, b"x", CustomAttributes="test: eat_mib=3072")
     assert caught.value.response["Error"]["Code"] == "ModelError"
     shown = eventually(
         lambda: server.log() + server.cli("describe", name).stdout.decode(),

@@ -8,7 +8,7 @@ from harness.hosting import arn
 
 def test_a_config_may_not_be_deleted_while_an_endpoint_is_created_with_it(hosting, tmp_path):
     release = tmp_path / "release"
-    config = hosting.config(hosting.test_model("loading", {"RELEASE": str(release)}))
+    config = hosting.config(hosting.test_model("loading", {"TEST_PING_FILE": str(release)}))
     name = hosting.endpoint(config, wait=False)
     message = refused(hosting.sagemaker.delete_endpoint_config, EndpointConfigName=config)
     assert message == (

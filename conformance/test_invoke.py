@@ -48,10 +48,15 @@ def variants(hosting):
     return hosting.endpoint(config)
 
 
-def model_error(hosting, endpoint, wish):
-    """The ModelError that the status model's answer becomes."""
+def asking(**commands):
+    """A body that asks the test model for something."""
+    return json.dumps({"test": commands}).encode()
+
+
+def model_error(hosting, endpoint, **commands):
+    """The ModelError that the test model's answer becomes."""
     with pytest.raises(ClientError) as caught:
-        hosting.invoke(endpoint, json.dumps(wish))
+        hosting.invoke(endpoint, asking(**commands))
     response = caught.value.response
     assert response["Error"]["Code"] == "ModelError", response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
@@ -133,7 +138,7 @@ def test_the_models_content_type_comes_back(hosting):
 
 
 def test_a_large_answer_comes_back_whole(hosting, status):
-    answer = hosting.invoke(status, json.dumps({"body": "0123456789abcdef", "times": 500_000}))
+    answer = hosting.invoke(status, asking(body="0123456789abcdef", repeat=500_000))
     assert answer["Payload"] == b"0123456789abcdef" * 500_000
 
 
@@ -179,12 +184,11 @@ def test_a_busy_instance_is_passed_over(hosting, tmp_path):
     name = hosting.deploy("status", count=2)
     began, release = tmp_path / "began", tmp_path / "release"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        wish = {"began": str(began), "until": str(release), "body": "slow"}
-        slow = pool.submit(hosting.invoke, name, json.dumps(wish))
+        slow = pool.submit(hosting.invoke, name, asking(touch=str(began), until=str(release), body="slow"))
         try:
             eventually(began.exists, lambda there: there, "the slow one is at its model")
             for number in range(20):
-                assert hosting.invoke(name, json.dumps({"body": str(number)}))["Payload"] == str(number).encode()
+                assert hosting.invoke(name, asking(body=str(number)))["Payload"] == str(number).encode()
             assert not slow.done(), "twenty answers came while the slow one was still held"
         finally:
             release.touch()
@@ -196,7 +200,7 @@ def test_a_busy_instance_is_passed_over(hosting, tmp_path):
 
 @pytest.mark.parametrize("code", [500, 502, 503])
 def test_a_server_error_of_the_model_is_a_model_error(hosting, status, code):
-    error = model_error(hosting, status, {"status": code, "body": "weights melted"})
+    error = model_error(hosting, status, status=code, body="weights melted")
     assert error["OriginalStatusCode"] == code
     assert error["OriginalMessage"] == "weights melted"
     assert error["LogStreamArn"] == f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/{status}"
@@ -208,7 +212,7 @@ def test_a_server_error_of_the_model_is_a_model_error(hosting, status, code):
 
 @pytest.mark.parametrize("code", [400, 404, 413, 415, 422, 429])
 def test_a_client_error_of_the_model_is_a_model_error(hosting, status, code):
-    error = model_error(hosting, status, {"status": code, "body": "wrong width"})
+    error = model_error(hosting, status, status=code, body="wrong width")
     assert error["OriginalStatusCode"] == code
     assert error["Error"]["Message"].startswith(
         f'Received client error ({code}) from primary with message "wrong width". See '
@@ -217,7 +221,7 @@ def test_a_client_error_of_the_model_is_a_model_error(hosting, status, code):
 
 def test_the_raw_body_of_a_model_error_names_whose_fault_it_was(wire, status):
     for code, word in ((503, "INTERNAL_FAILURE_FROM_MODEL"), (415, "CLIENT_ERROR_FROM_MODEL")):
-        answer = wire.invoke(status, json.dumps({"status": code, "body": "x"}).encode())
+        answer = wire.invoke(status, asking(status=code, body="x"))
         assert answer.status == 424
         assert answer.code == "ModelError"
         assert answer.headers["content-type"].startswith("application/json")
@@ -226,21 +230,21 @@ def test_the_raw_body_of_a_model_error_names_whose_fault_it_was(wire, status):
 
 
 def test_a_long_error_message_is_cut(hosting, status):
-    error = model_error(hosting, status, {"status": 500, "body": "0123456789", "times": 100_000})
+    error = model_error(hosting, status, status=500, body="0123456789", repeat=100_000)
     assert len(error["OriginalMessage"]) <= 2048
     assert len(error["Error"]["Message"]) <= 2048
 
 
 def test_a_model_that_takes_too_long_times_out(make_server):
     hosting = Hosting(make_server("[limits]\nmodel_timeout_s = 2\n"))
-    error = model_error(hosting, hosting.deploy("status"), {"sleep": 30})
+    error = model_error(hosting, hosting.deploy("status"), delay_ms=30_000)
     assert error["OriginalStatusCode"] == 0
     expected = "Your invocation timed out while waiting for a response from container primary."
     assert expected in error["Error"]["Message"]
 
 
 def test_a_model_that_hangs_up_is_a_model_error(hosting, status):
-    error = model_error(hosting, status, {"close": True})
+    error = model_error(hosting, status, close=True)
     assert error["OriginalStatusCode"] == 0
     assert "Amazon SageMaker could not get a response from the" in error["Error"]["Message"]
 

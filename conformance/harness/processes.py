@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from harness.config import TESTMODEL
+
 
 class Process:
     """One process as /proc shows it; pid and start time together are unique."""
@@ -47,6 +49,11 @@ def below(directory):
         return any(inside in argument for argument in process.command)
 
     return [process for process in everything() if process.pid != os.getpid() and belongs(process)]
+
+
+def is_test_model(process):
+    """Whether it is the test model itself, not a supervisor that carries its command or a child that it keeps."""
+    return bool(process.command) and process.command[0] == str(TESTMODEL) and len(process.command) == 3
 
 
 def is_alive(identity):

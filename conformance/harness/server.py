@@ -33,13 +33,17 @@ def clean_environment():
 class Server:
     """One data directory, and the process that serves it now."""
 
-    def __init__(self, directory, config="", arguments=(), ready_s=READY_S):
+    def __init__(self, directory, config="", arguments=(), ready_s=READY_S, prefix=(), user=None, binary=BINARY):
+        """`prefix` is a command that starts the server, such as one that takes rights away; `user` runs it."""
         self.directory = Path(directory)
         self.data_dir = self.directory / "data"
         self.log_path = self.directory / "server.log"
         self.config_path = self.directory / "hostler.toml"
         self.config_path.write_text(config)
         self.arguments = list(arguments)
+        self.prefix = list(prefix)
+        self.user = user
+        self.binary = binary
         self.ready_s = ready_s
         self.process = None
         self.url = None
@@ -49,7 +53,7 @@ class Server:
     def command(self, *more):
         listen = [] if "--listen" in (*self.arguments, *more) else ["--listen", "127.0.0.1:0"]
         fixed = ["serve", "--data-dir", self.data_dir, "--config", self.config_path]
-        return [str(part) for part in (BINARY, *fixed, *listen, *self.arguments, *more)]
+        return [str(part) for part in (*self.prefix, self.binary, *fixed, *listen, *self.arguments, *more)]
 
     def start(self, *more):
         assert self.process is None, "it runs already"
@@ -62,10 +66,16 @@ class Server:
                 cwd=self.directory,
                 env=clean_environment(),
                 start_new_session=True,
+                **self._identity(),
             )
         self.url = self._ready_line()
         self.ready_at = time.monotonic()
         return self
+
+    def _identity(self):
+        if self.user is None:
+            return {}
+        return {"user": self.user, "group": self.user, "extra_groups": []}
 
     def _ready_line(self):
         """The one line on stdout that says where it listens."""

@@ -13,6 +13,7 @@ mod python;
 mod sources;
 mod suite;
 mod table;
+mod venv;
 
 use std::process::ExitCode;
 

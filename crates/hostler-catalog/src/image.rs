@@ -4,7 +4,7 @@
 //! Invariants: the first mapping that matches wins, in the order of the settings file.
 
 /// An operator's row: images whose name matches run this command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageMapping {
     /// A glob over the whole image name: `*` any run of characters, `?` any one.
     pub pattern: String,
@@ -14,6 +14,12 @@ pub struct ImageMapping {
     pub environment: Vec<(String, String)>,
     /// Where it starts.
     pub working_dir: Option<String>,
+    /// It looks for its model in `/opt/ml/model` and nowhere else.
+    pub needs_opt_ml: bool,
+    /// Memory of one instance, in place of what its instance type grants.
+    pub memory_mib: Option<u64>,
+    /// Thousandths of a CPU of one instance, likewise.
+    pub cpu_millis: Option<u64>,
 }
 
 /// What runs an image.
@@ -211,8 +217,7 @@ mod tests {
         let row = |pattern: &str| ImageMapping {
             pattern: pattern.into(),
             command: vec!["serve".into()],
-            environment: vec![],
-            working_dir: None,
+            ..ImageMapping::default()
         };
         let catalog = ImageCatalog::new(vec![row("*/other*"), row("*/kmeans*"), row("*")]);
         let image = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";

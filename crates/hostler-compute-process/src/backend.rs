@@ -137,7 +137,9 @@ impl ProcessBackend {
             let stage = adoption::examine(&read_dir)?;
             let state = adoption::state(&read_dir, &stage)?;
             let port = match stage {
-                Stage::Supervised => read_dir.read::<Launch>(LAUNCH)?.map(|launch| ports.adopt(launch.port)),
+                Stage::Supervised => {
+                    read_dir.read::<Launch>(LAUNCH)?.map(|launch| ports.adopt(launch.ports()))
+                }
                 _ => None,
             };
             Ok((file.spec, stage, state, port))

@@ -6,11 +6,18 @@
 //! the port and the marks of this room win over them, since a model cannot know those.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use hostler_compute::{ContainerSpec, InstanceSpec, Program};
 
 use crate::processes::MARKER;
+
+/// Where SageMaker's containers find their model.
+pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
+/// Enough for every server that was tried; the range has room for 1,500 such instances.
+const MORE_PORTS: u16 = 7;
+const OPT_ML: &str = "/opt/ml";
 
 /// The address of every instance of this backend.
 pub(crate) const HOST: &str = "127.0.0.1";
@@ -19,7 +26,8 @@ pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) struct Place<'a> {
     pub(crate) instance_dir: &'a Path,
     pub(crate) model_dir: &'a Path,
-    pub(crate) port: u16,
+    /// The first is the container contract's.
+    pub(crate) ports: RangeInclusive<u16>,
     pub(crate) path: &'a str,
     pub(crate) hostler_exe: &'a Path,
 }
@@ -30,7 +38,7 @@ pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Ve
         Program::BuiltIn { engine } => {
             let [exe, model_dir] =
                 [place.hostler_exe, place.model_dir].map(|path| path.display().to_string());
-            let port = place.port.to_string();
+            let port = place.ports.start().to_string();
             let words: [&str; 10] = [
                 &exe,
                 "runtime",
@@ -57,6 +65,8 @@ pub(crate) fn environment(
     place: &Place<'_>,
 ) -> BTreeMap<String, String> {
     let dir = |path: &Path| path.display().to_string();
+    // Where SageMaker's inference toolkits look for `model`.
+    let base_dir = if needs_opt_ml(container) { OPT_ML.to_owned() } else { dir(place.instance_dir) };
     let region = spec.scope.region.to_string();
     let mut all: BTreeMap<String, String> = [
         ("PATH", place.path.to_owned()),
@@ -65,8 +75,7 @@ pub(crate) fn environment(
         ("TMPDIR", dir(&place.instance_dir.join("tmp"))),
         ("AWS_REGION", region.clone()),
         ("AWS_DEFAULT_REGION", region),
-        // SageMaker's inference toolkits look for `model` below this; a process has no /opt/ml of its own.
-        ("SAGEMAKER_BASE_DIR", dir(place.instance_dir)),
+        ("SAGEMAKER_BASE_DIR", base_dir),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -74,15 +83,32 @@ pub(crate) fn environment(
         all.extend(environment.iter().map(|(name, value)| (name.clone(), place.fill_in(value))));
     }
     all.extend(container.environment.clone());
-    all.insert("SAGEMAKER_BIND_TO_PORT".to_owned(), place.port.to_string());
+    all.insert("SAGEMAKER_BIND_TO_PORT".to_owned(), place.ports.start().to_string());
+    let mut more = place.ports.clone().skip(1);
+    if let (Some(first), last) = (more.next(), place.ports.end()) {
+        all.insert("SAGEMAKER_SAFE_PORT_RANGE".to_owned(), format!("{first}-{last}"));
+    }
     all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
     all.insert(MARKER.to_owned(), dir(place.instance_dir));
     all
 }
 
+/// How many ports a program gets besides its own: servers of others have listeners for metrics or management.
+pub(crate) fn more_ports(spec: &InstanceSpec) -> u16 {
+    match spec.containers.first().map(|container| &container.program) {
+        Some(Program::Command { .. }) => MORE_PORTS,
+        _ => 0,
+    }
+}
+
+/// Whether the program looks nowhere but in `/opt/ml/model`.
+pub(crate) fn needs_opt_ml(container: &ContainerSpec) -> bool {
+    matches!(container.program, Program::Command { needs_opt_ml: true, .. })
+}
+
 impl Place<'_> {
     fn fill_in(&self, text: &str) -> String {
-        text.replace("{port}", &self.port.to_string())
+        text.replace("{port}", &self.ports.start().to_string())
             .replace("{model_dir}", &self.model_dir.display().to_string())
     }
 }
@@ -118,7 +144,7 @@ mod tests {
         Place {
             instance_dir: Path::new("/i"),
             model_dir: Path::new("/i/model"),
-            port: 8123,
+            ports: 8123..=8130,
             path: "/bin",
             hostler_exe: Path::new("/usr/bin/hostler"),
         }
@@ -130,6 +156,7 @@ mod tests {
             command: ["python", "serve.py", "--port={port}", "{model_dir}/x"].map(str::to_owned).to_vec(),
             environment: [("BIND".to_owned(), "0.0.0.0:{port}".to_owned())].into(),
             working_dir: None,
+            needs_opt_ml: false,
         };
         let spec = spec(program, &[("KEEP", "{port}")]);
         let command = command(&spec.containers[0], &place()).unwrap();
@@ -138,15 +165,34 @@ mod tests {
         assert_eq!(all["BIND"], "0.0.0.0:8123");
         assert_eq!(all["KEEP"], "{port}", "the model's own variables are passed word for word");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
+        assert_eq!(all["SAGEMAKER_SAFE_PORT_RANGE"], "8124-8130");
     }
 
     #[test]
     fn the_model_wins_over_defaults_but_not_over_its_port() {
         let variables = [("AWS_REGION", "us-west-2"), ("SAGEMAKER_BIND_TO_PORT", "8080")];
         let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &variables);
-        let all = environment(&spec, &spec.containers[0], &place());
+        let place = Place { ports: 8123..=8123, ..place() };
+        let all = environment(&spec, &spec.containers[0], &place);
         assert_eq!(all["AWS_REGION"], "us-west-2");
         assert_eq!(all["SAGEMAKER_BIND_TO_PORT"], "8123");
+        assert!(!all.contains_key("SAGEMAKER_SAFE_PORT_RANGE"));
+    }
+
+    #[test]
+    fn a_command_that_needs_opt_ml_is_told_of_no_other_place() {
+        let program = Program::Command {
+            command: ["serve", "{model_dir}"].map(str::to_owned).to_vec(),
+            environment: [].into(),
+            working_dir: None,
+            needs_opt_ml: true,
+        };
+        let spec = spec(program, &[]);
+        let place = Place { model_dir: Path::new(OPT_ML_MODEL), ..place() };
+        assert_eq!(command(&spec.containers[0], &place).unwrap(), ["serve", "/opt/ml/model"]);
+        let all = environment(&spec, &spec.containers[0], &place);
+        assert_eq!(all["SAGEMAKER_BASE_DIR"], "/opt/ml");
+        assert_eq!(all["HOSTLER_MODEL_DIR"], "/opt/ml/model");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use hostler_artifacts::{ArtifactSource, FetchError};
 use hostler_compute::{Fault, InstanceFailure, Phase};
 use rustix::io::Errno;
 
+use crate::supervisor::Refused;
+
 /// The failure of fetching or unpacking model data.
 pub(crate) fn of_fetch(
     container_name: &str,
@@ -68,6 +70,32 @@ pub(crate) fn of_machine(action: &str, error: &io::Error) -> InstanceFailure {
         _ => Fault::Infrastructure,
     };
     starting(fault, format!("{action} failed: {error}"))
+}
+
+/// A program that needs `/opt/ml/model` and cannot have it.
+pub(crate) fn of_opt_ml(refused: &Refused) -> InstanceFailure {
+    let (fault, hint) = match refused.cause.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOMEM | Errno::AGAIN) => (Fault::Capacity, "the machine is short of memory"),
+        Some(Errno::NOSPC | Errno::USERS) => (
+            Fault::User,
+            "the machine allows no more namespaces: raise the sysctl user.max_mnt_namespaces, and for a server that \
+             is not root user.max_user_namespaces",
+        ),
+        Some(Errno::PERM | Errno::ACCESS) => (
+            Fault::User,
+            "run the server as root with CAP_SYS_ADMIN, or allow user namespaces to ordinary users (sysctl \
+             kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0; in a container \
+             its seccomp profile)",
+        ),
+        _ => (Fault::User, "this kernel may lack mount namespaces"),
+    };
+    let detail = format!(
+        "the image's mapping says needs_opt_ml, and giving the program `/opt/ml/model` in a mount namespace of its \
+         own was refused: {} failed: {}; {hint}; or tell the program its directory with {{model_dir}} and leave \
+         needs_opt_ml out",
+        refused.step, refused.cause
+    );
+    starting(fault, detail)
 }
 
 fn fault_of_exec(error: &io::Error) -> Fault {

@@ -4,8 +4,9 @@
 //! launched instance looks unlaunched.
 //! Invariants: nothing is launched without the lock; the supervisor gets none of the server's environment.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,7 +19,7 @@ use tokio::process::{Child, Command};
 use crate::ProcessConfig;
 use crate::cgroup::Hierarchies;
 use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
-use crate::environment::{Place, command, environment};
+use crate::environment::{OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
 use crate::failure::{of_machine, starting};
 use crate::records::Launch;
 use crate::supervisor::SUPERVISE;
@@ -35,13 +36,17 @@ pub(crate) fn write_plan(
     hierarchies: &Hierarchies,
     dir: &InstanceDir,
     spec: &InstanceSpec,
-    port: u16,
+    ports: RangeInclusive<u16>,
 ) -> Result<(), InstanceFailure> {
-    let model_dir = dir.model();
+    // Without links: some servers (MLflow) take a file outside of the path they were given for an attack.
+    let model =
+        fs::canonicalize(dir.model()).map_err(|error| of_machine("finding the model data", &error))?;
+    let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
+    let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
     let place = Place {
         instance_dir: dir.path(),
         model_dir: &model_dir,
-        port,
+        ports: ports.clone(),
         path: &config.path,
         hostler_exe: &config.hostler_exe,
     };
@@ -58,7 +63,9 @@ pub(crate) fn write_plan(
         command,
         environment: environment(spec, container, &place),
         working_dir,
-        port,
+        port: *ports.start(),
+        last_port: Some(*ports.end()),
+        opt_ml_model,
         limits: spec.limits,
         groups: hierarchies.groups(dir.path()),
         log_limits: config.log_limits,

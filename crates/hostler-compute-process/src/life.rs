@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::adoption::{self, Stage, Supervisor};
 use crate::backend::Shared;
 use crate::directory::{EXIT, FAILED, InstanceDir, PREPARED, RUNNING, SUPERVISOR};
+use crate::environment::more_ports;
 use crate::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use crate::ports::PortLease;
 use crate::records::{Exit, Prepared};
@@ -91,14 +92,16 @@ impl Instance {
         let lease = self.prepare().await?;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
         if self.port.is_none() {
-            self.port = self.shared.ports.pick();
+            self.port = self.shared.ports.pick(more_ports(&self.spec));
         }
-        let Some(port) = self.port.as_ref().map(PortLease::port) else {
-            let detail = format!("no free port is left in {:?}", self.shared.config.ports);
+        let Some(ports) = self.port.as_ref().map(PortLease::all) else {
+            let wanted = u32::from(more_ports(&self.spec)) + 1;
+            let range = &self.shared.config.ports;
+            let detail = format!("no {wanted} free ports in a row are left in {range:?}");
             return Err(Box::new(starting(Fault::Capacity, detail)));
         };
         let Shared { config, hierarchies, .. } = &*self.shared;
-        launch::write_plan(config, hierarchies, &self.dir, &self.spec, port)?;
+        launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
         self.child = launch::launch(config, &self.dir).await?;
         Ok(lease)
     }

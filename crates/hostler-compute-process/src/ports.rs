@@ -1,7 +1,8 @@
 //! Loopback ports for instances.
 //!
-//! Why: a process backend has no network of its own per instance, so each gets a port. Going round the range keeps
-//! a port from being used again at once, while somebody may still connect to whoever had it before.
+//! Why: a process backend has no network of its own per instance, so each gets a port, and a server with listeners
+//! besides it gets the ones that follow. Going round the range keeps a port from being used again at once, while
+//! somebody may still connect to whoever had it before.
 //! Invariants: no two instances of this server have the same port; one is free again when its lease is dropped.
 
 use std::collections::BTreeSet;
@@ -23,11 +24,11 @@ struct State {
     taken: BTreeSet<u16>,
 }
 
-/// A port that is an instance's until this is dropped.
+/// Ports that are an instance's until this is dropped.
 #[derive(Debug)]
 pub(crate) struct PortLease {
     ports: Arc<Ports>,
-    port: u16,
+    taken: RangeInclusive<u16>,
 }
 
 impl Ports {
@@ -39,37 +40,46 @@ impl Ports {
         Arc::new(Self { range, state: Mutex::new(State { next, taken: BTreeSet::new() }) })
     }
 
-    /// A port on which nobody listens; none when the range is used up.
-    pub(crate) fn pick(self: &Arc<Self>) -> Option<PortLease> {
+    /// A port on which nobody listens, with as many more after it; none when the range is used up.
+    pub(crate) fn pick(self: &Arc<Self>, more: u16) -> Option<PortLease> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in self.range.clone() {
-            let port = state.next;
-            state.next = if port >= *self.range.end() { *self.range.start() } else { port + 1 };
-            if !state.taken.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                state.taken.insert(port);
-                return Some(PortLease { ports: Arc::clone(self), port });
+            let first = state.next;
+            state.next = if first >= *self.range.end() { *self.range.start() } else { first + 1 };
+            let last = first.checked_add(more).filter(|last| last <= self.range.end());
+            let Some(last) = last else { continue };
+            let is_free = |port: u16| {
+                !state.taken.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            };
+            if (first..=last).all(is_free) {
+                state.taken.extend(first..=last);
+                state.next = if last == *self.range.end() { *self.range.start() } else { last + 1 };
+                return Some(PortLease { ports: Arc::clone(self), taken: first..=last });
             }
         }
         None
     }
 
-    /// The port of an instance from before a restart.
-    pub(crate) fn adopt(self: &Arc<Self>, port: u16) -> PortLease {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).taken.insert(port);
-        PortLease { ports: Arc::clone(self), port }
+    /// The ports of an instance from before a restart.
+    pub(crate) fn adopt(self: &Arc<Self>, taken: RangeInclusive<u16>) -> PortLease {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).taken.extend(taken.clone());
+        PortLease { ports: Arc::clone(self), taken }
     }
 }
 
 impl PortLease {
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// All of them; the first is the one that the container contract is spoken on.
+    pub(crate) fn all(&self) -> RangeInclusive<u16> {
+        self.taken.clone()
     }
 }
 
 impl Drop for PortLease {
     fn drop(&mut self) {
         let mut state = self.ports.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.taken.remove(&self.port);
+        for port in self.taken.clone() {
+            state.taken.remove(&port);
+        }
     }
 }
 
@@ -92,13 +102,27 @@ mod tests {
 
     #[test]
     fn ports_differ_until_the_range_is_used_up() {
-        let ports = Ports::new(three(15_000..17_000));
-        let mut leases: Vec<PortLease> = (0..3).map(|_| ports.pick().unwrap()).collect();
-        let distinct: BTreeSet<u16> = leases.iter().map(PortLease::port).collect();
+        let ports = Ports::new(three(15_000..16_500));
+        let mut leases: Vec<PortLease> = (0..3).map(|_| ports.pick(0).unwrap()).collect();
+        let distinct: BTreeSet<u16> = leases.iter().map(|lease| *lease.taken.start()).collect();
         assert_eq!(distinct.len(), 3);
-        assert!(ports.pick().is_none());
-        let given_back = leases.pop().unwrap().port();
-        assert_eq!(ports.pick().unwrap().port(), given_back);
+        assert!(ports.pick(0).is_none());
+        let given_back = leases.pop().unwrap().all();
+        assert_eq!(ports.pick(0).unwrap().all(), given_back);
+    }
+
+    #[test]
+    fn ports_that_belong_together_are_in_a_row_and_come_back_together() {
+        let range = three(16_500..17_000);
+        let ports = Ports::new(range.clone());
+        let whole = ports.pick(2).unwrap();
+        assert_eq!(whole.all(), range.clone());
+        assert!(ports.pick(0).is_none());
+        drop(whole);
+        let single = ports.pick(0).unwrap();
+        assert_eq!(single.all(), *range.start()..=*range.start());
+        assert!(ports.pick(2).is_none(), "two are left, three are asked for");
+        assert_eq!(ports.pick(1).unwrap().all(), range.start() + 1..=*range.end());
     }
 
     #[test]
@@ -107,8 +131,8 @@ mod tests {
         let first = *range.start();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
         let ports = Ports::new(range);
-        let _adopted = ports.adopt(first + 1);
-        assert_eq!(ports.pick().unwrap().port(), first + 2);
+        let _adopted = ports.adopt(first + 1..=first + 1);
+        assert_eq!(ports.pick(0).unwrap().all(), first + 2..=first + 2);
         drop(listener);
     }
 }

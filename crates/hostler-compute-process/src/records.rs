@@ -5,6 +5,7 @@
 //! Invariants: a file is replaced as a whole or not at all. Reading order of truth: removing, failed, exit, lock.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use hostler_compute::{ExitCause, InstanceSpec, Limits};
@@ -38,9 +39,22 @@ pub(crate) struct Launch {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) working_dir: PathBuf,
     pub(crate) port: u16,
+    /// The last of the ports that follow it and are the command's too.
+    #[serde(default)]
+    pub(crate) last_port: Option<u16>,
+    /// To be shown to the command as `/opt/ml/model`.
+    #[serde(default)]
+    pub(crate) opt_ml_model: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) log_limits: LogLimits,
+}
+
+impl Launch {
+    /// Every port that is the instance's.
+    pub(crate) fn ports(&self) -> RangeInclusive<u16> {
+        self.port..=self.last_port.unwrap_or(self.port)
+    }
 }
 
 /// A process, and when it was started, so that a recycled number is never mistaken for it.

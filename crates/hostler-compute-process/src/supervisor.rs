@@ -10,12 +10,16 @@
 mod contain;
 mod events;
 mod launch;
+mod namespace;
+mod opt_ml;
 mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+
+pub(crate) use namespace::Refused;
 
 /// The hidden subcommands.
 pub(crate) const SUPERVISE: &str = "supervise";

@@ -87,6 +87,10 @@ pub enum Program {
         environment: BTreeMap<String, String>,
         /// Where it starts; the instance's own directory when none.
         working_dir: Option<String>,
+        /// The command finds its model in `/opt/ml/model` and nowhere else: a backend that cannot give it that path
+        /// fails the instance and says why.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        needs_opt_ml: bool,
     },
     /// A container image, for backends that pull.
     Image,

@@ -12,6 +12,7 @@ mod faulty_store;
 mod objects;
 mod ping;
 mod routes;
+pub mod testmodel;
 mod world;
 
 pub use clock::SimClock;

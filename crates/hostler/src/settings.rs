@@ -124,9 +124,7 @@ impl Settings {
             }
         };
         for image in &file.image {
-            if image.command.is_empty() {
-                mistakes.push(format!("[[image]] match = \"{}\" has an empty command", image.r#match));
-            }
+            mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
         let limits = file.limits;

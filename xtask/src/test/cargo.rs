@@ -41,7 +41,14 @@ pub(crate) fn doc(context: &Context) -> Result<String> {
     Ok(String::new())
 }
 
-/// The binary that foreign clients talk to.
+/// The binary that foreign clients talk to, and the model that misbehaves on command.
+pub(crate) fn build_hostler_and_test_model(context: &Context) -> Result<()> {
+    let hostler = ["build", "--quiet", "--locked", "--package", "hostler", "--bin", "hostler"];
+    let test_model = ["--package", "hostler-testkit", "--bin", "hostler-testmodel"];
+    context.cargo(&[&hostler[..], &test_model].concat())
+}
+
+/// The binary alone.
 pub(crate) fn build_hostler(context: &Context) -> Result<()> {
     context.cargo(&["build", "--quiet", "--locked", "--package", "hostler", "--bin", "hostler"])
 }

@@ -44,6 +44,11 @@ impl Context {
         self.target().join("debug/hostler")
     }
 
+    /// The model server of `hostler-testkit`.
+    pub(crate) fn test_model(&self) -> PathBuf {
+        self.target().join("debug/hostler-testmodel")
+    }
+
     /// Whether this machine has it; otherwise the reason to print.
     pub(crate) fn has(&self, need: Need) -> Result<(), String> {
         match need {
@@ -56,13 +61,13 @@ impl Context {
             Need::Botocore if !python::has_models(self) && !self.registry_answers() => {
                 Err("the service models are not cached and PyPI does not answer".into())
             }
-            Need::Venv if !python::has_venv(self) && !self.registry_answers() => {
+            Need::Venv(venv) if !venv.is_made(self) && !self.registry_answers() => {
                 Err("the virtual environment is not made and PyPI does not answer".into())
             }
             Need::Example if !self.root.join("examples/kmeans-digits/expected.json").is_file() => {
                 Err("`examples/kmeans-digits` holds no expected answers".into())
             }
-            Need::Nextest | Need::Python | Need::Botocore | Need::Venv | Need::Example => Ok(()),
+            Need::Nextest | Need::Python | Need::Botocore | Need::Venv(_) | Need::Example => Ok(()),
         }
     }
 

@@ -1,22 +1,16 @@
-//! The suites that need Python: codegen's check and the conformance tests in their own environment.
+//! The suites that need Python: codegen's check, and what foreign clients and foreign servers say of the binary.
 //!
-//! Why: the foreign clients (boto3, the AWS CLI) are Python programs, pinned with hashes in
-//! `conformance/requirements.txt`; nothing is installed outside `target/`.
-//! Invariants: the environment is keyed by the requirements and the interpreter, so a change of
-//! either makes a new one.
-//! Failure: the key is written last; an environment that was half made is made again.
+//! Why: boto3, the AWS CLI and the model servers that people have are Python programs.
+//! Invariants: nothing is installed outside `target/`; pytest always runs in the environment of the clients.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use ring::digest::{SHA256, digest};
 
 use super::cargo;
 use super::context::{Context, run};
-
-const REQUIREMENTS: &str = "conformance/requirements.txt";
+use super::venv::{CONFORMANCE, SERVERS};
 
 pub(crate) fn codegen_is_clean(context: &Context) -> Result<String> {
     let own = std::env::current_exe().context("finding the running xtask")?;
@@ -32,51 +26,31 @@ pub(crate) fn has_models(context: &Context) -> bool {
     })
 }
 
-/// Whether the environment of these requirements is ready.
-pub(crate) fn has_venv(context: &Context) -> bool {
-    let made = fs::read_to_string(venv(context).join("made-for"));
-    made.is_ok_and(|made| key(context).is_ok_and(|key| key == made))
-}
-
+/// boto3 and the AWS CLI as clients.
 pub(crate) fn conformance(context: &Context) -> Result<String> {
-    cargo::build_hostler(context)?;
-    ensure_venv(context)?;
-    let mut command = context.command(venv(context).join("bin/python"));
-    command
-        .args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", "--durations-min=1"])
-        .arg("-q")
-        .args(&context.passed_on)
-        .current_dir(context.root.join("conformance"))
-        .env("HOSTLER_BIN", context.hostler())
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    run(&mut command)?;
+    run(pytest(context)?.args(&context.passed_on))?;
     Ok(String::new())
 }
 
-fn venv(context: &Context) -> PathBuf {
-    context.target().join("conformance-venv")
+/// Model servers of others, deployed and invoked by boto3.
+pub(crate) fn servers(context: &Context) -> Result<String> {
+    SERVERS.ensure(context)?;
+    let mut command = pytest(context)?;
+    command.env("HOSTLER_SERVERS_PYTHON", SERVERS.python(context));
+    run(command.arg("servers").args(&context.passed_on))?;
+    Ok(String::new())
 }
 
-fn key(context: &Context) -> Result<String> {
-    let requirements = context.root.join(REQUIREMENTS);
-    let mut text = fs::read(&requirements).with_context(|| format!("reading `{REQUIREMENTS}`"))?;
-    let python = Command::new("python3").arg("-VV").output().context("starting `python3`")?;
-    text.extend_from_slice(&python.stdout);
-    Ok(hex::encode(digest(&SHA256, &text)))
-}
-
-fn ensure_venv(context: &Context) -> Result<()> {
-    if has_venv(context) {
-        return Ok(());
-    }
-    let venv = venv(context);
-    if venv.exists() {
-        fs::remove_dir_all(&venv).with_context(|| format!("removing the old `{}`", venv.display()))?;
-    }
-    run(context.command("python3").args(["-m", "venv"]).arg(&venv))?;
-    let mut install = context.command(venv.join("bin/python"));
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    run(install.args(["--require-hashes", "--requirement", REQUIREMENTS]))?;
-    let made_for = venv.join("made-for");
-    fs::write(&made_for, key(context)?).with_context(|| format!("writing `{}`", made_for.display()))
+/// pytest over `conformance/`, with the binaries that it tests built.
+fn pytest(context: &Context) -> Result<Command> {
+    cargo::build_hostler_and_test_model(context)?;
+    CONFORMANCE.ensure(context)?;
+    let mut command = context.command(CONFORMANCE.python(context));
+    command
+        .args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", "--durations-min=1", "-q"])
+        .current_dir(context.root.join("conformance"))
+        .env("HOSTLER_BIN", context.hostler())
+        .env("HOSTLER_TESTMODEL", context.test_model())
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
 }

@@ -1,4 +1,5 @@
-//! Becomes the container: joins the control groups, ties its life to the supervisor's, executes the command.
+//! Becomes the container: joins the control groups, ties its life to the supervisor's, takes `/opt/ml/model` where
+//! that is asked for, executes the command.
 //!
 //! Why: these steps belong between fork and exec, where safe Rust cannot run code; a short-lived process of the same
 //! binary does them in the open, and exec makes it the container with the same process id.
@@ -11,8 +12,10 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use hostler_compute::{Fault, InstanceFailure};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
+use super::opt_ml;
 use crate::cgroup::Group;
 use crate::directory::{InstanceDir, LAUNCH};
 use crate::failure;
@@ -21,37 +24,57 @@ use crate::records::Launch;
 /// Does not return when the command was started. The working directory is the instance's.
 pub(super) fn contain(supervisor: &OsStr) -> io::Result<()> {
     let mut report = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    tie_life_to(supervisor)?;
+    let launch: Launch = InstanceDir::at(".")
+        .read(LAUNCH)?
+        .ok_or_else(|| io::Error::other("there is no launch.json in the working directory"))?;
+    let failure = match surround(&launch, supervisor) {
+        Ok(()) => execute(&launch),
+        Err(failure) => *failure,
+    };
+    report.write_all(&serde_json::to_vec(&failure)?)
+}
+
+/// Killed when the supervisor dies.
+fn tie_life_to(supervisor: &OsStr) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(|pid| pid.as_raw_nonzero().to_string());
     if parent.as_deref().map(OsStr::new) != Some(supervisor) {
         return Err(io::Error::other("the supervisor is gone"));
     }
-    let launch: Launch = InstanceDir::at(".")
-        .read(LAUNCH)?
-        .ok_or_else(|| io::Error::other("there is no launch.json in the working directory"))?;
-    let failure = match join_all(&launch) {
-        Err(error) => failure::of_machine("joining the control groups", &error),
-        Ok(()) => match launch.command.split_first() {
-            None => failure::starting(hostler_compute::Fault::User, "the command is empty".to_owned()),
-            Some((program, arguments)) if launch.working_dir.is_dir() => {
-                let error = Command::new(program)
-                    .args(arguments)
-                    .env_clear()
-                    .envs(&launch.environment)
-                    .current_dir(&launch.working_dir)
-                    .stdin(Stdio::null())
-                    .exec();
-                failure::of_exec(program, &error)
-            }
-            Some(_) => failure::starting(
-                hostler_compute::Fault::User,
-                format!("the working directory `{}` does not exist", launch.working_dir.display()),
-            ),
-        },
-    };
-    report.write_all(&serde_json::to_vec(&failure)?)
+    Ok(())
 }
 
-fn join_all(launch: &Launch) -> io::Result<()> {
-    launch.groups.iter().try_for_each(Group::join)
+/// Limits and namespaces around this process.
+fn surround(launch: &Launch, supervisor: &OsStr) -> Result<(), Box<InstanceFailure>> {
+    let joined = launch.groups.iter().try_for_each(Group::join);
+    joined.map_err(|error| failure::of_machine("joining the control groups", &error))?;
+    if let Some(model) = &launch.opt_ml_model {
+        opt_ml::give(model).map_err(|refused| failure::of_opt_ml(&refused))?;
+        // A change of credentials, which a user namespace is, may have taken it off.
+        tie_life_to(supervisor)
+            .map_err(|error| failure::of_machine("staying with the supervisor", &error))?;
+    }
+    Ok(())
+}
+
+/// Returns only when the command could not be started.
+fn execute(launch: &Launch) -> InstanceFailure {
+    match launch.command.split_first() {
+        None => failure::starting(Fault::User, "the command is empty".to_owned()),
+        Some((program, arguments)) if launch.working_dir.is_dir() => {
+            let error = Command::new(program)
+                .args(arguments)
+                .env_clear()
+                .envs(&launch.environment)
+                .current_dir(&launch.working_dir)
+                .stdin(Stdio::null())
+                .exec();
+            failure::of_exec(program, &error)
+        }
+        Some(_) => failure::starting(
+            Fault::User,
+            format!("the working directory `{}` does not exist", launch.working_dir.display()),
+        ),
+    }
 }

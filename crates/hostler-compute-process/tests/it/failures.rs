@@ -2,23 +2,13 @@
 
 use std::time::Duration;
 
-use hostler_compute::conformance::{wait_for_state, wait_until_gone, wait_until_running};
+use hostler_compute::conformance::{wait_until_gone, wait_until_running};
 use hostler_compute::{
-    Accelerators, Compute, ComputeError, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase, Program,
+    Accelerators, Compute, ComputeError, Fault, InstanceSpec, InstanceState, Phase, Program,
 };
 use hostler_types::DeviceClass;
 
-use crate::world::{World, command, id, shell, with_data};
-
-async fn failure(world: &World, spec: &InstanceSpec) -> InstanceFailure {
-    world.ensure(spec).await;
-    let is_settled =
-        |state: Option<&InstanceState>| !matches!(state, Some(InstanceState::Preparing { .. }) | None);
-    match wait_for_state(&world.backend, &spec.id, "failed", is_settled).await {
-        Some(InstanceState::Failed(failure)) => failure,
-        other => panic!("it should have failed: {other:?}"),
-    }
-}
+use crate::world::{World, command, failure, id, shell, with_data};
 
 #[tokio::test]
 async fn a_command_that_does_not_exist_is_the_users_mistake() {

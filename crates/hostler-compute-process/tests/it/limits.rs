@@ -5,22 +5,12 @@ use std::fs;
 use hostler_compute::conformance::{wait_until_exited, wait_until_running};
 use hostler_compute::{Compute, ExitCause};
 
-use crate::world::{World, command, id, shell};
+use crate::world::{self, World, command, id, shell};
 
 const MEMORY: u64 = 64 * 1024 * 1024;
 
-/// Whether this machine can hold a limit; where it cannot, the test says loudly that it tested nothing, or fails where
-/// nothing may be left out.
 fn can(holds: bool, what: &str) -> bool {
-    if !holds {
-        let may_leave_out = std::env::var_os("HOSTLER_TEST_ALL").is_none();
-        assert!(
-            may_leave_out,
-            "this machine has no usable {what} control group, and nothing may be left out"
-        );
-        eprintln!("LEFT OUT: this machine has no usable {what} control group");
-    }
-    holds
+    world::can(holds, &format!("this machine has no usable {what} control group"))
 }
 
 #[tokio::test]
@@ -72,7 +62,7 @@ async fn every_process_of_an_instance_is_in_its_groups() {
     world.ensure(&shell(id(0), "sleep 1000 & echo started; exec sleep 1000")).await;
     wait_until_running(&world.backend, &id(0)).await;
     for group in world.groups(&id(0)) {
-        crate::world::until("both processes are in the group", || {
+        world::until("both processes are in the group", || {
             fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|text| text.lines().count() == 2)
         })
         .await;

@@ -7,6 +7,8 @@ mod conformance;
 mod failures;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod opt_ml;
 mod output;
 mod stopping;
 #[cfg(test)]

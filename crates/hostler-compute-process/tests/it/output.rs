@@ -78,11 +78,16 @@ async fn an_instance_sees_its_own_environment_and_nothing_of_the_servers() {
         "PATH",
         "SAGEMAKER_BASE_DIR",
         "SAGEMAKER_BIND_TO_PORT",
+        "SAGEMAKER_SAFE_PORT_RANGE",
         "TMPDIR",
     ];
     assert_eq!(names, wanted);
     assert_eq!(seen["MODEL_SETTING"], "a b");
     assert_eq!(seen["SAGEMAKER_BIND_TO_PORT"], port);
+    let (first, last) = seen["SAGEMAKER_SAFE_PORT_RANGE"].split_once('-').unwrap();
+    let [port, first, last] = [&port, first, last].map(|text| text.parse::<u16>().unwrap());
+    assert_eq!(first, port + 1);
+    assert!(last > first);
     assert_eq!(seen["AWS_REGION"], "us-east-1");
     world.close().await;
 }
@@ -122,5 +127,16 @@ async fn the_model_data_is_where_the_command_is_told() {
         .await;
     let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
     assert_eq!(tail, "42weights");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_path_of_the_model_data_leads_over_no_link() {
+    let world = World::open().await;
+    let look =
+        "cd -P {model_dir} && [ $(pwd) = {model_dir} ] && [ $(pwd) = $HOSTLER_MODEL_DIR ] && echo same";
+    world.ensure(&with_data(shell(id(0), look), "s3://b/model")).await;
+    let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
+    assert_eq!(tail, "same");
     world.close().await;
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_artifacts::{ArtifactSource, FetchError};
-use hostler_compute::conformance::{DEADLINE, instance_id};
-use hostler_compute::{Compute, ContainerSpec, InstanceSpec, InstanceState, Limits, Phase, Program};
+use hostler_compute::conformance::{DEADLINE, instance_id, wait_for_state};
+use hostler_compute::{
+    Compute, ContainerSpec, InstanceFailure, InstanceSpec, InstanceState, Limits, Phase, Program,
+};
 use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
 use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
 use tempfile::TempDir;
@@ -144,6 +146,17 @@ impl World {
     }
 }
 
+/// Why an instance that must not come to run did not.
+pub(crate) async fn failure(world: &World, spec: &InstanceSpec) -> InstanceFailure {
+    world.ensure(spec).await;
+    let is_settled =
+        |state: Option<&InstanceState>| !matches!(state, Some(InstanceState::Preparing { .. }) | None);
+    match wait_for_state(&world.backend, &spec.id, "failed", is_settled).await {
+        Some(InstanceState::Failed(failure)) => failure,
+        other => panic!("it should have failed: {other:?}"),
+    }
+}
+
 async fn open(config: &ProcessConfig, data: &Arc<FakeData>) -> ProcessBackend {
     let data: Arc<dyn ModelData> = Arc::<FakeData>::clone(data);
     ProcessBackend::open(config.clone(), data, Arc::new(SystemClock)).await.unwrap()
@@ -163,6 +176,7 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
         command: words.iter().map(|&word| word.to_owned()).collect(),
         environment: [].into(),
         working_dir: None,
+        needs_opt_ml: false,
     };
     InstanceSpec {
         id,
@@ -189,6 +203,17 @@ pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
         region: Region::new("us-east-1"),
     });
     spec
+}
+
+/// Whether this machine lets a test be made; where it does not, the test says loudly that it tested nothing, or fails
+/// where nothing may be left out.
+pub(crate) fn can(holds: bool, lack: &str) -> bool {
+    if !holds {
+        let may_leave_out = std::env::var_os("HOSTLER_TEST_ALL").is_none();
+        assert!(may_leave_out, "{lack}, and nothing may be left out");
+        eprintln!("LEFT OUT: {lack}");
+    }
+    holds
 }
 
 /// Waits until the predicate holds.

@@ -25,6 +25,7 @@ pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
                 command: command.iter().map(|&word| word.to_owned()).collect(),
                 environment: [].into(),
                 working_dir: None,
+                needs_opt_ml: false,
             },
             model_data: None,
             environment: [].into(),

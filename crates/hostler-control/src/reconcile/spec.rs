@@ -1,7 +1,7 @@
 //! From a record to what a backend needs to run one instance of it.
 //!
-//! Invariants: a pure function of the record, the catalog and the settings: the same record gives the same spec and hash, so that
-//! saying it again after a crash launches nothing twice.
+//! Invariants: a pure function of the record, the catalog and the settings: the same record gives the same spec and
+//! hash, so that saying it again after a crash launches nothing twice.
 
 use std::collections::BTreeMap;
 
@@ -27,25 +27,39 @@ pub(super) fn instance_spec(
     let deployment = &record.deployment;
     let fleet = deployment.fleets.iter().find(|fleet| fleet.variant == id.variant);
     let model = fleet.and_then(|fleet| deployment.model(&fleet.model_name));
-    let containers = model.into_iter().flat_map(|model| {
-        let request = &model.request;
-        let role_arn = request.execution_role_arn.as_deref().unwrap_or_default();
-        let definitions = request.primary_container.iter().chain(request.containers.iter().flatten());
-        definitions.map(move |definition| container(record, definition, role_arn, catalog))
-    });
-    let row = fleet.and_then(|fleet| fleet.instance_type.as_deref()).and_then(instance_type);
+    let containers: Vec<ContainerSpec> = model
+        .into_iter()
+        .flat_map(|model| {
+            let request = &model.request;
+            let role_arn = request.execution_role_arn.as_deref().unwrap_or_default();
+            let definitions = request.primary_container.iter().chain(request.containers.iter().flatten());
+            definitions.map(move |definition| container(record, definition, role_arn, catalog))
+        })
+        .collect();
+    let instance_type = fleet.and_then(|fleet| fleet.instance_type.as_deref());
+    let limits = limits(instance_type, &containers, catalog);
     InstanceSpec {
         id: id.clone(),
         scope: record.scope.clone(),
         endpoint_name: record.name.clone(),
-        containers: containers.collect(),
-        limits: Limits {
-            memory_bytes: row.map(|row| row.memory_mib * MIB),
-            cpu_millis: row.map(|row| u64::from(row.vcpus) * 1000),
-        },
+        containers,
+        limits,
         accelerators: fleet.and_then(|fleet| wanted(fleet, policy)),
         download_timeout_ms: fleet.map_or(0, |fleet| fleet.download_timeout_ms),
     }
+}
+
+/// What the instance type grants, unless the mapping of an image says otherwise.
+fn limits(instance_type_name: Option<&str>, containers: &[ContainerSpec], catalog: &ImageCatalog) -> Limits {
+    let row = instance_type_name.and_then(instance_type);
+    let mapping = containers.iter().find_map(|container| match catalog.resolve(&container.image) {
+        ImageProgram::Mapped(mapping) => Some(mapping),
+        ImageProgram::BuiltIn(_) | ImageProgram::Container => None,
+    });
+    let memory_mib = mapping.and_then(|mapping| mapping.memory_mib).or_else(|| row.map(|row| row.memory_mib));
+    let cpu_millis =
+        mapping.and_then(|mapping| mapping.cpu_millis).or_else(|| row.map(|row| u64::from(row.vcpus) * 1000));
+    Limits { memory_bytes: memory_mib.map(|memory_mib| memory_mib.saturating_mul(MIB)), cpu_millis }
 }
 
 fn container(
@@ -60,6 +74,7 @@ fn container(
             command: mapping.command.clone(),
             environment: mapping.environment.iter().cloned().collect::<BTreeMap<_, _>>(),
             working_dir: mapping.working_dir.clone(),
+            needs_opt_ml: mapping.needs_opt_ml,
         },
         ImageProgram::BuiltIn(engine) => Program::BuiltIn { engine: engine.to_owned() },
         ImageProgram::Container => Program::Image,

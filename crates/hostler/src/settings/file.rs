@@ -5,11 +5,17 @@
 //! Invariants: an unknown key is a mistake that names the key.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use hostler_catalog::ImageMapping;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+/// An interpreter does not start in less; the most is more than any machine has.
+const MEMORY_MIB: RangeInclusive<u64> = 4..=64 * 1024 * 1024;
+/// The kernel grants a CPU in pieces of at least a hundredth.
+const CPU_MILLIS: RangeInclusive<u64> = 10..=1_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -54,6 +60,29 @@ pub(super) struct Image {
     #[serde(default)]
     env: BTreeMap<String, String>,
     working_dir: Option<String>,
+    #[serde(default)]
+    needs_opt_ml: bool,
+    memory_mib: Option<u64>,
+    cpu_millis: Option<u64>,
+}
+
+impl Image {
+    /// What is wrong with it.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        if self.command.is_empty() {
+            mistakes.push("has an empty command".to_owned());
+        }
+        let mut check = |name: &str, value: Option<u64>, range: RangeInclusive<u64>| {
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                let (least, most) = range.into_inner();
+                mistakes.push(format!("has {name} = {value}, which is not between {least} and {most}"));
+            }
+        };
+        check("memory_mib", self.memory_mib, MEMORY_MIB);
+        check("cpu_millis", self.cpu_millis, CPU_MILLIS);
+        mistakes.into_iter().map(|what| format!("[[image]] match = \"{}\" {what}", self.r#match)).collect()
+    }
 }
 
 impl From<Image> for ImageMapping {
@@ -63,6 +92,9 @@ impl From<Image> for ImageMapping {
             command: image.command,
             environment: image.env.into_iter().collect(),
             working_dir: image.working_dir,
+            needs_opt_ml: image.needs_opt_ml,
+            memory_mib: image.memory_mib,
+            cpu_millis: image.cpu_millis,
         }
     }
 }
@@ -132,17 +164,36 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_an_image_have_limits() {
+        let (file, _) = SettingsFile::parse(
+            "[[image]]\nmatch = 'x'\ncommand = []\nmemory_mib = 0\ncpu_millis = 1000001\n\
+             [[image]]\nmatch = 'y'\ncommand = ['z']\nmemory_mib = 4\ncpu_millis = 10\n",
+        );
+        let mistakes = file.image[0].mistakes();
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+        for part in ["empty command", "memory_mib = 0", "cpu_millis = 1000001"] {
+            assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
+        }
+        assert_eq!(file.image[1].mistakes(), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
             "listen = '127.0.0.1:0'\nregion = 'eu-central-1'\naccount = '123456789012'\n\
              [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
-             [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n",
+             [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n\
+             needs_opt_ml = true\nmemory_mib = 512\ncpu_millis = 500\n",
         );
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(file.limits.model_timeout_s, Some(5));
         assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
         assert_eq!(file.role[0].allow, ["s3://b/p*"]);
         assert_eq!(file.image[0].command, ["serve", "{port}"]);
+        assert_eq!(file.image[0].mistakes(), Vec::<String>::new());
+        let mapping = ImageMapping::from(file.image.into_iter().next().unwrap());
+        assert!(mapping.needs_opt_ml);
+        assert_eq!((mapping.memory_mib, mapping.cpu_millis), (Some(512), Some(500)));
     }
 }
