@@ -106,21 +106,24 @@ fn mistakes_get_a_status_and_a_sentence() {
             &row,
             415,
             "a request without a content type cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (
-            "Content-Type: application/x-recordio-protobuf\r\n",
+            "Content-Type: application/x-recordio\r\n",
             &row,
             415,
-            "content type `application/x-recordio-protobuf` cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+            "content type `application/x-recordio` cannot be read by this model; \
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (
             "Content-Type: text/csv\u{e9}\r\n",
             &row,
             415,
             "content type `a header that is not ASCII` cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (
             "Content-Type: text/csv; label_size=one\r\n",
@@ -132,7 +135,8 @@ fn mistakes_get_a_status_and_a_sentence() {
             &accept_png,
             &row,
             406,
-            "`Accept: image/png` names nothing this model can write; it writes application/json and text/csv",
+            "`Accept: image/png` names nothing this model can write; it writes application/json, text/csv, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (CSV, &huge, 413, "the request body is larger than the 100000 bytes this model takes"),
     ];
