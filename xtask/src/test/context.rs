@@ -56,13 +56,13 @@ impl Context {
             Need::Botocore if !python::has_models(self) && !self.registry_answers() => {
                 Err("the service models are not cached and PyPI does not answer".into())
             }
-            Need::Venv if !python::has_venv(self) && !self.registry_answers() => {
+            Need::Venv(environment) if !python::has_venv(self, environment) && !self.registry_answers() => {
                 Err("the virtual environment is not made and PyPI does not answer".into())
             }
             Need::Example if !self.root.join("examples/kmeans-digits/expected.json").is_file() => {
                 Err("`examples/kmeans-digits` holds no expected answers".into())
             }
-            Need::Nextest | Need::Python | Need::Botocore | Need::Venv | Need::Example => Ok(()),
+            Need::Nextest | Need::Python | Need::Botocore | Need::Venv(_) | Need::Example => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@
 use anyhow::Result;
 
 use super::context::Context;
+use super::python::Environment;
 use super::{arrows, cargo, demo, python, sources};
 
 /// What may be missing on a machine, so that a suite is left out.
@@ -15,7 +16,8 @@ pub(crate) enum Need {
     Python,
     /// The package registry answers, or what was fetched from it before is still there.
     Botocore,
-    Venv,
+    /// The package registry answers, or this environment was made before.
+    Venv(&'static Environment),
     Example,
 }
 
@@ -37,7 +39,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 10] = [
+pub(crate) const SUITES: [Suite; 11] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -69,8 +71,14 @@ pub(crate) const SUITES: [Suite; 10] = [
     Suite {
         name: "conformance",
         about: "boto3 and the AWS CLI against the binary",
-        needs: &[Need::Python, Need::Venv],
+        needs: &[Need::Python, Need::Venv(&python::CONFORMANCE)],
         run: python::conformance,
+    },
+    Suite {
+        name: "sdk",
+        about: "the SageMaker SDK against the binary",
+        needs: &[Need::Python, Need::Venv(&python::SDK)],
+        run: python::sdk,
     },
     Suite {
         name: "demo",

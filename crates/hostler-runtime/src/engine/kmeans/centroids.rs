@@ -6,13 +6,16 @@
 //! Invariants: rows have the model's width and finite values, which the caller has checked. Of centres that are
 //! equally near the first is the nearest.
 
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for the instructions of `Arch`")]
+
 use pulp::{Arch, Simd, WithSimd};
 
 use exact::square;
 use panels::Panels;
-use product::Batch;
+use product::{Batch, Candidates};
 
 mod exact;
+mod kernel;
 mod panels;
 mod product;
 mod single;
@@ -68,11 +71,16 @@ impl Centroids {
 
     /// Decides between some clusters, which come in their order.
     #[inline(always)]
-    fn nearest_of(&self, row: &[f32], clusters: impl Iterator<Item = usize>) -> (usize, f32) {
+    fn nearest_of<S: Simd>(
+        &self,
+        simd: S,
+        row: &[f32],
+        clusters: impl Iterator<Item = usize>,
+    ) -> (usize, f32) {
         let mut nearest = 0;
         let mut square_min = f64::INFINITY;
         for cluster in clusters {
-            let square = square(row, self.centre(cluster));
+            let square = square(simd, row, self.centre(cluster));
             if square < square_min {
                 (nearest, square_min) = (cluster, square);
             }
@@ -90,11 +98,11 @@ impl WithSimd for Nearest<'_> {
     type Output = (usize, f32);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> (usize, f32) {
+    fn with_simd<S: Simd>(self, simd: S) -> (usize, f32) {
         let Self { centroids, row } = self;
-        match single::only_candidate::<S>(&centroids.panels, row) {
-            Some(cluster) => centroids.nearest_of(row, std::iter::once(cluster)),
-            None => centroids.nearest_of(row, 0..centroids.count),
+        match single::only_candidate(simd, &centroids.panels, row) {
+            Some(cluster) => centroids.nearest_of(simd, row, std::iter::once(cluster)),
+            None => centroids.nearest_of(simd, row, 0..centroids.count),
         }
     }
 }
@@ -109,16 +117,17 @@ impl WithSimd for NearestEach<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { centroids, rows, found } = self;
         let width = centroids.width;
         let mut batch = Batch::new(&centroids.panels);
         for rows in rows.chunks(product::rows_at_once(width) * width) {
-            batch.multiply::<S>(rows);
+            batch.multiply(simd, rows);
             for (index, row) in rows.chunks_exact(width).enumerate() {
                 found.push(match batch.candidates(index, row) {
-                    Some(candidates) => centroids.nearest_of(row, candidates),
-                    None => centroids.nearest_of(row, 0..centroids.count),
+                    Candidates::One(cluster) => centroids.nearest_of(simd, row, std::iter::once(cluster)),
+                    Candidates::UpTo(limit) => centroids.nearest_of(simd, row, batch.up_to(index, limit)),
+                    Candidates::All => centroids.nearest_of(simd, row, 0..centroids.count),
                 });
             }
         }

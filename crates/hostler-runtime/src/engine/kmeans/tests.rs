@@ -143,7 +143,8 @@ fn recordio(name: &str) -> Vec<u8> {
 fn requests_of_every_format_get_the_same_answer_in_every_format() {
     let model = KMeans::load(Path::new(EXAMPLE)).unwrap();
     let rows = example("rows.csv");
-    let lines: String = rows.lines().map(|row| format!("{{\"features\": [{row}]}}\n")).collect();
+    let lines: Vec<_> = rows.lines().map(|row| format!("{{\"features\": [{row}]}}\n")).collect();
+    let lines = lines.concat();
     // Made by the SDK's serializer from the same rows.
     let of_sdk = recordio("digits.bin");
     for accept in ["application/json", "application/jsonlines", "text/csv", "application/x-recordio-protobuf"]

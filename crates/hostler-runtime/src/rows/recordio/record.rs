@@ -149,13 +149,11 @@ fn read_values(element: Element, value: Value<'_>, tensor: &mut Tensor) -> Resul
 }
 
 fn whole_elements<const N: usize>(packed: &[u8], row: usize) -> Result<&[[u8; N]], RowsError> {
-    match packed.as_chunks() {
-        (elements, []) => Ok(elements),
-        _ => {
-            let problem = format!("{} bytes of values are no multiple of {N}", packed.len());
-            Err(RowsError::Protobuf { row, problem })
-        }
+    if let (elements, []) = packed.as_chunks() {
+        return Ok(elements);
     }
+    let problem = format!("{} bytes of values are no multiple of {N}", packed.len());
+    Err(RowsError::Protobuf { row, problem })
 }
 
 /// Every number of a repeated varint field, packed or not.

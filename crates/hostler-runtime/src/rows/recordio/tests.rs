@@ -84,9 +84,12 @@ fn bodies_of_the_sdk_and_of_other_schemas_hold_the_rows_that_went_in() {
 #[test]
 fn records_that_the_writer_split_are_joined_as_they_went_in() {
     let expected: Vec<String> = serde_json::from_slice(&made("parts.json")).unwrap();
-    let hex = |record: Vec<u8>| record.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let records: Vec<String> = records_of(&made("parts.bin")).unwrap().into_iter().map(hex).collect();
-    assert_eq!(records, expected);
+    let digit = |character: u8| char::from(character).to_digit(16).unwrap() as u8;
+    let bytes = |hex: String| -> Vec<u8> {
+        hex.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) * 16 + digit(pair[1])).collect()
+    };
+    let expected: Vec<Vec<u8>> = expected.into_iter().map(bytes).collect();
+    assert_eq!(records_of(&made("parts.bin")).unwrap(), expected);
 }
 
 #[test]

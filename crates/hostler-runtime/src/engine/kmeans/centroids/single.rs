@@ -6,22 +6,20 @@
 
 use pulp::Simd;
 
-use super::panels::{LANES, Lanes, Panels, multiply_add};
+use super::kernel::{self, Width};
+use super::panels::{LANES, Lanes, Panels};
 
 /// Squares outside this range lose their digits in 32 bits.
 const SQUARE_MIN: f32 = 1e-30;
 const SQUARE_MAX: f32 = 1e37;
 
-/// Sums that run side by side, so that no addition waits for the one before it.
-const CHAINS: usize = 4;
-
 #[inline(always)]
-pub(super) fn only_candidate<S: Simd>(panels: &Panels, row: &[f32]) -> Option<usize> {
+pub(super) fn only_candidate<S: Simd>(simd: S, panels: &Panels, row: &[f32]) -> Option<usize> {
     let mut nearest = 0;
     let mut square_min = f32::INFINITY;
     let mut runner_up = f32::INFINITY;
     for number in 0..panels.count() {
-        let squares = squares::<S>(panels.panel(number), row);
+        let squares = squares(simd, panels.panel(number), row);
         let first = number * LANES;
         for (lane, square) in squares.iter().take(panels.count - first).enumerate() {
             if *square < square_min {
@@ -31,37 +29,19 @@ pub(super) fn only_candidate<S: Simd>(panels: &Panels, row: &[f32]) -> Option<us
             }
         }
     }
-    // Roundings of each addition in a chain and between chains, and of the terms; twice, for both squares.
-    let roundings = row.len() / CHAINS + CHAINS + 8;
+    // Roundings of each addition, and of the terms; twice, for both squares.
+    let roundings = row.len() + 8;
     let doubt = 1.0 + 2.0 * roundings as f32 * f32::EPSILON;
     let is_clear = (SQUARE_MIN..SQUARE_MAX).contains(&square_min) && runner_up > square_min * doubt;
     is_clear.then_some(nearest)
 }
 
 #[inline(always)]
-fn squares<S: Simd>(panel: &[Lanes], row: &[f32]) -> Lanes {
-    let mut sums = [[0.0; LANES]; CHAINS];
-    let (row_steps, row_tail) = row.as_chunks::<CHAINS>();
-    let (panel_steps, panel_tail) = panel.as_chunks::<CHAINS>();
-    for (values, features) in row_steps.iter().zip(panel_steps) {
-        for chain in 0..CHAINS {
-            add_squares::<S>(&mut sums[chain], values[chain], &features[chain]);
-        }
-    }
-    for (chain, (value, feature)) in row_tail.iter().zip(panel_tail).enumerate() {
-        add_squares::<S>(&mut sums[chain], *value, feature);
-    }
-    let mut total = [0.0; LANES];
-    for lane in 0..LANES {
-        total[lane] = (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-    }
-    total
-}
-
-#[inline(always)]
-fn add_squares<S: Simd>(sums: &mut Lanes, value: f32, feature: &Lanes) {
-    for lane in 0..LANES {
-        let difference = value - feature[lane];
-        sums[lane] = multiply_add::<S>(difference, difference, sums[lane]);
+fn squares<S: Simd>(simd: S, panel: &[Lanes], row: &[f32]) -> Lanes {
+    match kernel::width::<S>() {
+        Width::Sixteen => kernel::squares::<S, 4, 1>(simd, row, panel),
+        Width::Eight => kernel::squares::<S, 4, 2>(simd, row, panel),
+        Width::Four => kernel::squares::<S, 2, 4>(simd, row, panel),
+        Width::One => kernel::squares::<S, 1, 16>(simd, row, panel),
     }
 }
