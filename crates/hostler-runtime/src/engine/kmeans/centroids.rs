@@ -12,7 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use exact::square;
 use panels::Panels;
-use product::{Batch, Candidates};
+use product::{Batch, Doubt};
 
 mod exact;
 mod kernel;
@@ -69,7 +69,7 @@ impl Centroids {
         &self.values[cluster * self.width..][..self.width]
     }
 
-    /// Decides between some clusters, which come in their order.
+    /// Decides between some clusters, which come in their order; the nearest, and the distance to it.
     #[inline(always)]
     fn nearest_of<S: Simd>(
         &self,
@@ -124,10 +124,12 @@ impl WithSimd for NearestEach<'_> {
         for rows in rows.chunks(product::rows_at_once(width) * width) {
             batch.multiply(simd, rows);
             for (index, row) in rows.chunks_exact(width).enumerate() {
-                found.push(match batch.candidates(index, row) {
-                    Candidates::One(cluster) => centroids.nearest_of(simd, row, std::iter::once(cluster)),
-                    Candidates::UpTo(limit) => centroids.nearest_of(simd, row, batch.up_to(index, limit)),
-                    Candidates::All => centroids.nearest_of(simd, row, 0..centroids.count),
+                let guess = batch.guess(simd, index);
+                let distance = square(simd, row, centroids.centre(guess.cluster)).sqrt() as f32;
+                found.push(match batch.doubt(&guess, distance) {
+                    Doubt::None => (guess.cluster, distance),
+                    Doubt::UpTo(limit) => centroids.nearest_of(simd, row, batch.up_to(index, limit)),
+                    Doubt::All => centroids.nearest_of(simd, row, 0..centroids.count),
                 });
             }
         }

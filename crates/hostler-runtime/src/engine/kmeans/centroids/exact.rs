@@ -26,12 +26,21 @@ pub(super) fn square<S: Simd>(simd: S, row: &[f32], centre: &[f32]) -> f64 {
     if !row_tail.is_empty() {
         add_squares(simd, &mut sums, &filled(row_tail), &filled(centre_tail));
     }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
+    total(simd, &mut sums)
+}
+
+/// The sum by halves, which is the same sum whatever a register takes.
+#[inline(always)]
+fn total<S: Simd>(simd: S, sums: &mut Lanes) -> f64 {
+    let sums = S::as_mut_simd_f64s(sums).0;
+    let mut half = sums.len();
+    while half > 1 {
+        half /= 2;
+        for vector in 0..half {
+            sums[vector] = simd.add_f64s(sums[vector], sums[vector + half]);
         }
     }
-    sums[0]
+    simd.reduce_sum_f64s(sums[0])
 }
 
 #[inline(always)]

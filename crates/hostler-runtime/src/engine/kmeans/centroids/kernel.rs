@@ -35,8 +35,14 @@ pub(super) fn product<S: Simd, const ROWS: usize, const PANELS: usize, const VEC
     panels: [&[Lanes]; PANELS],
 ) -> [[Lanes; PANELS]; ROWS] {
     let features = panels[0].len();
-    let rows = rows.map(|row| &row[..features]);
-    let panels = panels.map(|panel| &panel[..features]);
+    let (mut rows, mut panels) = (rows, panels);
+    // Slices of one length, so that the loop needs no checks.
+    for row in &mut rows {
+        *row = &row[..features];
+    }
+    for panel in &mut panels {
+        *panel = &panel[..features];
+    }
     let mut sums = [[[simd.splat_f32s(0.0); VECTORS]; PANELS]; ROWS];
     for feature in 0..features {
         let centres: [[S::f32s; VECTORS]; PANELS] =

@@ -52,25 +52,3 @@ impl Panels {
         &self.features[number * self.width..][..self.width]
     }
 }
-
-/// The sum of sixteen numbers, by halves, so that no addition waits long for another.
-#[inline(always)]
-pub(super) fn total(mut lanes: Lanes) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    lanes[0]
-}
-
-/// The least of sixteen numbers; what is not a number is passed over.
-#[inline(always)]
-pub(super) fn least(mut lanes: Lanes) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] = if lanes[lane + half] < lanes[lane] { lanes[lane + half] } else { lanes[lane] };
-        }
-    }
-    lanes[0]
-}

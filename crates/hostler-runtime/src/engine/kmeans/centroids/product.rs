@@ -1,16 +1,16 @@
 //! Many rows against every centre, by a blocked product: |c|² - 2x·c orders the centres as |x - c|² does.
 //!
 //! Why: a batch costs one multiplication and addition per row, centre and feature, on values that stay in
-//! registers and the first cache. What the form loses in digits is bounded, and every centre within the bound
-//! is a candidate that the caller decides about in 64 bits; as a rule there is one.
-//! Invariants: the nearest centre is always among the candidates, or 32 bits cannot tell and say so. At most
+//! registers and the first cache. What the form loses in digits is bounded, and when another centre is within
+//! the bound of the best, there is doubt, and the caller decides in 64 bits. As a rule there is none.
+//! Invariants: without doubt the guess is the nearest; with doubt the nearest is among those it names. At most
 //! `CLUSTERS_MAX` products for each of `rows_at_once` rows are held.
 
 use pulp::Simd;
 
 use super::exact;
 use super::kernel::{self, Width};
-use super::panels::{LANES, Lanes, Panels, least, total};
+use super::panels::{LANES, Lanes, Panels};
 
 /// Fewer rows are quicker one by one.
 const ROWS_MIN: usize = 4;
@@ -23,6 +23,9 @@ const WIDTH_MAX: usize = 1 << 16;
 
 /// Squares beyond this may leave the range of 32 bits on the way.
 const SQUARE_MAX: f32 = 1e37;
+
+const FIRST_CLUSTERS: Lanes =
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 
 /// Features of one block: a block of a panel is 16 KiB.
 const FEATURES_AT_ONCE: usize = 256;
@@ -53,9 +56,18 @@ pub(super) struct Batch<'a> {
     products: Vec<Lanes>,
 }
 
-/// Which clusters may be the nearest.
-pub(super) enum Candidates {
-    One(usize),
+/// What the products say about a row.
+pub(super) struct Guess {
+    /// The nearest cluster by its score.
+    pub(super) cluster: usize,
+    score: f32,
+    /// The next greater score, or the same when two clusters have it.
+    runner_up: f32,
+}
+
+/// Which clusters may be the nearest besides the guess.
+pub(super) enum Doubt {
+    None,
     /// All whose score is not above this.
     UpTo(f32),
     /// Any: numbers may have left the range of 32 bits.
@@ -123,52 +135,68 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The clusters that may be the nearest to a row of the batch.
+    /// The cluster that seems to be the nearest to a row of the batch.
     #[inline(always)]
-    pub(super) fn candidates(&self, index: usize, row: &[f32]) -> Candidates {
-        let mut lowest = [f32::INFINITY; LANES];
-        for scores in self.scores(index) {
-            for lane in 0..LANES {
-                lowest[lane] = if scores[lane] < lowest[lane] { scores[lane] } else { lowest[lane] };
-            }
+    pub(super) fn guess<S: Simd>(&self, simd: S, index: usize) -> Guess {
+        let products = S::as_simd_f32s(self.products_of(index).as_flattened()).0;
+        let norms = S::as_simd_f32s(self.panels.norms.as_flattened()).0;
+        let twice = simd.splat_f32s(-2.0);
+        let infinite = simd.splat_f32s(f32::INFINITY);
+        let (mut lowest, mut second) = (infinite, infinite);
+        for (product, norm) in products.iter().zip(norms) {
+            let score = simd.mul_add_e_f32s(*product, twice, *norm);
+            second = simd.min_f32s(second, simd.max_f32s(lowest, score));
+            lowest = simd.min_f32s(lowest, score);
         }
-        let Some(error) = self.bound.error(row) else {
-            return Candidates::All;
-        };
-        let limit = least(lowest) + 2.0 * error;
-        let (mut counts, mut places) = ([0_u32; LANES], [0_u32; LANES]);
-        for (number, scores) in self.scores(index).enumerate() {
-            for lane in 0..LANES {
-                let is_candidate = u32::from(scores[lane] <= limit);
-                counts[lane] += is_candidate;
-                places[lane] += is_candidate * (number * LANES + lane) as u32;
-            }
+        let score_min = simd.reduce_min_f32s(lowest);
+        let least = simd.splat_f32s(score_min);
+
+        // Numbers of clusters are exact as floats.
+        let mut clusters = S::as_simd_f32s(&FIRST_CLUSTERS).0[0];
+        let step = simd.splat_f32s(S::F32_LANES as f32);
+        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
+        let (mut counts, mut places) = (zero, zero);
+        for (product, norm) in products.iter().zip(norms) {
+            let score = simd.mul_add_e_f32s(*product, twice, *norm);
+            let is_least = simd.less_than_or_equal_f32s(score, least);
+            counts = simd.add_f32s(counts, simd.select_f32s(is_least, one, zero));
+            places = simd.add_f32s(places, simd.select_f32s(is_least, clusters, zero));
+            clusters = simd.add_f32s(clusters, step);
         }
-        if counts.iter().sum::<u32>() == 1 {
-            return Candidates::One(places.iter().sum::<u32>() as usize);
+        if simd.reduce_sum_f32s(counts) as usize != 1 {
+            return Guess { cluster: 0, score: score_min, runner_up: score_min };
         }
-        Candidates::UpTo(limit)
+        // In the lane of the least the second counts, in the others the first.
+        let is_least = simd.less_than_or_equal_f32s(lowest, least);
+        let runner_up = simd.reduce_min_f32s(simd.select_f32s(is_least, second, lowest));
+        Guess { cluster: simd.reduce_sum_f32s(places) as usize, score: score_min, runner_up }
+    }
+
+    /// Whether another cluster may be nearer than the guess, which is this far away.
+    #[inline(always)]
+    pub(super) fn doubt(&self, guess: &Guess, distance: f32) -> Doubt {
+        let error = self.bound.error(distance);
+        let limit = guess.score + 2.0 * error;
+        if guess.runner_up > limit {
+            return Doubt::None;
+        }
+        if limit.is_finite() { Doubt::UpTo(limit) } else { Doubt::All }
     }
 
     /// The clusters of a row whose score is not above the limit, in their order.
     pub(super) fn up_to(&self, index: usize, limit: f32) -> impl Iterator<Item = usize> {
-        let is_candidate = move |score: f32| score <= limit;
-        let scores = self.scores(index).flatten().enumerate();
-        scores.filter(move |(_, score)| is_candidate(*score)).map(|(cluster, _)| cluster)
+        let products = self.products_of(index).as_flattened().iter();
+        let scores =
+            products.zip(self.panels.norms.as_flattened()).map(|(product, norm)| norm - 2.0 * product);
+        let chosen = scores.enumerate().filter(move |(_, score)| *score <= limit);
+        chosen.map(|(cluster, _)| cluster)
     }
 
-    /// |c|² - 2x·c of a row and every centre; infinite where there is none.
+    /// x·c of a row and every centre, and zeros where there is none.
     #[inline(always)]
-    fn scores(&self, index: usize) -> impl Iterator<Item = Lanes> {
+    fn products_of(&self, index: usize) -> &[Lanes] {
         let panel_count = self.panels.count();
-        let products = &self.products[index * panel_count..][..panel_count];
-        products.iter().zip(&self.panels.norms).map(|(products, norms)| {
-            let mut scores = [0.0; LANES];
-            for lane in 0..LANES {
-                scores[lane] = norms[lane] - 2.0 * products[lane];
-            }
-            scores
-        })
+        &self.products[index * panel_count..][..panel_count]
     }
 }
 
@@ -194,30 +222,15 @@ impl Bound {
         }
     }
 
-    /// None when a number may have left the range of 32 bits on the way.
+    /// For a row that is this far from some centre, so that |x| is no more than this and |c| together. Infinite
+    /// when a number may have left the range of 32 bits on the way.
     #[inline(always)]
-    fn error(&self, row: &[f32]) -> Option<f32> {
-        let length = length(row);
+    fn error(&self, distance: f32) -> f32 {
+        let length = 1.001 * (distance + self.length_max);
         let square_max = (length + self.length_max) * (length + self.length_max);
         let of_products = self.of_products * (2.0 * length + self.length_max) * self.length_max;
         // Numbers near zero have an error of their own.
         let error = of_products + self.of_squares * square_max + f32::MIN_POSITIVE;
-        (square_max < SQUARE_MAX).then_some(error)
+        if square_max < SQUARE_MAX { error } else { f32::INFINITY }
     }
-}
-
-/// |x|, perhaps somewhat more.
-#[inline(always)]
-fn length(row: &[f32]) -> f32 {
-    let (blocks, tail) = row.as_chunks::<LANES>();
-    let mut sums = [0.0_f32; LANES];
-    for block in blocks {
-        for lane in 0..LANES {
-            sums[lane] += block[lane] * block[lane];
-        }
-    }
-    for (lane, value) in tail.iter().enumerate() {
-        sums[lane] += value * value;
-    }
-    1.01 * total(sums).sqrt()
 }
