@@ -23,7 +23,8 @@ sys.path.insert(0, str(HERE.parent.parent / "examples" / "kmeans-digits"))
 # Clusters, features, rows: digits as the demo has them, MNIST's width with few and many clusters, many small ones.
 SHAPES = [(10, 64, 50_000), (10, 784, 8_000), (100, 784, 8_000), (1_000, 128, 8_000), (10, 2, 200_000)]
 SEED = 7
-PAYLOAD_BYTES = 25_000_000  # what one request may hold, less the frames
+PAYLOAD_BYTES = 25 * 1024 * 1024  # what one request may hold
+FRAME_BYTES = 40  # of a row in RecordIO, besides its values
 
 
 def parse_arguments():
@@ -157,7 +158,7 @@ def one_shape(arguments, python, numpy, ndarray_list, clusters, width, row_count
     ours = [arguments.program.resolve(), model, folder / "rows.bin", folder / "ours.bin"]
     theirs = [python, "-c", REFERENCE, folder / "centres.npy", folder / "rows.npy", folder / "theirs.npz"]
     sides = [Side("scikit-learn predict", theirs, passes), Side("hostler", ours, passes)]
-    if arguments.runtime and width * row_count * 4 < PAYLOAD_BYTES:
+    if arguments.runtime and (width * 4 + FRAME_BYTES) * row_count < PAYLOAD_BYTES:
         sides.append(Requests("requests", arguments.runtime.resolve(), model, rows, max(1, passes // 10)))
     try:
         difference, quick = compare(numpy, folder / "ours.bin", folder / "theirs.npz")
