@@ -17,6 +17,8 @@ pub(crate) enum RequestFormat {
         charset: Charset,
     },
     Json,
+    JsonLines,
+    RecordIo,
 }
 
 /// How the answer is to be written.
@@ -24,6 +26,8 @@ pub(crate) enum RequestFormat {
 pub(crate) enum AnswerFormat {
     Json,
     Csv,
+    JsonLines,
+    RecordIo,
 }
 
 /// What bytes above 127 may be; digits are the same in all of them.
@@ -33,18 +37,28 @@ pub(crate) enum Charset {
     SingleByte,
 }
 
-const ACCEPTED_REQUESTS: &str = "text/csv (optional parameters label_size and charset) and application/json";
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv";
+const JSON_LINES: &str = "application/jsonlines";
+const RECORD_IO: &str = "application/x-recordio-protobuf";
+
+const ACCEPTED_REQUESTS: &str = "text/csv (optional parameters label_size and charset), application/json, \
+    application/jsonlines and application/x-recordio-protobuf";
+const OFFERED_ANSWERS: &str =
+    "application/json, text/csv, application/jsonlines and application/x-recordio-protobuf";
 
 impl AnswerFormat {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
-            Self::Csv => "text/csv",
+            Self::Json => JSON,
+            Self::Csv => CSV,
+            Self::JsonLines => JSON_LINES,
+            Self::RecordIo => RECORD_IO,
         }
     }
 
     /// In order of preference, when the client has none.
-    const ALL: [Self; 2] = [Self::Json, Self::Csv];
+    const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::JsonLines, Self::RecordIo];
 }
 
 /// The format that a Content-Type header names.
@@ -57,11 +71,18 @@ pub(crate) fn request_format(content_type: Option<&str>) -> Result<RequestFormat
     };
     let (essence, parameters) = header.split_once(';').unwrap_or((header, ""));
     let essence = essence.trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    let is = |known: &str| essence.eq_ignore_ascii_case(known);
+    if is(JSON) {
         return Ok(RequestFormat::Json);
     }
-    if essence.eq_ignore_ascii_case("text/csv") {
+    if is(CSV) {
         return csv_format(parameters);
+    }
+    if is(JSON_LINES) {
+        return Ok(RequestFormat::JsonLines);
+    }
+    if is(RECORD_IO) {
+        return Ok(RequestFormat::RecordIo);
     }
     Err(EngineError::UnsupportedContentType {
         found: format!("content type `{}`", shorten(essence)),
@@ -106,11 +127,12 @@ pub(crate) fn answer_format(accept: Option<&str>) -> Result<AnswerFormat, Engine
     let Some(header) = accept.map(str::trim).filter(|header| !header.is_empty()) else {
         return Ok(AnswerFormat::Json);
     };
+    let refused = refused(header);
     let mut best: Option<(f32, AnswerFormat)> = None;
     for range in header.split(',') {
         let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
         let weight = weight(parameters);
-        let Some(format) = accepted_by(essence.trim()) else {
+        let Some(format) = accepted_by(essence.trim(), &refused) else {
             continue;
         };
         if weight > 0.0 && best.is_none_or(|(highest, _)| weight > highest) {
@@ -119,12 +141,20 @@ pub(crate) fn answer_format(accept: Option<&str>) -> Result<AnswerFormat, Engine
     }
     best.map(|(_, format)| format).ok_or_else(|| EngineError::NotAcceptable {
         found: shorten(header).into_owned(),
-        offered: "application/json and text/csv",
+        offered: OFFERED_ANSWERS,
     })
 }
 
-fn accepted_by(range: &str) -> Option<AnswerFormat> {
-    AnswerFormat::ALL.into_iter().find(|format| {
+/// What the header names with a weight of 0, so that no wider range of it means that format.
+fn refused(header: &str) -> Vec<&str> {
+    let ranges = header.split(',').filter_map(|range| range.split_once(';'));
+    ranges.filter(|(_, parameters)| weight(parameters) <= 0.0).map(|(essence, _)| essence.trim()).collect()
+}
+
+fn accepted_by(range: &str, refused: &[&str]) -> Option<AnswerFormat> {
+    let is_refused =
+        |format: &AnswerFormat| refused.iter().any(|name| name.eq_ignore_ascii_case(format.content_type()));
+    AnswerFormat::ALL.into_iter().filter(|format| !is_refused(format)).find(|format| {
         let offered = format.content_type();
         range == "*/*"
             || range.eq_ignore_ascii_case(offered)
@@ -135,8 +165,9 @@ fn accepted_by(range: &str) -> Option<AnswerFormat> {
 fn weight(parameters: &str) -> f32 {
     parameters
         .split(';')
-        .find_map(|parameter| parameter.trim().strip_prefix("q="))
-        .map_or(1.0, |weight| weight.trim().parse().unwrap_or(1.0))
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+        .map_or(1.0, |(_, weight)| weight.trim().parse().unwrap_or(1.0))
 }
 
 /// Header texts are repeated in messages, but not at any length.

@@ -11,6 +11,8 @@ use crate::media::{Charset, RequestFormat};
 
 mod csv;
 mod json;
+mod recordio;
+mod tensor;
 
 /// What is wrong with a body. Rows, columns and bytes count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -45,6 +47,12 @@ pub enum RowsError {
     Twice { member: &'static str, place: String },
     #[error("row {row}: {problem}")]
     Sparse { row: usize, problem: String },
+    #[error("byte {at} of the RecordIO body: {problem}")]
+    Frame { at: usize, problem: String },
+    #[error("row {row} is not a protobuf Record: {problem}")]
+    Protobuf { row: usize, problem: String },
+    #[error("row {row}: its Record {problem}; expected features under the name `values`")]
+    Record { row: usize, problem: String },
 }
 
 /// Reads every row of `body` and gives it to `sink`.
@@ -63,7 +71,22 @@ pub(crate) fn read_rows<E: From<RowsError>>(
             csv::read(text, width, label_size, sink)
         }
         RequestFormat::Json => json::read(utf8(body)?, width, sink),
+        RequestFormat::JsonLines => json::read_lines(utf8(body)?, width, sink),
+        RequestFormat::RecordIo => recordio::read(body, width, sink),
     }
+}
+
+/// The most values that a body can stand for, as a glance at it shows: a sparse row has all of them in a few bytes.
+pub(crate) fn values_max(format: RequestFormat, body: &[u8], width: usize) -> usize {
+    let count = |wanted: u8| body.iter().map(|byte| usize::from(*byte == wanted)).sum::<usize>();
+    let rows_max = match format {
+        // There is no sparse form: a value takes two bytes.
+        RequestFormat::Csv { .. } => return body.len() / 2,
+        RequestFormat::Json => count(b'['),
+        RequestFormat::JsonLines => count(b'\n') + 1,
+        RequestFormat::RecordIo => recordio::frames_max(body),
+    };
+    rows_max.saturating_mul(width)
 }
 
 /// The body as text, without the byte order mark that some Windows programs put first.

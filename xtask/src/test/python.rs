@@ -1,7 +1,8 @@
 //! The suites that need Python: codegen's check, and what foreign clients and foreign servers say of the binary.
 //!
-//! Why: boto3, the AWS CLI and the model servers that people have are Python programs.
-//! Invariants: nothing is installed outside `target/`; pytest always runs in the environment of the clients.
+//! Why: boto3, the AWS CLI, the SageMaker SDK and the model servers that people have are Python programs. The SDK has an
+//! environment and a suite of its own, as it brings far more than all the others.
+//! Invariants: nothing is installed outside `target/`; pytest runs in the environment of the clients that it drives.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::cargo;
 use super::context::{Context, run};
-use super::venv::{CONFORMANCE, SERVERS};
+use super::venv::{CONFORMANCE, SDK, SERVERS, Venv};
 
 pub(crate) fn codegen_is_clean(context: &Context) -> Result<String> {
     let own = std::env::current_exe().context("finding the running xtask")?;
@@ -28,24 +29,32 @@ pub(crate) fn has_models(context: &Context) -> bool {
 
 /// boto3 and the AWS CLI as clients.
 pub(crate) fn conformance(context: &Context) -> Result<String> {
-    run(pytest(context)?.args(&context.passed_on))?;
+    run(pytest(context, CONFORMANCE)?.args(&context.passed_on))?;
     Ok(String::new())
 }
 
 /// Model servers of others, deployed and invoked by boto3.
 pub(crate) fn servers(context: &Context) -> Result<String> {
     SERVERS.ensure(context)?;
-    let mut command = pytest(context)?;
+    let mut command = pytest(context, CONFORMANCE)?;
     command.env("HOSTLER_SERVERS_PYTHON", SERVERS.python(context));
     run(command.arg("servers").args(&context.passed_on))?;
     Ok(String::new())
 }
 
-/// pytest over `conformance/`, with the binaries that it tests built.
-fn pytest(context: &Context) -> Result<Command> {
+/// The SageMaker SDK as a client.
+pub(crate) fn sdk(context: &Context) -> Result<String> {
+    let mut command = pytest(context, SDK)?;
+    // The SDK's own use of what it depends on is full of deprecations.
+    run(command.args(["-W", "default", "--disable-warnings", "sdk"]).args(&context.passed_on))?;
+    Ok(String::new())
+}
+
+/// pytest over `conformance/` in one environment, with the binaries that it tests built.
+fn pytest(context: &Context, clients: Venv) -> Result<Command> {
     cargo::build_hostler_and_test_model(context)?;
-    CONFORMANCE.ensure(context)?;
-    let mut command = context.command(CONFORMANCE.python(context));
+    clients.ensure(context)?;
+    let mut command = context.command(clients.python(context));
     command
         .args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", "--durations-min=1", "-q"])
         .current_dir(context.root.join("conformance"))

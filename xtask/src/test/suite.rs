@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use super::context::Context;
-use super::venv::{CONFORMANCE, SERVERS, Venv};
+use super::venv::{CONFORMANCE, SDK, SERVERS, Venv};
 use super::{arrows, cargo, demo, python, sources};
 
 /// What may be missing on a machine, so that a suite is left out.
@@ -39,7 +39,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 11] = [
+pub(crate) const SUITES: [Suite; 12] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -79,6 +79,12 @@ pub(crate) const SUITES: [Suite; 11] = [
         about: "model servers of others (inference-server, MLflow), deployed by boto3",
         needs: &[Need::Python, Need::Venv(CONFORMANCE), Need::Venv(SERVERS)],
         run: python::servers,
+    },
+    Suite {
+        name: "sdk",
+        about: "the SageMaker SDK against the binary",
+        needs: &[Need::Python, Need::Venv(SDK)],
+        run: python::sdk,
     },
     Suite {
         name: "demo",

@@ -21,6 +21,8 @@ pub(crate) const CONFORMANCE: Venv =
 /// Model servers of others, to be deployed.
 pub(crate) const SERVERS: Venv =
     Venv { name: "servers-venv", requirements: "conformance/servers/requirements.txt" };
+/// The SageMaker SDK, with all that it brings, and what runs its tests.
+pub(crate) const SDK: Venv = Venv { name: "sdk-venv", requirements: "conformance/sdk/requirements.txt" };
 
 /// One environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

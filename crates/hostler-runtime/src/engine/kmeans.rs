@@ -2,8 +2,8 @@
 //!
 //! Why: the artifact is one (k, width) array, so serving it is reading, a distance loop and printing; it
 //! answers as Amazon's K-Means image does (Euclidean distance, both numbers printed as floats).
-//! Invariants: at least one cluster and one feature, all finite; a batch holds no more than its body, eight
-//! bytes per row and its answer in memory, so rows are bounded by `ROWS_MAX`.
+//! Invariants: at least one cluster and one feature, all finite; a request holds no more than its body, some
+//! rows, sixteen bytes per row and its answer in memory, so rows are bounded by `ROWS_MAX`.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use crate::engine::{
 };
 use crate::media::{RequestFormat, answer_format, request_format};
 use crate::ndarray;
-use crate::rows::read_rows;
+use crate::rows::{read_rows, values_max};
 use crate::sniff::Verdict;
 use answer::Prediction;
 use centroids::Centroids;
@@ -80,23 +80,41 @@ impl KMeans {
             let (row, column) = (position / width as usize, position % width as usize);
             return Err(wrong(format!("feature {column} of cluster {row} is {}", values[position])));
         }
-        Ok(Self { centroids: Centroids::new(&values, width as usize) })
+        Ok(Self { centroids: Centroids::new(values, width as usize) })
     }
 
-    fn predict(&self, format: RequestFormat, body: &[u8]) -> Result<Vec<Prediction>, EngineError> {
-        let mut predictions = Vec::new();
-        read_rows(format, body, self.centroids.width(), |row| {
-            if predictions.len() == ROWS_MAX {
+    /// The nearest cluster of each of these rows, which follow one another, and the distance to it.
+    ///
+    /// The rows are whole and finite; a distance that does not fit 32 bits is infinite.
+    pub fn assign(&self, rows: &[f32]) -> Vec<(usize, f32)> {
+        let mut found = Vec::with_capacity(rows.len() / self.centroids.width());
+        self.centroids.nearest_each(rows, &mut found);
+        found
+    }
+
+    fn predict(&self, format: RequestFormat, body: &[u8]) -> Result<Vec<(usize, f32)>, EngineError> {
+        let width = self.centroids.width();
+        let batch_values = self.centroids.batch_rows() * width;
+        let mut found = Vec::new();
+        let mut waiting = Vec::new();
+        let mut row_count = 0;
+        read_rows(format, body, width, |row| {
+            if row_count == ROWS_MAX {
                 return Err(EngineError::TooManyRows { rows_max: ROWS_MAX });
             }
-            let (cluster, distance) = self.centroids.nearest(row);
-            if !distance.is_finite() {
-                return Err(EngineError::TooFar { row: predictions.len() + 1 });
+            row_count += 1;
+            waiting.extend_from_slice(row);
+            if waiting.len() >= batch_values {
+                self.centroids.nearest_each(&waiting, &mut found);
+                waiting.clear();
             }
-            predictions.push(Prediction { cluster, distance });
             Ok(())
         })?;
-        Ok(predictions)
+        self.centroids.nearest_each(&waiting, &mut found);
+        match found.iter().position(|(_, distance)| !distance.is_finite()) {
+            Some(index) => Err(EngineError::TooFar { row: index + 1 }),
+            None => Ok(found),
+        }
     }
 }
 
@@ -113,11 +131,11 @@ impl Engine for KMeans {
         if input.body.len() > SHORT_BODY_BYTES_MAX {
             return true;
         }
-        // A CSV value takes two bytes at least; a sparse JSON row some 30, whatever its width.
-        let is_json = matches!(request_format(input.content_type), Ok(RequestFormat::Json));
-        let rows_max = if is_json { input.body.len() / 30 } else { 0 };
-        let values = (input.body.len() / 2).max(rows_max.saturating_mul(self.centroids.width()));
-        values.saturating_mul(self.centroids.count()) > SHORT_WORK_MAX
+        let Ok(format) = request_format(input.content_type) else {
+            return false;
+        };
+        values_max(format, input.body, self.centroids.width()).saturating_mul(self.centroids.count())
+            > SHORT_WORK_MAX
     }
 
     fn zero_row(&self) -> ZeroRow {

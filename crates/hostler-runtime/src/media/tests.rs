@@ -16,6 +16,10 @@ fn a_content_type_names_the_format_whatever_its_case_and_parameters() {
         ("text/csv; charset=ISO-8859-1", csv(0, Charset::SingleByte)),
         ("application/json", RequestFormat::Json),
         (" application/JSON; charset=utf-8", RequestFormat::Json),
+        ("application/jsonlines", RequestFormat::JsonLines),
+        ("application/JSONLines; charset=utf-8", RequestFormat::JsonLines),
+        ("application/x-recordio-protobuf", RequestFormat::RecordIo),
+        ("application/X-RecordIO-Protobuf;", RequestFormat::RecordIo),
     ];
     for (header, expected) in cases {
         assert_eq!(request_format(Some(header)), Ok(expected), "{header}");
@@ -27,8 +31,8 @@ fn a_content_type_that_cannot_be_read_is_refused_with_those_that_can() {
     let cases = [
         (None, 415, "a request without a content type cannot be read by this model; it reads text/csv"),
         (Some(" "), 415, "a request without a content type"),
-        (Some("application/x-recordio-protobuf"), 415, "content type `application/x-recordio-protobuf`"),
-        (Some("application/jsonlines"), 415, "and application/json"),
+        (Some("application/x-recordio"), 415, "content type `application/x-recordio` cannot be read"),
+        (Some("application/jsonl"), 415, "application/jsonlines and application/x-recordio-protobuf"),
         (
             Some("text/csv; charset=utf-16"),
             415,
@@ -61,6 +65,14 @@ fn the_answer_is_the_best_weighted_format_that_can_be_written() {
         (Some("application/json;q=0.5, text/csv"), AnswerFormat::Csv),
         (Some("application/json;q=0, text/csv;q=0.1"), AnswerFormat::Csv),
         (Some("text/csv;q=0.5, */*;q=0.1"), AnswerFormat::Csv),
+        (Some("application/jsonlines"), AnswerFormat::JsonLines),
+        (Some("application/jsonlines; charset=utf-8"), AnswerFormat::JsonLines),
+        (Some("application/x-recordio-protobuf"), AnswerFormat::RecordIo),
+        (Some("application/json;q=0.5, Application/X-RecordIO-Protobuf;q=0.6"), AnswerFormat::RecordIo),
+        (Some("application/json; Q=0.5, text/csv; q = 0.6"), AnswerFormat::Csv),
+        (Some("application/json;q=0, */*"), AnswerFormat::Csv),
+        (Some("*/*, application/json;q=0, text/csv;q=0"), AnswerFormat::JsonLines),
+        (Some("application/*, application/json;q=0"), AnswerFormat::JsonLines),
     ];
     for (header, expected) in cases {
         assert_eq!(answer_format(header), Ok(expected), "{header:?}");
@@ -69,11 +81,12 @@ fn the_answer_is_the_best_weighted_format_that_can_be_written() {
 
 #[test]
 fn an_accept_that_cannot_be_met_is_refused_with_what_can_be_written() {
-    for header in ["image/png", "application/json;q=0", "application/x-recordio-protobuf", "json", "*"] {
+    for header in ["image/png", "application/json;q=0", "application/x-recordio", "json", "*"] {
         let error = answer_format(Some(header)).unwrap_err();
         assert_eq!(error.status(), 406);
         let expected = format!(
-            "`Accept: {header}` names nothing this model can write; it writes application/json and text/csv"
+            "`Accept: {header}` names nothing this model can write; it writes application/json, text/csv, \
+             application/jsonlines and application/x-recordio-protobuf"
         );
         assert_eq!(error.to_string(), expected);
     }

@@ -193,6 +193,57 @@ fn sparse_mistakes_are_named_with_their_row() {
 }
 
 #[test]
+fn json_lines_hold_one_instance_each_in_every_form() {
+    let lines_are = |body: &str, rows: &[[f32; 2]]| check(RequestFormat::JsonLines, body, Ok(rows));
+    lines_are(r#"{"features":[1,2]}"#, &[[1.0, 2.0]]);
+    lines_are("\u{FEFF}[1,2]\r\n\t[3,4] \n\n \n", &[[1.0, 2.0], [3.0, 4.0]]);
+    lines_are(
+        concat!(
+            r#"{"data":{"features":{"values":[1,2]}}}"#,
+            "\n",
+            r#"{"label": 3, "features":{"keys":[1],"shape":[2],"values":[4]}}"#,
+            "\n",
+            r#"{"features":{"values":[5,6]},"configuration":{"a":[]}}"#,
+        ),
+        &[[1.0, 2.0], [0.0, 4.0], [5.0, 6.0]],
+    );
+}
+
+#[test]
+fn mistakes_in_json_lines_are_named_with_their_place() {
+    let lines_fail = |body: &str, message: &str| check(RequestFormat::JsonLines, body, Err(message));
+    let empty = "the body is empty; at least one row of 2 numbers was expected";
+    lines_fail("", empty);
+    lines_fail("\r\n \n", empty);
+    lines_fail("[1,2]\n\n[3,4]", "row 2 is empty, expected 2 numbers");
+    lines_fail("[1,2]\n[3]", "row 2 has 1 columns, expected 2");
+    lines_fail("[1,2]\n[3,nan]", "row 2, column 2: `nan` is not a finite 32-bit number");
+    lines_fail("[1,2] [3,4]", "byte 7 of the JSON body: expected the end of the line, found `[3`");
+    lines_fail("[1,2]\n[3,\n4]", "byte 10 of the JSON body: expected a number, found the end of the line");
+    lines_fail(
+        "{\"features\":[1,2]}\n{\"features",
+        "byte 30 of the JSON body: expected the end of a string, found the end of the line",
+    );
+    lines_fail(
+        r#"{"instances":[{"features":[1,2]}]}"#,
+        "row 1 has no `features`; expected `{\"features\": [...]}` or `{\"data\": {\"features\": {\"values\": [...]}}}`",
+    );
+    let not_text = read(RequestFormat::JsonLines, b"[1,2]\n[\xff", 2).unwrap_err();
+    assert_eq!(not_text.to_string(), "byte 8 of the body is not UTF-8");
+}
+
+#[test]
+fn no_body_stands_for_more_values_than_its_format_allows() {
+    let sparse_json = r#"{"features":{"keys":[],"shape":[1000],"values":[]}}"#;
+    let most = |format, body: &str| values_max(format, body.as_bytes(), 1000);
+    assert_eq!(most(CSV, "1,2,3,4\n"), 4);
+    let json = format!(r#"{{"instances":[{sparse_json},{sparse_json}]}}"#);
+    assert!((2_000..10_000).contains(&most(RequestFormat::Json, &json)));
+    assert_eq!(most(RequestFormat::JsonLines, &format!("{sparse_json}\n{sparse_json}")), 2_000);
+    assert_eq!(values_max(RequestFormat::RecordIo, b"\x0a\x23\xd7\xce\0\0\0\0", 1000), 1000);
+}
+
+#[test]
 fn nesting_without_end_is_refused() {
     let body = format!("{{\"x\":{}", "[".repeat(1_000_000));
     let error = read(RequestFormat::Json, body.as_bytes(), 2).unwrap_err();
@@ -262,6 +313,7 @@ proptest! {
             let _ = read(RequestFormat::Csv { label_size, charset }, &body, width);
         }
         let _ = read(RequestFormat::Json, &body, width);
+        let _ = read(RequestFormat::JsonLines, &body, width);
     }
 
     #[test]
@@ -278,6 +330,19 @@ proptest! {
     }
 
     #[test]
+    fn lines_of_json_like_text_never_panic_and_each_is_taken_only_if_it_is_json(
+        lines in prop::collection::vec(json_soup(), 1..4),
+        width in 1_usize..4,
+    ) {
+        let body = lines.join("\n");
+        if read(RequestFormat::JsonLines, body.as_bytes(), width).is_ok() {
+            for line in body.trim_ascii_end().split('\n') {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(line).is_ok());
+            }
+        }
+    }
+
+    #[test]
     fn numbers_are_read_as_rust_reads_them(
         rows in prop::collection::vec(prop::array::uniform3(prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL | prop::num::f32::ZERO), 1..5),
         digits in 0_usize..12,
@@ -290,6 +355,8 @@ proptest! {
             let lists: Vec<String> = texts.iter().map(|row| format!("[{}]", row.join(", "))).collect();
             let json = format!(r#"{{"instances": [{}]}}"#, lists.join(","));
             prop_assert_eq!(&read(RequestFormat::Json, json.as_bytes(), 3).unwrap(), &expected);
+            let lines = lists.join("\r\n");
+            prop_assert_eq!(&read(RequestFormat::JsonLines, lines.as_bytes(), 3).unwrap(), &expected);
         }
     }
 }

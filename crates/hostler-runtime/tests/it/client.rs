@@ -49,6 +49,13 @@ impl Client {
 
     /// Reads one answer; one to HEAD has no body, whatever length it names.
     pub(crate) fn reply(&mut self, has_body: bool) -> Reply {
+        let (mut reply, body) = self.reply_of_bytes(has_body);
+        reply.body = String::from_utf8(body).unwrap();
+        reply
+    }
+
+    /// An answer whose body is no text; it stands beside the reply.
+    fn reply_of_bytes(&mut self, has_body: bool) -> (Reply, Vec<u8>) {
         let status_line = self.line();
         let status = status_line.split(' ').nth(1).expect(&status_line).parse().unwrap();
         let mut headers = Vec::new();
@@ -59,14 +66,11 @@ impl Client {
             };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut reply = Reply { status, headers, body: String::new() };
+        let reply = Reply { status, headers, body: String::new() };
         let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
-        if has_body {
-            let mut body = vec![0; length];
-            self.reader.read_exact(&mut body).unwrap();
-            reply.body = String::from_utf8(body).unwrap();
-        }
-        reply
+        let mut body = vec![0; if has_body { length } else { 0 }];
+        self.reader.read_exact(&mut body).unwrap();
+        (reply, body)
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Reply {
@@ -80,12 +84,22 @@ impl Client {
         self.reply(true)
     }
 
+    /// The same for bodies that are no text.
+    pub(crate) fn invoke_bytes(&mut self, headers: &str, body: &[u8]) -> (Reply, Vec<u8>) {
+        self.send(&invocation_head(headers, body.len()));
+        self.reader.get_mut().write_all(body).unwrap();
+        self.reply_of_bytes(true)
+    }
+
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.reader.read(&mut [0]), Ok(0) | Err(_))
     }
 }
 
 pub(crate) fn invocation(headers: &str, body: &str) -> String {
-    let length = body.len();
-    format!("POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+    invocation_head(headers, body.len()) + body
+}
+
+fn invocation_head(headers: &str, length: usize) -> String {
+    format!("POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Length: {length}\r\n{headers}\r\n")
 }

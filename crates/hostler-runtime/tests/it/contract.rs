@@ -71,6 +71,41 @@ fn rows_get_the_answers_of_scikit_learn_in_the_format_that_was_asked_for() {
     assert!(answer["predictions"][0]["closest_cluster"].is_f64());
 }
 
+/// The request is what the SageMaker SDK's serializer made of the example's rows.
+#[test]
+fn recordio_of_the_sdk_is_answered_like_csv_in_recordio_and_json_lines() {
+    const RECORD_IO: &str = "application/x-recordio-protobuf";
+    let program = Program::start(&[]);
+    let mut client = Client::connect(program.address);
+    let rows = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordio/digits.bin")).unwrap();
+    let csv = client.invoke("Content-Type: text/csv\r\nAccept: text/csv\r\n", &example("rows.csv"));
+    let expected = predictions(&csv.body);
+
+    let headers = format!("Content-Type: {RECORD_IO}\r\nAccept: {RECORD_IO}\r\n");
+    let (reply, body) = client.invoke_bytes(&headers, &rows);
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some(RECORD_IO)));
+    // Frames of one size, the cluster's float and the distance's at fixed places: see tests/recordio/answer.bin.
+    let float =
+        |frame: &[u8], at: usize| f64::from(f32::from_le_bytes(frame[at..at + 4].try_into().unwrap()));
+    let found: Vec<_> = body.chunks(72).map(|frame| (float(frame, 33), float(frame, 66))).collect();
+    assert_eq!(found, expected);
+
+    let headers = format!("Content-Type: {RECORD_IO}\r\nAccept: application/jsonlines\r\n");
+    let (reply, body) = client.invoke_bytes(&headers, &rows);
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/jsonlines")));
+    // What reads JSON here may miss the last of 64 bits, so numbers are compared as the floats they are of.
+    let number = |line: &serde_json::Value, member: &str| line[member].as_f64().unwrap() as f32;
+    let lines = String::from_utf8(body).unwrap();
+    let found: Vec<_> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| (number(&line, "closest_cluster"), number(&line, "distance_to_cluster")))
+        .collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(cluster, distance)| (cluster as f32, distance as f32)).collect();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn a_big_batch_is_answered_whole() {
     let program = Program::start(&[]);
@@ -89,7 +124,7 @@ fn mistakes_get_a_status_and_a_sentence() {
     let row = ones();
     let accept_png = format!("{CSV}Accept: image/png\r\n");
     let huge = "1,".repeat(60_000);
-    let cases: [(&str, &str, u16, &str); 12] = [
+    let cases: [(&str, &str, u16, &str); 15] = [
         (CSV, "1,2,3", 400, "row 1 has 3 columns, expected 64"),
         (CSV, "", 400, "the body is empty; at least one row of 64 numbers was expected"),
         (CSV, "a,b", 400, "row 1, column 1: `a` is not a number (a header line is not expected)"),
@@ -106,21 +141,37 @@ fn mistakes_get_a_status_and_a_sentence() {
             &row,
             415,
             "a request without a content type cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
+        ),
+        (
+            "Content-Type: application/x-recordio\r\n",
+            &row,
+            415,
+            "content type `application/x-recordio` cannot be read by this model; \
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (
             "Content-Type: application/x-recordio-protobuf\r\n",
             &row,
-            415,
-            "content type `application/x-recordio-protobuf` cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+            400,
+            "byte 1 of the RecordIO body: expected a frame's magic number 0xced7230a, found 0x2c312c31",
+        ),
+        ("Content-Type: application/jsonlines\r\n", "[1]\n", 400, "row 1 has 1 columns, expected 64"),
+        (
+            "Content-Type: application/x-recordio-protobuf\r\n",
+            "",
+            400,
+            "the body is empty; at least one row of 64 numbers was expected",
         ),
         (
             "Content-Type: text/csv\u{e9}\r\n",
             &row,
             415,
             "content type `a header that is not ASCII` cannot be read by this model; \
-             it reads text/csv (optional parameters label_size and charset) and application/json",
+             it reads text/csv (optional parameters label_size and charset), application/json, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (
             "Content-Type: text/csv; label_size=one\r\n",
@@ -132,7 +183,8 @@ fn mistakes_get_a_status_and_a_sentence() {
             &accept_png,
             &row,
             406,
-            "`Accept: image/png` names nothing this model can write; it writes application/json and text/csv",
+            "`Accept: image/png` names nothing this model can write; it writes application/json, text/csv, \
+             application/jsonlines and application/x-recordio-protobuf",
         ),
         (CSV, &huge, 413, "the request body is larger than the 100000 bytes this model takes"),
     ];

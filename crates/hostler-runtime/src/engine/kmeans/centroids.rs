@@ -1,36 +1,41 @@
 //! The cluster centres, and the search for the nearest one.
 //!
-//! Why: the loop runs over sixteen sums at once, which the compiler turns into vector instructions without any
-//! unsafe code; centres are padded to whole blocks so that it needs no tail. 32 bits choose the
-//! cluster, 64 bits compute the one distance that is shown, so that no digit of the answer is lost.
-//! Invariants: rows have the model's width and finite values, which the caller has checked.
+//! Why: 32 bits and vector instructions find the few centres that may be the nearest, 64 bits decide between
+//! them and compute the one distance that is shown. So the answer is the same whether a row comes alone
+//! (`single`) or in a batch (`product`), and whatever instructions the machine has; only the time differs.
+//! Invariants: rows have the model's width and finite values, which the caller has checked. Of centres that are
+//! equally near the first is the nearest.
 
-const LANES: usize = 16;
-type Block = [f32; LANES];
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for the instructions of `Arch`")]
 
-/// Squares outside this range lose their digits in 32 bits, so the search is done again in 64.
-const SQUARE_MIN: f32 = 1e-30;
-const SQUARE_MAX: f32 = 1e37;
+use pulp::{Arch, Simd, WithSimd};
+
+use exact::square;
+use panels::Panels;
+use product::{Batch, Doubt};
+
+mod exact;
+mod kernel;
+mod panels;
+mod product;
+mod single;
 
 #[derive(Debug)]
 pub(super) struct Centroids {
     width: usize,
     count: usize,
-    /// `blocks_each` blocks per centre, the last one padded with zeros.
-    blocks: Vec<Block>,
-    blocks_each: usize,
+    /// One centre after another.
+    values: Vec<f32>,
+    panels: Panels,
+    /// The instructions of this machine, looked up once.
+    arch: Arch,
 }
 
 impl Centroids {
     /// Takes the centres one after another; `values` holds a whole, positive number of them.
-    pub(super) fn new(values: &[f32], width: usize) -> Self {
-        let blocks_each = width.div_ceil(LANES);
-        let count = values.len() / width;
-        let mut blocks = Vec::with_capacity(count * blocks_each);
-        for centroid in values.chunks_exact(width) {
-            blocks.extend(in_blocks(centroid));
-        }
-        Self { width, count, blocks, blocks_each }
+    pub(super) fn new(values: Vec<f32>, width: usize) -> Self {
+        let panels = Panels::new(&values, width);
+        Self { width, count: values.len() / width, values, panels, arch: Arch::new() }
     }
 
     pub(super) fn width(&self) -> usize {
@@ -41,63 +46,95 @@ impl Centroids {
         self.count
     }
 
-    /// The nearest centre (the first of equals) and the Euclidean distance to it.
+    /// The nearest centre and the Euclidean distance to it.
     pub(super) fn nearest(&self, row: &[f32]) -> (usize, f32) {
-        let (whole, tail) = row.as_chunks::<LANES>();
-        let tail = if tail.is_empty() { None } else { in_blocks(tail).next() };
-        let mut nearest = 0;
-        let mut square_min = f32::INFINITY;
-        for (cluster, centroid) in self.blocks.chunks_exact(self.blocks_each).enumerate() {
-            let square = square_f32(whole, tail.as_ref(), centroid);
-            if square < square_min {
-                (nearest, square_min) = (cluster, square);
-            }
-        }
-        if !(SQUARE_MIN..SQUARE_MAX).contains(&square_min) {
-            return self.nearest_exact(row);
-        }
-        let distance = self.square_f64(row, nearest).sqrt();
-        (nearest, distance as f32)
+        self.arch.dispatch(Nearest { centroids: self, row })
     }
 
-    fn nearest_exact(&self, row: &[f32]) -> (usize, f32) {
+    /// The same for each of these rows, which follow one another.
+    pub(super) fn nearest_each(&self, rows: &[f32], found: &mut Vec<(usize, f32)>) {
+        if !product::pays(&self.panels, rows.len() / self.width) {
+            found.extend(rows.chunks_exact(self.width).map(|row| self.nearest(row)));
+            return;
+        }
+        self.arch.dispatch(NearestEach { centroids: self, rows, found });
+    }
+
+    /// How many rows `nearest_each` is best given at once.
+    pub(super) fn batch_rows(&self) -> usize {
+        product::rows_at_once(self.width)
+    }
+
+    fn centre(&self, cluster: usize) -> &[f32] {
+        &self.values[cluster * self.width..][..self.width]
+    }
+
+    /// Decides between some clusters, which come in their order; the nearest, and the distance to it.
+    #[inline(always)]
+    fn nearest_of<S: Simd>(
+        &self,
+        simd: S,
+        row: &[f32],
+        clusters: impl Iterator<Item = usize>,
+    ) -> (usize, f32) {
         let mut nearest = 0;
         let mut square_min = f64::INFINITY;
-        for cluster in 0..self.count {
-            let square = self.square_f64(row, cluster);
+        for cluster in clusters {
+            let square = square(simd, row, self.centre(cluster));
             if square < square_min {
                 (nearest, square_min) = (cluster, square);
             }
         }
         (nearest, square_min.sqrt() as f32)
     }
-
-    fn square_f64(&self, row: &[f32], cluster: usize) -> f64 {
-        let first = cluster * self.blocks_each;
-        let centroid = self.blocks[first..first + self.blocks_each].as_flattened();
-        let squares = row.iter().zip(centroid).map(|(value, centre)| {
-            let difference = f64::from(*value) - f64::from(*centre);
-            difference * difference
-        });
-        squares.sum()
-    }
 }
 
-fn square_f32(whole: &[Block], tail: Option<&Block>, centroid: &[Block]) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (values, centres) in whole.iter().chain(tail).zip(centroid) {
-        for lane in 0..LANES {
-            let difference = values[lane] - centres[lane];
-            sums[lane] += difference * difference;
+struct Nearest<'a> {
+    centroids: &'a Centroids,
+    row: &'a [f32],
+}
+
+impl WithSimd for Nearest<'_> {
+    type Output = (usize, f32);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> (usize, f32) {
+        let Self { centroids, row } = self;
+        match single::only_candidate(simd, &centroids.panels, row) {
+            Some(cluster) => centroids.nearest_of(simd, row, std::iter::once(cluster)),
+            None => centroids.nearest_of(simd, row, 0..centroids.count),
         }
     }
-    sums.iter().sum()
 }
 
-fn in_blocks(values: &[f32]) -> impl Iterator<Item = Block> {
-    values.chunks(LANES).map(|chunk| {
-        let mut block = [0.0; LANES];
-        block[..chunk.len()].copy_from_slice(chunk);
-        block
-    })
+struct NearestEach<'a> {
+    centroids: &'a Centroids,
+    rows: &'a [f32],
+    found: &'a mut Vec<(usize, f32)>,
 }
+
+impl WithSimd for NearestEach<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { centroids, rows, found } = self;
+        let width = centroids.width;
+        let mut batch = Batch::new(&centroids.panels);
+        for rows in rows.chunks(product::rows_at_once(width) * width) {
+            batch.multiply(simd, rows);
+            for (index, row) in rows.chunks_exact(width).enumerate() {
+                let guess = batch.guess(simd, index);
+                let distance = square(simd, row, centroids.centre(guess.cluster)).sqrt() as f32;
+                found.push(match batch.doubt(&guess, distance) {
+                    Doubt::None => (guess.cluster, distance),
+                    Doubt::UpTo(limit) => centroids.nearest_of(simd, row, batch.up_to(index, limit)),
+                    Doubt::All => centroids.nearest_of(simd, row, 0..centroids.count),
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -74,11 +74,7 @@ fn the_answer_is_that_of_the_real_service() {
 
 #[test]
 fn distances_are_printed_with_every_digit_of_their_32_bits() {
-    let predictions = [
-        Prediction { cluster: 3, distance: 0.27046188712 },
-        Prediction { cluster: 10, distance: 3.0 },
-        Prediction { cluster: 0, distance: 0.0 },
-    ];
+    let predictions = [(3, 0.27046188712), (10, 3.0), (0, 0.0)];
     let json = String::from_utf8(answer::write(&predictions, AnswerFormat::Json)).unwrap();
     assert_eq!(
         json,
@@ -89,6 +85,15 @@ fn distances_are_printed_with_every_digit_of_their_32_bits() {
     );
     let csv = String::from_utf8(answer::write(&predictions, AnswerFormat::Csv)).unwrap();
     assert_eq!(csv, "3.0,0.27046188712120056\n10.0,3.0\n0.0,0.0\n");
+    let lines = String::from_utf8(answer::write(&predictions, AnswerFormat::JsonLines)).unwrap();
+    assert_eq!(
+        lines,
+        "{\"distance_to_cluster\": 0.27046188712120056, \"closest_cluster\": 3.0}\n\
+         {\"distance_to_cluster\": 3.0, \"closest_cluster\": 10.0}\n\
+         {\"distance_to_cluster\": 0.0, \"closest_cluster\": 0.0}\n"
+    );
+    // Written by the SDK's own record_pb2 from the same numbers.
+    assert_eq!(answer::write(&predictions, AnswerFormat::RecordIo), recordio("answer.bin"));
 }
 
 #[test]
@@ -127,6 +132,32 @@ fn json_and_csv_requests_get_the_same_answer() {
     let distances = numbers(&answer, "distance_to_cluster");
     for (distance, expected) in distances.iter().zip(numbers(&expected, "distance_to_cluster")) {
         assert!((distance - expected).abs() < 1e-5);
+    }
+}
+
+fn recordio(name: &str) -> Vec<u8> {
+    fs::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordio")).join(name)).unwrap()
+}
+
+#[test]
+fn requests_of_every_format_get_the_same_answer_in_every_format() {
+    let model = KMeans::load(Path::new(EXAMPLE)).unwrap();
+    let rows = example("rows.csv");
+    let lines: Vec<_> = rows.lines().map(|row| format!("{{\"features\": [{row}]}}\n")).collect();
+    let lines = lines.concat();
+    // Made by the SDK's serializer from the same rows.
+    let of_sdk = recordio("digits.bin");
+    for accept in ["application/json", "application/jsonlines", "text/csv", "application/x-recordio-protobuf"]
+    {
+        let answer = |content_type, body| {
+            let input = InvokeInput { content_type: Some(content_type), accept: Some(accept), body };
+            let answer = model.invoke(&input).unwrap();
+            assert_eq!(answer.content_type, accept);
+            answer.body
+        };
+        let of_csv = answer("text/csv", rows.as_bytes());
+        assert_eq!(answer("application/jsonlines", lines.as_bytes()), of_csv);
+        assert_eq!(answer("application/x-recordio-protobuf", &of_sdk), of_csv);
     }
 }
 

@@ -14,11 +14,18 @@ const DEPTH_MAX: usize = 64;
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// What the end of `text` is the end of, for an error message.
+    end: &'static str,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, end: "the end of the body" }
+    }
+
+    /// At the start of a line that ends where `text` does; bytes are counted from the start of `text`.
+    pub(super) fn of_line(text: &'a str, start: usize) -> Self {
+        Self { text, at: start, end: "the end of the line" }
     }
 
     /// The next byte that is not white space, without stepping over it.
@@ -155,7 +162,7 @@ impl<'a> Cursor<'a> {
                         expected: "the end of a string",
                         found: match end {
                             Some(_) => "a control character".to_owned(),
-                            None => "the end of the body".to_owned(),
+                            None => self.end.to_owned(),
                         },
                     });
                 }
@@ -175,11 +182,20 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn expected(&mut self, expected: &'static str) -> RowsError {
         let found = match self.peek() {
-            None => "the end of the body".to_owned(),
+            None => self.end.to_owned(),
             Some(_) => format!("`{}`", shorten(self.token().as_bytes())),
         };
         RowsError::Json { at: self.at + 1, expected, found }
     }
+}
+
+/// Refuses a member that has been seen before.
+pub(super) fn once(has_seen: &mut bool, member: &'static str, row: Option<usize>) -> Result<(), RowsError> {
+    if std::mem::replace(has_seen, true) {
+        let place = row.map_or_else(String::new, |row| format!(" in row {row}"));
+        return Err(RowsError::Twice { member, place });
+    }
+    Ok(())
 }
 
 /// The length of the JSON number that `text` starts with.
