@@ -12,6 +12,7 @@ mod demo;
 mod front;
 mod listen;
 mod model_data;
+mod model_reader;
 mod output;
 mod profile;
 mod serve;

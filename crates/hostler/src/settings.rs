@@ -5,7 +5,9 @@
 //! Invariants: the only place that knows defaults and where they come from.
 
 mod file;
+mod services;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use hostler_types::{AccountId, Region};
 
 use crate::cli::ServeArgs;
 use file::SettingsFile;
+use services::{Environment, Services};
+pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
 const DATA_DIR_DEFAULT: &str = ".hostler";
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
@@ -27,6 +31,8 @@ const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
 const VARIANTS_DEFAULT: usize = 10;
+/// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
+const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
 /// Everything that `serve` goes by.
 #[derive(Debug, Clone)]
@@ -44,6 +50,10 @@ pub(crate) struct Settings {
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) variants_max: usize,
+    pub(crate) provision_timeout: Duration,
+    /// None: the embedded S3.
+    pub(crate) s3: Option<ExternalS3>,
+    pub(crate) inactive_regions: BTreeSet<Region>,
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) undeclared_roles: UndeclaredRoles,
     pub(crate) images: Vec<ImageMapping>,
@@ -118,6 +128,15 @@ impl Settings {
                 mistakes.push(format!("[[image]] match = \"{}\" has an empty command", image.r#match));
             }
         }
+        let services = Services { s3: file.s3, sts: file.sts, environment: Environment::of_process() };
+        let (s3, inactive_regions) = services.resolve(&mut mistakes);
+        if s3.is_some() && (!file.role.is_empty() || undeclared_roles == UndeclaredRoles::Deny) {
+            mistakes.push(
+                "`[[role]]` and `undeclared_roles` hold on the embedded S3 alone, which `[s3]` turns off: say at that \
+                 service what a role may read"
+                    .to_owned(),
+            );
+        }
         let limits = file.limits;
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -132,6 +151,11 @@ impl Settings {
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
+            provision_timeout: Duration::from_secs(
+                limits.provision_timeout_s.unwrap_or(PROVISION_TIMEOUT_DEFAULT_S),
+            ),
+            s3,
+            inactive_regions,
             variants_max: file.quotas.variants.unwrap_or(VARIANTS_DEFAULT),
             roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
             undeclared_roles,

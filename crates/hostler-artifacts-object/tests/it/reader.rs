@@ -35,7 +35,14 @@ fn source(uri: &str) -> ArtifactSource {
 fn config(url: &str) -> ObjectStoreConfig {
     // Waits that no test runs into unless it means to.
     let limits = ReaderLimits { look: Duration::from_secs(20), ..ReaderLimits::default() };
-    ObjectStoreConfig { endpoint: Some(url.into()), region: None, path_style: true, allow_http: true, limits }
+    ObjectStoreConfig {
+        endpoint: Some(url.into()),
+        region: None,
+        path_style: true,
+        allow_http: true,
+        roots: None,
+        limits,
+    }
 }
 
 fn reader(s3: &S3, sts: &Arc<Sts>) -> ObjectStoreReader {
@@ -289,7 +296,10 @@ async fn a_look_is_bounded_whatever_the_service_does() {
     let error = reader.look(&source(URI)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("reading `{URI}` broke off: looking at it took longer than 100 ms")
+        format!(
+            "reading `{URI}` broke off: looking at it took longer than 100 ms: `{}` had not yet answered",
+            s3.url
+        )
     );
     assert_eq!(ReaderLimits::default().look, Duration::from_secs(2), "CreateModel waits so long");
 }
@@ -303,7 +313,10 @@ async fn a_service_that_answers_nothing_is_given_up() {
     let reader = ObjectStoreReader::new(config, Arc::new(Sts::default())).unwrap();
     s3.script([Reply::Silence, Reply::Silence]);
     let error = reader.look(&source(URI)).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("reading `{URI}` broke off: no answer within 1000 ms"));
+    assert_eq!(
+        error.to_string(),
+        format!("reading `{URI}` broke off: asking `{}` failed: no answer within 1000 ms", s3.url)
+    );
     assert_eq!(s3.seen().len(), 2);
 }
 
@@ -316,6 +329,7 @@ async fn a_service_that_is_not_there_says_so() {
     let error = reader.look(&source(URI)).await.unwrap_err();
     assert!(matches!(error, FetchError::Interrupted { .. }), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
+    assert!(error.to_string().contains(&format!("asking `{url}` failed")), "{error}");
 }
 
 #[tokio::test]
@@ -326,7 +340,9 @@ async fn a_bucket_in_another_region_is_named() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`{URI}` is not a location that can be read: its bucket is not in region `eu-west-1` but in `us-west-2`"
+            "`{URI}` is not a location that can be read: its bucket is not in region `eu-west-1` but in `us-west-2`; \
+             SageMaker reads model data in the model's own region: create the model there, or copy the data to a bucket \
+             in `eu-west-1`"
         )
     );
 }
@@ -351,6 +367,9 @@ async fn a_reader_for_aws_itself_sets_tls_up() {
     // No request is sent: the certificates of this machine are all that is read.
     match ObjectStoreReader::new(ObjectStoreConfig::default(), Arc::new(Sts::default())) {
         Ok(_) => {}
-        Err(error) => assert!(error.to_string().contains("root certificates"), "{error}"),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("root certificates"), "{cause}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::world::{ACCOUNT, FixedClock, NOW, READER, World, key, signed};
+use crate::world::{ACCOUNT, NOW, READER, TestClock, World, key, signed};
 
 const ASSUME: &str = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/path/Any";
 
@@ -101,14 +101,20 @@ async fn credentials_come_over_http_as_for_a_foreign_client() {
             );
         }
     });
-    let keys = |account: &AccountId| (account.as_str() == ACCOUNT).then(|| key("AKIDEXAMPLE"));
-    let client = StsClient::plain(uri, keys, Arc::new(FixedClock));
+    let keys = |account: &AccountId| {
+        if account.as_str() == ACCOUNT {
+            Ok(key("AKIDEXAMPLE"))
+        } else {
+            Err("no key of that account".to_owned())
+        }
+    };
+    let client = StsClient::plain(uri, keys, Arc::new(TestClock::default()));
     check_source(&world, &client).await;
 
     let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
     let first = client.assume(&account, &region, READER, "download").await.unwrap();
     let second = client.assume(&account, &region, READER, "download").await.unwrap();
-    assert_eq!(first.access_key_id, second.access_key_id, "a fresh session is used again");
+    assert_ne!(first.access_key_id, second.access_key_id, "a session that was refused can be had anew");
     let nobody = client.assume(&AccountId::new("222222222222"), &region, READER, "download").await;
     assert!(matches!(nobody, Err(CredentialError::Unreachable { .. })), "{nobody:?}");
 
@@ -123,7 +129,7 @@ async fn an_sts_that_does_not_answer_is_not_waited_for_without_end() {
     let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
     for (address, text) in [(silent, "no answer within 10 s"), (closed, "onnection refused")] {
         let uri = format!("http://{address}/").parse().unwrap();
-        let client = StsClient::plain(uri, |_| Some(key("AKIDEXAMPLE")), Arc::new(FixedClock));
+        let client = StsClient::plain(uri, |_| Ok(key("AKIDEXAMPLE")), Arc::new(TestClock::default()));
         let error = client.assume(&account, &region, READER, "download").await.unwrap_err();
         assert!(matches!(&error, CredentialError::Unreachable { .. }), "{error}");
         assert!(error.to_string().contains(text), "{error}");
