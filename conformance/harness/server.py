@@ -41,6 +41,8 @@ class Server:
         self.config_path.write_text(config)
         self.arguments = list(arguments)
         self.ready_s = ready_s
+        # Variables for the server besides a clean environment.
+        self.environment_more = {}
         self.process = None
         self.url = None
 
@@ -60,7 +62,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self.directory,
-                env=clean_environment(),
+                env=clean_environment() | self.environment_more,
                 start_new_session=True,
             )
         self.url = self._ready_line()
@@ -79,6 +81,7 @@ class Server:
             piece = os.read(self.process.stdout.fileno(), 4096)
             if not piece:
                 status = self.process.wait()
+                self.process.stdout.close()
                 self.process = None
                 raise AssertionError(f"it ended with {status} before it was ready{self.shown_log()}")
             line += piece

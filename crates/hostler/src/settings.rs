@@ -128,9 +128,10 @@ impl Settings {
                 mistakes.push(format!("[[image]] match = \"{}\" has an empty command", image.r#match));
             }
         }
+        let has_s3 = file.s3.is_some();
         let services = Services { s3: file.s3, sts: file.sts, environment: Environment::of_process() };
         let (s3, inactive_regions) = services.resolve(&mut mistakes);
-        if s3.is_some() && (!file.role.is_empty() || undeclared_roles == UndeclaredRoles::Deny) {
+        if has_s3 && (!file.role.is_empty() || undeclared_roles == UndeclaredRoles::Deny) {
             mistakes.push(
                 "`[[role]]` and `undeclared_roles` hold on the embedded S3 alone, which `[s3]` turns off: say at that \
                  service what a role may read"

@@ -82,8 +82,9 @@ pub(super) fn read(
             .map(Outcome::Assumed)
             .ok_or_else(|| asked.unreachable("the answer holds no credentials"));
     }
-    let error = root.as_ref().and_then(|root| root.child("Error"));
-    let error = error
+    let error = root
+        .as_ref()
+        .and_then(error_of)
         .and_then(|error| Some((error.child_text("Code")?, error.child_text("Message").unwrap_or_default())));
     let Some((code, message)) = error else {
         return Err(asked.unreachable(format!("status {status} without an error that can be read")));
@@ -97,6 +98,11 @@ pub(super) fn read(
         }));
     }
     Err(asked.unreachable(format!("status {status}, {code}: {message}")))
+}
+
+/// AWS wraps its error once; moto wraps it twice, as AWS's EC2 does, and SDKs read both.
+fn error_of(root: &Element) -> Option<&Element> {
+    root.child("Error").or_else(|| root.child("Errors")?.child("Error"))
 }
 
 /// How far the service's clock is from ours, when it is far.
@@ -177,6 +183,11 @@ mod tests {
             read(403, document),
             Err(CredentialError::Refused { code, message, .. }) if code == "AccessDenied" && message == "no"
         ));
+        let wrapped =
+            "<ErrorResponse><Errors><Error><Code>AccessDenied</Code></Error></Errors></ErrorResponse>";
+        assert!(
+            matches!(read(403, wrapped), Err(CredentialError::Refused { code, .. }) if code == "AccessDenied")
+        );
         for (status, body) in [
             (400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
             (500, "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"),
