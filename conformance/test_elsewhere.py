@@ -7,6 +7,7 @@ import pytest
 
 from harness import config as configuration
 from harness.artifacts import KMEANS_IMAGE, expected, rows
+from harness.certificates import Certificates
 from harness.expect import refused
 from harness.hosting import Hosting, fresh
 from harness.moto import ACCOUNT, BUCKET, KEY, OPEN_KEY, ROLE, URL, Moto
@@ -239,3 +240,36 @@ def test_settings_that_do_not_fit_are_told_together(make_server, tmp_path):
         server.start()
     for part in ("is not encrypted and not on this machine", "is neither", "`[[role]]`", "asks no STS"):
         assert part in str(caught.value), part
+
+
+@pytest.mark.parametrize("by", ["ca_file", "AWS_CA_BUNDLE"])
+def test_encrypted_services_are_trusted_by_a_file_of_authorities(make_moto, make_server, tmp_path, by):
+    files = Certificates(tmp_path)
+    moto = make_moto(["-s", "-c", str(files.cert), "-k", str(files.key)])
+    assert moto.url.startswith("https://")
+    moto.upload(verify=str(files.ca))
+    named = f'ca_file = "{files.ca}"' if by == "ca_file" else ""
+    server = make_server(settings(moto, credentials(tmp_path, OPEN_KEY), s3=named, sts=named), start=False)
+    server.environment_more = {} if named else {by: str(files.ca)}
+    server.start()
+    hosting = Hosting(server)
+    endpoint = hosting.endpoint(hosting.config(model(hosting)))
+    answers(hosting, endpoint)
+    hosting.delete(endpoint)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(make_moto, make_server, tmp_path):
+    files = Certificates(tmp_path)
+    moto = make_moto(["-s", "-c", str(files.cert), "-k", str(files.key)])
+    moto.upload(verify=str(files.ca))
+    (tmp_path / "other").mkdir()
+    other = Certificates(tmp_path / "other")
+    # The STS is trusted, the S3 is not.
+    sts, s3 = f'ca_file = "{files.ca}"', f'ca_file = "{other.ca}"'
+    text = settings(moto, credentials(tmp_path, OPEN_KEY), s3=s3, sts=sts, limits="provision_timeout_s = 1")
+    hosting = Hosting(make_server(text))
+    endpoint = hosting.endpoint(hosting.config(model(hosting)), wait=False)
+    reason = hosting.failed(endpoint)
+    assert f"asking `{moto.url}` failed: " in reason and "invalid peer certificate" in reason
+    assert f'"GET /{BUCKET}' not in moto.log() and f'"HEAD /{BUCKET}/{KEY}' not in moto.log()
+    hosting.delete(endpoint)
