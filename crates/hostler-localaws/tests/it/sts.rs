@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hostler_localaws::{S3Limits, StsClient, UndeclaredRoles};
 use hostler_types::{AccountId, CredentialError, CredentialSource, Credentials, Millis, Region, Secret};
+use http::Uri;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
@@ -85,22 +86,7 @@ async fn credentials_come_from_the_process_by_the_same_rules() {
 #[tokio::test]
 async fn credentials_come_over_http_as_for_a_foreign_client() {
     let world = World::with(S3Limits::default(), UndeclaredRoles::Deny);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    let local = Arc::clone(&world.local);
-    let server = tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let local = Arc::clone(&local);
-            let service = service_fn(move |request| {
-                let local = Arc::clone(&local);
-                async move { Ok::<_, Infallible>(local.sts(request).await) }
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-            );
-        }
-    });
+    let (uri, server) = serve(&world).await;
     let keys = |account: &AccountId| {
         if account.as_str() == ACCOUNT {
             Ok(key("AKIDEXAMPLE"))
@@ -118,6 +104,63 @@ async fn credentials_come_over_http_as_for_a_foreign_client() {
     let nobody = client.assume(&AccountId::new("222222222222"), &region, READER, "download").await;
     assert!(matches!(nobody, Err(CredentialError::Unreachable { .. })), "{nobody:?}");
 
+    server.abort();
+}
+
+/// The world's STS on a port.
+async fn serve(world: &World) -> (Uri, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let local = Arc::clone(&world.local);
+    let server = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let local = Arc::clone(&local);
+            let service = service_fn(move |request| {
+                let local = Arc::clone(&local);
+                async move { Ok::<_, Infallible>(local.sts(request).await) }
+            });
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    (uri, server)
+}
+
+#[tokio::test]
+async fn clocks_that_differ_are_made_up_for() {
+    let world = World::new();
+    let (uri, server) = serve(&world).await;
+    let client = StsClient::plain(uri, |_| Ok(key("AKIDEXAMPLE")), Arc::new(TestClock::default()));
+    let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
+    // STS tolerates five minutes; here its clock is hours and minutes ahead, behind, and right again.
+    for ahead_ms in [2 * 3_600_000, -2 * 3_600_000, 240_000, 0] {
+        world.clock.set(NOW.plus(ahead_ms));
+        let session = client.assume(&account, &region, READER, "download").await.unwrap();
+        // By the client's own clock, which stands at NOW, the session is an hour long.
+        assert_eq!(session.expires_at, Some(NOW.plus(3_600_000)), "{ahead_ms}");
+        let identity = world.sts_as(&session, "Action=GetCallerIdentity&Version=2011-06-15").await;
+        assert_eq!(identity.status, 200, "{ahead_ms}");
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_key_that_is_wrong_is_not_taken_for_a_clock_that_is() {
+    let world = World::new();
+    let (uri, server) = serve(&world).await;
+    let wrong = || Credentials { secret_access_key: Secret::new("another"), ..key("AKIDEXAMPLE") };
+    let client = StsClient::plain(uri, move |_| Ok(wrong()), Arc::new(TestClock::default()));
+    let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
+    for ahead_ms in [0, 2 * 3_600_000] {
+        world.clock.set(NOW.plus(ahead_ms));
+        let error = client.assume(&account, &region, READER, "download").await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("refused this server's own key"), "{text}");
+        assert!(text.contains("SignatureDoesNotMatch: The request signature we calculated"), "{text}");
+        assert!(!text.contains("another"), "{text}");
+    }
     server.abort();
 }
 
