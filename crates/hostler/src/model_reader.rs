@@ -12,6 +12,7 @@ use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader, TlsRoots};
 use hostler_localaws::{LocalAws, OwnKeySource, StsClient, StsConfig, StsEndpoint};
 use hostler_types::{Clock, CredentialSource};
 use hyper_util::client::legacy::connect::HttpConnector;
+use tracing::info;
 
 use crate::data_dir::ServerKeys;
 use crate::settings::{ExternalS3, ExternalSts, ReadAs};
@@ -53,8 +54,14 @@ pub(crate) fn external(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<ObjectStoreReader> {
     let credentials: Arc<dyn CredentialSource> = match &s3.read_as {
-        ReadAs::Roles(sts) => sts_client(sts, clock)?,
-        ReadAs::Own(keys) => Arc::new(OwnKeySource::new(local.credential_source(), keys.keys())),
+        ReadAs::Roles(sts) => {
+            info!(s3 = s3.shown(), sts = ?sts.endpoint, "model data is read elsewhere, as roles that an STS elsewhere gives");
+            sts_client(sts, clock)?
+        }
+        ReadAs::Own(keys) => {
+            info!(s3 = s3.shown(), "model data is read elsewhere, with one key for every role");
+            Arc::new(OwnKeySource::new(local.credential_source(), keys.keys()))
+        }
     };
     let objects = ObjectStoreConfig {
         endpoint: s3.endpoint.clone(),
