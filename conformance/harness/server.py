@@ -45,6 +45,8 @@ class Server:
         self.user = user
         self.binary = binary
         self.ready_s = ready_s
+        # Variables for the server besides a clean environment.
+        self.environment_more = {}
         self.process = None
         self.url = None
 
@@ -64,7 +66,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self.directory,
-                env=clean_environment(),
+                env=clean_environment() | self.environment_more,
                 start_new_session=True,
                 **self._identity(),
             )
@@ -89,6 +91,7 @@ class Server:
             piece = os.read(self.process.stdout.fileno(), 4096)
             if not piece:
                 status = self.process.wait()
+                self.process.stdout.close()
                 self.process = None
                 raise AssertionError(f"it ended with {status} before it was ready{self.shown_log()}")
             line += piece

@@ -49,7 +49,7 @@ impl Answer {
             status,
             code: element(&body, "Code"),
             message: element(&body, "Message"),
-            bucket_region: region.map(str::to_owned),
+            bucket_region: region.map(str::to_owned).or_else(|| element(&body, "Region")),
         }
     }
 
@@ -64,9 +64,16 @@ impl Answer {
         is_refusal && self.code.is_none()
     }
 
-    /// Our error for it.
-    pub(crate) fn into_error(self, source: &ArtifactSource) -> FetchError {
+    /// Our error for it; `region` is the one that the request was signed for.
+    pub(crate) fn into_error(self, source: &ArtifactSource, region: &str) -> FetchError {
         let (uri, detail) = (source.uri.clone(), self.text());
+        if let Some(elsewhere) = self.elsewhere(region) {
+            let detail = format!(
+                "its bucket is not in region `{region}` but in {elsewhere}; SageMaker reads model data in the model's \
+                 own region: create the model there, or copy the data to a bucket in `{region}`"
+            );
+            return FetchError::Unreadable { uri, detail };
+        }
         match self.status {
             StatusCode::NOT_FOUND => FetchError::Missing { uri },
             StatusCode::PRECONDITION_FAILED => {
@@ -84,12 +91,21 @@ impl Answer {
             {
                 FetchError::Interrupted { uri, detail }
             }
-            status if status.is_redirection() => {
-                let region = self.bucket_region.as_deref().unwrap_or("another one");
-                let detail = format!("its bucket is not in region `{}` but in `{region}`", source.region);
-                FetchError::Unreadable { uri, detail }
-            }
             _ => FetchError::Unreadable { uri, detail },
+        }
+    }
+
+    /// The region of the bucket, when that is what is wrong: S3 says 301 or 307, or 400 when the signature's scope is the
+    /// first thing it looks at.
+    fn elsewhere(&self, region: &str) -> Option<String> {
+        let is_about_region = self.status.is_redirection()
+            || (self.status == StatusCode::BAD_REQUEST
+                && matches!(self.code.as_deref(), None | Some("AuthorizationHeaderMalformed")));
+        let told = self.bucket_region.as_deref().filter(|told| *told != region);
+        match told {
+            Some(told) if is_about_region => Some(format!("`{told}`")),
+            None if self.status.is_redirection() => Some("another one".to_owned()),
+            _ => None,
         }
     }
 

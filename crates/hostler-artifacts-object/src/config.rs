@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
+use hostler_aws::aws_service_host;
 use http::Uri;
+
+use crate::tls::{TlsRoots, TlsRootsError};
 
 /// One look, with its retries and with assuming the role: CreateModel waits for it, as it does in AWS.
 const LOOK: Duration = Duration::from_secs(2);
@@ -30,6 +33,8 @@ pub struct ObjectStoreConfig {
     pub path_style: bool,
     /// Whether `endpoint` may be `http://`.
     pub allow_http: bool,
+    /// Whom to trust where the endpoint is encrypted; none for this machine's root certificates.
+    pub roots: Option<TlsRoots>,
     /// How long things may take.
     pub limits: ReaderLimits,
 }
@@ -80,8 +85,8 @@ pub enum ConfigError {
         endpoint: String,
     },
     /// TLS cannot be set up.
-    #[error("TLS for S3 could not be set up from this machine's root certificates")]
-    Tls(#[source] std::io::Error),
+    #[error("TLS for S3 could not be set up")]
+    Tls(#[source] TlsRootsError),
 }
 
 /// A checked endpoint.
@@ -114,28 +119,28 @@ impl Endpoint {
         !matches!(self, Self::Service { scheme, .. } if scheme == "http")
     }
 
+    /// The service's URL, for people.
+    pub(crate) fn service_url(&self, region: &str) -> String {
+        let (scheme, authority) = self.parts(region);
+        format!("{scheme}://{authority}")
+    }
+
+    fn parts(&self, region: &str) -> (&str, String) {
+        match self {
+            Self::Aws => ("https", aws_service_host("s3", region)),
+            Self::Service { scheme, authority } => (scheme.as_str(), authority.clone()),
+        }
+    }
+
     /// The URL that an object's key is appended to.
     pub(crate) fn bucket_url(&self, bucket: &str, region: &str, path_style: bool) -> String {
-        let (scheme, authority) = match self {
-            Self::Aws => ("https", format!("s3.{region}.{}", aws_domain(region))),
-            Self::Service { scheme, authority } => (scheme.as_str(), authority.clone()),
-        };
+        let (scheme, authority) = self.parts(region);
         // A wildcard certificate covers one label, so a name with dots only works in the path.
         if path_style || bucket.contains('.') {
             format!("{scheme}://{authority}/{bucket}")
         } else {
             format!("{scheme}://{bucket}.{authority}")
         }
-    }
-}
-
-fn aws_domain(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "amazonaws.com.cn",
-        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
-        _ if region.starts_with("eusc-") => "amazonaws.eu",
-        _ => "amazonaws.com",
     }
 }
 

@@ -1,15 +1,17 @@
 //! The credentials of each role, assumed when needed and kept until shortly before they end.
 //!
-//! Invariants: one assumption at a time per account, region and role; others wait for it. Secrets stay in memory and are
-//! printed nowhere. At most `ROLES_MAX` roles are remembered.
+//! Invariants: one assumption at a time per account, region and role; others wait for it, and it goes on when the one who
+//! began it gives up, so that a slow STS is slow once and not for ever. Secrets stay in memory and are printed nowhere. At
+//! most `ROLES_MAX` roles are remembered.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hostler_artifacts::ArtifactSource;
-use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Millis, Region};
+use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Credentials, Millis, Region};
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 
@@ -48,25 +50,23 @@ impl RoleCredentials {
     }
 
     async fn get(&self, role: &RoleKey) -> Result<Arc<AwsCredential>, CredentialError> {
-        let slot = self.slot(role);
-        let mut held = slot.lock().await;
+        let mut held = self.slot(role).lock_owned().await;
         let now = self.clock.now();
         if let Some(held) = held.as_ref().filter(|held| now < held.renew_at) {
             return Ok(Arc::clone(&held.credential));
         }
-        let RoleKey { account, region, role_arn } = role;
-        let credentials = self.source.assume(account, region, role_arn, SESSION).await?;
-        let credential = Arc::new(AwsCredential {
-            key_id: credentials.access_key_id,
-            secret_key: credentials.secret_access_key.expose().to_owned(),
-            token: credentials.session_token.map(|token| token.expose().to_owned()),
+        let (source, RoleKey { account, region, role_arn }) = (Arc::clone(&self.source), role.clone());
+        // Whoever waits may be cut short by a deadline; the task ends by the source's own.
+        let assumed = tokio::spawn(async move {
+            let credentials = source.assume(&account, &region, &role_arn, SESSION).await?;
+            let (credential, fresh) = hold(credentials, now);
+            *held = Some(fresh);
+            Ok(credential)
         });
-        let renew_at = match credentials.expires_at {
-            Some(end) => end.plus(-RENEW_BEFORE_MS).min(now.plus(AGE_MS_MAX)),
-            None => now.plus(AGE_MS_MAX),
-        };
-        *held = Some(Held { credential: Arc::clone(&credential), renew_at });
-        Ok(credential)
+        assumed.await.unwrap_or_else(|error| {
+            let (role_arn, detail) = (role.role_arn.clone(), format!("assuming it ended early: {error}"));
+            Err(CredentialError::Unreachable { role_arn, detail })
+        })
     }
 
     fn slot(&self, role: &RoleKey) -> Slot {
@@ -78,18 +78,38 @@ impl RoleCredentials {
     }
 }
 
+fn hold(credentials: Credentials, now: Millis) -> (Arc<AwsCredential>, Held) {
+    let credential = Arc::new(AwsCredential {
+        key_id: credentials.access_key_id,
+        secret_key: credentials.secret_access_key.expose().to_owned(),
+        token: credentials.session_token.map(|token| token.expose().to_owned()),
+    });
+    let renew_at = match credentials.expires_at {
+        Some(end) => end.plus(-RENEW_BEFORE_MS).min(now.plus(AGE_MS_MAX)),
+        None => now.plus(AGE_MS_MAX),
+    };
+    let held = Held { credential: Arc::clone(&credential), renew_at };
+    (credential, held)
+}
+
 /// The credentials of one model's role, as `object_store` asks for them: at every request, resumed ones included.
 pub(crate) struct AsRole {
     roles: Arc<RoleCredentials>,
     role: RoleKey,
     used: Mutex<Option<Arc<AwsCredential>>>,
+    is_assuming: Arc<AtomicBool>,
 }
 
 impl AsRole {
-    pub(crate) fn new(roles: &Arc<RoleCredentials>, source: &ArtifactSource, region: &str) -> Self {
-        let (account, role_arn) = (source.account.clone(), source.role_arn.clone());
-        let role = RoleKey { account, region: Region::new(region), role_arn };
-        Self { roles: Arc::clone(roles), role, used: Mutex::default() }
+    /// `is_assuming` tells whoever waits what for.
+    pub(crate) fn new(
+        roles: &Arc<RoleCredentials>,
+        source: &ArtifactSource,
+        is_assuming: &Arc<AtomicBool>,
+    ) -> Self {
+        let (account, region) = (source.account.clone(), source.region.clone());
+        let role = RoleKey { account, region, role_arn: source.role_arn.clone() };
+        Self { roles: Arc::clone(roles), role, used: Mutex::default(), is_assuming: Arc::clone(is_assuming) }
     }
 
     /// Forgets what the last request was signed with, unless somebody renewed it already. False when nothing was signed.
@@ -112,11 +132,11 @@ impl CredentialProvider for AsRole {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let credential = self
-            .roles
-            .get(&self.role)
-            .await
-            .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
+        self.is_assuming.store(true, Ordering::Relaxed);
+        let got = self.roles.get(&self.role).await;
+        self.is_assuming.store(false, Ordering::Relaxed);
+        let credential =
+            got.map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&credential));
         Ok(credential)
     }

@@ -1,14 +1,13 @@
 //! Carries `object_store`'s requests over our own hyper client.
 //!
-//! Why: its built-in client is reqwest, which would be a second HTTP stack. TLS is rustls with ring and this machine's
-//! root certificates, set up only where an encrypted endpoint is used.
+//! Why: its built-in client is reqwest, which would be a second HTTP stack. TLS is set up only where an encrypted endpoint
+//! is used.
 //! Invariants: every wait is bounded: for the connection, for the answer, between two pieces of a body. A refusal's body
 //! is read up to a limit and noted in the request's [`Observer`].
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use object_store::ClientOptions;
@@ -28,7 +27,8 @@ use object_store::client::{
 use tokio::time::Sleep;
 
 use crate::answer::{Answer, Observer};
-use crate::config::{ConfigError, ReaderLimits};
+use crate::config::ReaderLimits;
+use crate::tls::TlsRoots;
 
 /// Bytes of a refusal that are read; S3's error documents have some hundred.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
@@ -54,26 +54,19 @@ pub(crate) struct HyperClient {
 pub(crate) struct Trouble(String);
 
 impl HyperClient {
-    pub(crate) fn new(is_encrypted: bool, limits: ReaderLimits) -> Result<Self, ConfigError> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.connect));
-        connector.set_nodelay(true);
+    /// With TLS where there is somebody to trust.
+    pub(crate) fn new(roots: Option<&TlsRoots>, limits: ReaderLimits) -> Self {
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE);
-        let transport = if is_encrypted {
-            connector.enforce_http(false);
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let connector = HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(provider)
-                .map_err(ConfigError::Tls)?
-                .https_only()
-                .enable_http1()
-                .wrap_connector(connector);
-            Transport::Tls(builder.build(connector))
+        let transport = if let Some(roots) = roots {
+            Transport::Tls(builder.build(roots.connector(limits.connect)))
         } else {
+            let mut connector = HttpConnector::new();
+            connector.set_connect_timeout(Some(limits.connect));
+            connector.set_nodelay(true);
             Transport::Plain(builder.build(connector))
         };
-        Ok(Self { transport, limits })
+        Self { transport, limits }
     }
 }
 

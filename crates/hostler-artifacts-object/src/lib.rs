@@ -12,6 +12,8 @@ mod credentials;
 mod http_client;
 mod location;
 mod reader;
+mod tls;
 
 pub use config::{ConfigError, ObjectStoreConfig, ReaderLimits};
 pub use reader::ObjectStoreReader;
+pub use tls::{TlsRoots, TlsRootsError};

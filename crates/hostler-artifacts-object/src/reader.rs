@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use crate::config::{ConfigError, Endpoint, ObjectStoreConfig};
 use crate::credentials::{AsRole, RoleCredentials};
 use crate::http_client::HyperClient;
 use crate::location::Location;
+use crate::tls::TlsRoots;
 
 /// Wait before the second try; grows with each.
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
@@ -27,6 +29,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// A download is resumed for so long after its begin: longer than SageMaker's longest download timeout.
 const RESUME_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// STS's code for a region in which it is switched off.
+const REGION_DISABLED: &str = "RegionDisabledException";
 
 /// Reads objects of one S3 service.
 pub struct ObjectStoreReader {
@@ -43,6 +48,10 @@ struct Request<'a> {
     store: AmazonS3,
     role: Arc<AsRole>,
     observer: Observer,
+    /// The region that the request is signed for.
+    region: &'a str,
+    /// The URL of the service, for texts.
+    service: String,
 }
 
 impl ObjectStoreReader {
@@ -61,19 +70,25 @@ impl ObjectStoreReader {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let endpoint = Endpoint::check(&config)?;
-        let client = HyperClient::new(endpoint.is_encrypted(), config.limits)?;
+        let roots = match (endpoint.is_encrypted(), &config.roots) {
+            (false, _) => None,
+            (true, Some(roots)) => Some(roots.clone()),
+            (true, None) => Some(TlsRoots::machine().map_err(ConfigError::Tls)?),
+        };
+        let client = HyperClient::new(roots.as_ref(), config.limits);
         let roles = Arc::new(RoleCredentials::new(credentials, clock));
         Ok(Self { config, endpoint, client, roles })
     }
 
     fn request<'a>(
-        &self,
+        &'a self,
         source: &'a ArtifactSource,
         location: &'a Location,
+        is_assuming: &Arc<AtomicBool>,
         max_retries: usize,
     ) -> Result<Request<'a>, FetchError> {
         let region = self.config.region.as_deref().unwrap_or(source.region.as_str());
-        let role = Arc::new(AsRole::new(&self.roles, source, region));
+        let role = Arc::new(AsRole::new(&self.roles, source, is_assuming));
         let init_backoff = BACKOFF_FIRST;
         let backoff = BackoffConfig { init_backoff, max_backoff: BACKOFF_MAX, ..BackoffConfig::default() };
         let store = AmazonS3Builder::new()
@@ -91,12 +106,17 @@ impl ObjectStoreReader {
                 uri: source.uri.clone(),
                 detail: root_cause(&error),
             })?;
-        Ok(Request { source, location, store, role, observer: Observer::default() })
+        let service = self.endpoint.service_url(region);
+        Ok(Request { source, location, store, role, observer: Observer::default(), region, service })
     }
 
-    async fn look_now(&self, source: &ArtifactSource) -> Result<ArtifactVersion, FetchError> {
+    async fn look_now(
+        &self,
+        source: &ArtifactSource,
+        is_assuming: &Arc<AtomicBool>,
+    ) -> Result<ArtifactVersion, FetchError> {
         let location = Location::parse(&source.uri)?;
-        let request = self.request(source, &location, self.config.limits.look_retries)?;
+        let request = self.request(source, &location, is_assuming, self.config.limits.look_retries)?;
         let seen = request.get(&GetOptions { head: true, ..GetOptions::default() }).await?;
         Ok(ArtifactVersion {
             bucket: location.bucket.clone(),
@@ -112,10 +132,17 @@ impl ObjectStoreReader {
 impl ObjectReader for ObjectStoreReader {
     async fn look(&self, source: &ArtifactSource) -> Result<ArtifactVersion, FetchError> {
         let limit = self.config.limits.look;
-        tokio::time::timeout(limit, self.look_now(source)).await.unwrap_or_else(|_| {
+        let is_assuming = Arc::default();
+        tokio::time::timeout(limit, self.look_now(source, &is_assuming)).await.unwrap_or_else(|_| {
+            let waiting = if is_assuming.load(Ordering::Relaxed) {
+                format!("STS had not yet answered for role `{}`", source.role_arn)
+            } else {
+                let region = self.config.region.as_deref().unwrap_or(source.region.as_str());
+                format!("`{}` had not yet answered", self.endpoint.service_url(region))
+            };
             Err(FetchError::Interrupted {
                 uri: source.uri.clone(),
-                detail: format!("looking at it took longer than {} ms", limit.as_millis()),
+                detail: format!("looking at it took longer than {} ms: {waiting}", limit.as_millis()),
             })
         })
     }
@@ -126,7 +153,7 @@ impl ObjectReader for ObjectStoreReader {
         version: &ArtifactVersion,
     ) -> Result<ObjectStream, FetchError> {
         let location = Location::parse(&source.uri)?;
-        let request = self.request(source, &location, self.config.limits.open_retries)?;
+        let request = self.request(source, &location, &Arc::default(), self.config.limits.open_retries)?;
         let opened = request
             .get(&GetOptions {
                 if_match: version.etag.as_deref().and_then(condition),
@@ -195,18 +222,32 @@ impl Request<'_> {
     fn failure(&self, error: &object_store::Error, answer: Option<Answer>) -> FetchError {
         let (uri, role_arn) = (self.source.uri.clone(), self.source.role_arn.clone());
         if let Some(answer) = answer {
-            return answer.into_error(self.source);
+            return answer.into_error(self.source, self.region);
         }
         match credential_error(error) {
             Some(CredentialError::Refused { code, message, .. }) => {
-                FetchError::Role { role_arn, detail: format!("{code}: {message}") }
+                let advice =
+                    if code == REGION_DISABLED { inactive_advice(self.source) } else { String::new() };
+                FetchError::Role { role_arn, detail: format!("{code}: {message}{advice}") }
             }
             Some(error @ CredentialError::Unreachable { .. }) => {
                 FetchError::Interrupted { uri, detail: error.to_string() }
             }
-            None => FetchError::Interrupted { uri, detail: root_cause(error) },
+            None => {
+                let detail = format!("asking `{}` failed: {}", self.service, root_cause(error));
+                FetchError::Interrupted { uri, detail }
+            }
         }
     }
+}
+
+/// Which region is meant, and what to do: STS's own text says neither.
+fn inactive_advice(source: &ArtifactSource) -> String {
+    format!(
+        " The region is `{region}`: activate STS there (for Hostler's own STS, take `{region}` out of \
+         `inactive_regions` of `[sts]` in the settings), or create the model and the endpoint in another region.",
+        region = source.region
+    )
 }
 
 fn credential_error(error: &object_store::Error) -> Option<&CredentialError> {

@@ -51,6 +51,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         dir,
         limits: S3Limits::default(),
         roles: RolePolicies::new(vec![reader], UndeclaredRoles::Allow)?,
+        inactive_regions: std::collections::BTreeSet::new(),
+        s3_elsewhere: None,
     };
     let verifier = Arc::new(Verifier::new(keys.clone(), Arc::clone(&clock)));
     let local = Arc::new(LocalAws::open(config, LocalAwsPorts { verifier, keys, clock })?);

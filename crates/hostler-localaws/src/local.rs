@@ -3,6 +3,7 @@
 //! Why: the binary opens it once, with its keys and its clock, and hands it the requests that the front door sorts out.
 //! Invariants: no listener, no TLS and no settings here; keys are given, never made.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use http::{Request, Response};
 
 use hostler_aws::KeyRing;
 use hostler_aws::sigv4::Verifier;
-use hostler_types::Clock;
+use hostler_types::{Clock, Region};
 
 use crate::body::{Body, boxed};
 use crate::folder::{Folder, FolderError};
@@ -31,6 +32,10 @@ pub struct LocalAwsConfig {
     pub limits: S3Limits,
     /// What roles may do.
     pub roles: RolePolicies,
+    /// Regions in which the STS is switched off.
+    pub inactive_regions: BTreeSet<Region>,
+    /// Where S3 is when it is not here: requests are then refused with this address.
+    pub s3_elsewhere: Option<String>,
 }
 
 /// What the server shares with its other rooms.
@@ -61,7 +66,7 @@ pub struct LocalAws {
 impl LocalAws {
     /// Opens the folder and removes what a crash left half-written; it blocks for as long as that takes.
     pub fn open(config: LocalAwsConfig, ports: LocalAwsPorts) -> Result<Self, OpenError> {
-        let LocalAwsConfig { dir, limits, roles } = config;
+        let LocalAwsConfig { dir, limits, roles, inactive_regions, s3_elsewhere } = config;
         let LocalAwsPorts { verifier, keys, clock } = ports;
         let folder =
             Folder::open(&dir).map_err(|source| OpenError { dir: dir.display().to_string(), source })?;
@@ -72,8 +77,10 @@ impl LocalAws {
             verifier: Arc::clone(&verifier),
             clock: Arc::clone(&clock),
             limits,
+            elsewhere: s3_elsewhere,
         };
-        Ok(Self { s3, sts: Sts { roles, keys, verifier, clock } })
+        let inactive_regions = Arc::new(inactive_regions);
+        Ok(Self { s3, sts: Sts { roles, keys, verifier, clock, inactive_regions } })
     }
 
     /// Answers a request to S3.
@@ -96,10 +103,6 @@ impl LocalAws {
 
     /// Credentials of roles without a request: the same rules, the same sessions.
     pub fn credential_source(&self) -> LocalCredentialSource {
-        LocalCredentialSource::new(
-            Arc::clone(&self.sts.roles),
-            Arc::clone(&self.sts.keys),
-            Arc::clone(&self.sts.clock),
-        )
+        LocalCredentialSource::new(&self.sts)
     }
 }

@@ -4,6 +4,7 @@
 //! [`crate::StsClient`], which takes the same way as a foreign client.
 //! Invariants: the decision is the embedded STS's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use hostler_aws::KeyRing;
 use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Credentials, Identity, Region};
 
 use crate::roles::RolePolicies;
-use crate::sts::{Assumption, assume};
+use crate::sts::{AssumeRules, Assumption, Sts, assume};
 
 /// How long a session is good for.
 const DURATION_S: u64 = 3600;
@@ -23,11 +24,17 @@ pub struct LocalCredentialSource {
     roles: Arc<RolePolicies>,
     keys: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
+    inactive_regions: Arc<BTreeSet<Region>>,
 }
 
 impl LocalCredentialSource {
-    pub(crate) fn new(roles: Arc<RolePolicies>, keys: Arc<KeyRing>, clock: Arc<dyn Clock>) -> Self {
-        Self { roles, keys, clock }
+    pub(crate) fn new(sts: &Sts) -> Self {
+        Self {
+            roles: Arc::clone(&sts.roles),
+            keys: Arc::clone(&sts.keys),
+            clock: Arc::clone(&sts.clock),
+            inactive_regions: Arc::clone(&sts.inactive_regions),
+        }
     }
 }
 
@@ -36,7 +43,7 @@ impl CredentialSource for LocalCredentialSource {
     async fn assume(
         &self,
         account: &AccountId,
-        _region: &Region,
+        region: &Region,
         role_arn: &str,
         session: &str,
     ) -> Result<Credentials, CredentialError> {
@@ -49,14 +56,20 @@ impl CredentialSource for LocalCredentialSource {
             role_arn: None,
         };
         let assumption =
-            Assumption { caller: &caller, role_arn, session_name: session, duration_s: DURATION_S };
-        match assume(&assumption, &self.roles, &self.keys, self.clock.now()) {
+            Assumption { caller: &caller, region, role_arn, session_name: session, duration_s: DURATION_S };
+        let rules = AssumeRules { roles: &self.roles, inactive_regions: &self.inactive_regions };
+        match assume(&assumption, &rules, &self.keys, self.clock.now()) {
             Ok((credentials, _)) => Ok(credentials),
             Err(error) => Err(CredentialError::Refused {
                 role_arn: role_arn.to_owned(),
-                code: error.code().trim_end_matches("Exception").to_owned(),
+                code: spelled(error.code()).to_owned(),
                 message: error.message().unwrap_or_default().to_owned(),
             }),
         }
     }
+}
+
+/// The code as STS's documents spell it.
+fn spelled(code: &str) -> &str {
+    if code == "AccessDeniedException" { "AccessDenied" } else { code }
 }

@@ -45,6 +45,8 @@ pub(crate) struct S3 {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: S3Limits,
+    /// Where S3 is when it is not here.
+    pub(crate) elsewhere: Option<String>,
 }
 
 impl S3 {
@@ -71,6 +73,9 @@ impl S3 {
         let (parts, body) = request.into_parts();
         let claim =
             self.verifier.check(&parts, &Rules::S3).map_err(|error| error.to_api_error(Protocol::S3))?;
+        if let Some(elsewhere) = &self.elsewhere {
+            return Err(fault::elsewhere(elsewhere).into());
+        }
         let caller =
             claim.caller().cloned().ok_or_else(|| ApiError::internal("an S3 claim without a caller"))?;
         let mut payload = Payload::new(body, claim, &parts.headers, self.limits.body_idle);

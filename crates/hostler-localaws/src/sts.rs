@@ -3,11 +3,12 @@
 //! Why: `ExecutionRoleArn` is assumed for every artifact download, and people ask `aws sts get-caller-identity` first.
 //! Sessions are sealed tokens, so nothing is stored and every server of the cluster accepts them.
 //! Invariants: a session never outlives what STS allows; a role of another account or a role that does not exist is
-//! refused in the same words, so nothing is given away.
+//! refused in the same words, so nothing is given away. In a region that the operator made inactive no session is made.
 
 mod assume_role;
 mod parameters;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use hostler_aws::{
     ApiError, DocumentContext, FORM_BYTES_MAX, Form, KeyRing, Protocol, RequestId, error_response,
     push_element, sts_response,
 };
-use hostler_types::Clock;
+use hostler_types::{Clock, Region};
 
 use crate::body::{self, Body, RequestBody};
 use crate::roles::RolePolicies;
 
-pub(crate) use assume_role::{Assumption, assume};
+pub(crate) use assume_role::{AssumeRules, Assumption, assume};
 
 /// The only version of the API.
 const VERSION: &str = "2011-06-15";
@@ -37,6 +38,7 @@ pub(crate) struct Sts {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) inactive_regions: Arc<BTreeSet<Region>>,
 }
 
 impl Sts {
@@ -68,7 +70,6 @@ impl Sts {
         let text = if body.is_empty() { query } else { body.as_slice() };
         let form = Form::parse(text)
             .map_err(|error| ApiError::new("MalformedInput", StatusCode::BAD_REQUEST, error.to_string()))?;
-        // A later setting closes regions here (RegionDisabledException), before the action is looked at.
         let action = form.get("Action").unwrap_or_default();
         let version = form.get("Version").unwrap_or(VERSION);
         match action {
@@ -87,12 +88,14 @@ impl Sts {
         let wanted = parameters::read(form, caller.identity.role_arn.is_some())?;
         let assumption = Assumption {
             caller: &caller.identity,
+            region: &caller.region,
             role_arn: &wanted.role_arn,
             session_name: &wanted.session_name,
             duration_s: wanted.duration_s,
         };
         let now = self.clock.now();
-        let (credentials, identity) = assume(&assumption, &self.roles, &self.keys, now)?;
+        let rules = AssumeRules { roles: &self.roles, inactive_regions: &self.inactive_regions };
+        let (credentials, identity) = assume(&assumption, &rules, &self.keys, now)?;
         Ok(assume_role::document(&credentials, &identity))
     }
 }

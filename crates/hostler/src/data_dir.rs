@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hostler_types::{AccountId, Millis, Secret};
+use hostler_types::{AccountId, Credentials, Millis, Secret};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,18 @@ pub(crate) struct ServerKeys {
     pub(crate) secret_access_key: Secret,
     pub(crate) cluster_key: [u8; 32],
     pub(crate) account: AccountId,
+}
+
+impl ServerKeys {
+    /// The long-lived key, to sign with.
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials {
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            session_token: None,
+            expires_at: None,
+        }
+    }
 }
 
 /// Says when a server last stopped its instances on purpose, in milliseconds.

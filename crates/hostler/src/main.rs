@@ -14,6 +14,7 @@ mod hint;
 mod listen;
 mod model_data;
 mod model_path;
+mod model_reader;
 mod output;
 mod profile;
 mod progress;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits};
-use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader};
+use hostler_artifacts_object::ObjectStoreReader;
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
@@ -21,10 +21,10 @@ use hostler_control::{
     ReconcilerParts,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
-use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, S3Limits, StsClient};
+use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, Credentials, RouteTable, SystemClock};
+use hostler_types::{Clock, RouteTable, SystemClock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -33,8 +33,9 @@ use crate::backend::Backend;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport};
+use crate::model_reader;
 use crate::profile;
-use crate::settings::Settings;
+use crate::settings::{ExternalS3, Settings};
 
 /// Every endpoint is looked at again this often, whatever was signalled.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
@@ -75,12 +76,22 @@ impl Server {
 
         let roles = RolePolicies::new(settings.roles.clone(), settings.undeclared_roles)?;
         let local = {
-            let config = LocalAwsConfig { dir: dir.join("s3"), limits: S3Limits::default(), roles };
+            let config = LocalAwsConfig {
+                dir: dir.join("s3"),
+                limits: S3Limits::default(),
+                roles,
+                inactive_regions: settings.inactive_regions.clone(),
+                s3_elsewhere: settings.s3.as_ref().map(ExternalS3::shown),
+            };
             let ports =
                 LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
-        let (reader, cache) = open_artifacts(&settings, &dir, inner_url, &keys, &clock).await?;
+        let reader = Arc::new(match &settings.s3 {
+            None => model_reader::embedded(inner_url, &keys, &clock)?,
+            Some(s3) => model_reader::external(s3, &local, &clock)?,
+        });
+        let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
         let backend = Backend::open(&settings, &dir, cache, clock.clone()).await?;
         let compute = backend.compute();
@@ -116,7 +127,11 @@ impl Server {
             routes: routes.clone(),
             catalog,
             accelerators: settings.accelerators,
-            policy: Policy { emptied_at: backend.emptied_at, ..Policy::default() },
+            policy: Policy {
+                emptied_at: backend.emptied_at,
+                provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+                ..Policy::default()
+            },
             sweep_every: SWEEP_EVERY,
         });
         let gateway = Gateway::new(
@@ -193,33 +208,17 @@ async fn all_ended(listeners: &mut tokio::task::JoinSet<()>) {
     }
 }
 
-/// What reads model data as a role, and keeps it.
-async fn open_artifacts(
+/// Keeps what the reader reads.
+async fn open_cache(
     settings: &Settings,
     dir: &DataDir,
-    inner_url: String,
-    keys: &ServerKeys,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<(Arc<ObjectStoreReader>, ArtifactCache)> {
-    let (own_key, account) = (service_credentials(keys), keys.account.clone());
-    let sts = StsClient::plain(
-        inner_url.parse().context("the inner URL")?,
-        move |asked| (*asked == account).then(|| own_key.clone()),
-        clock.clone(),
-    );
-    let objects = ObjectStoreConfig {
-        endpoint: Some(inner_url),
-        path_style: true,
-        allow_http: true,
-        ..ObjectStoreConfig::default()
-    };
-    let reader = Arc::new(ObjectStoreReader::new(objects, Arc::new(sts))?);
+    reader: Arc<ObjectStoreReader>,
+) -> anyhow::Result<ArtifactCache> {
     let mut limits = CacheLimits::default();
     if let Some(bytes) = settings.artifact_bytes_max {
         limits.object_bytes = bytes;
     }
-    let cache = ArtifactCache::open(dir.join("cache"), limits, reader.clone()).await?;
-    Ok((reader, cache))
+    Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
 fn key_ring(keys: &ServerKeys) -> KeyRing {
@@ -230,15 +229,6 @@ fn key_ring(keys: &ServerKeys) -> KeyRing {
         account: keys.account.clone(),
     }]);
     ring
-}
-
-fn service_credentials(keys: &ServerKeys) -> Credentials {
-    Credentials {
-        access_key_id: keys.access_key_id.clone(),
-        secret_access_key: keys.secret_access_key.clone(),
-        session_token: None,
-        expires_at: None,
-    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

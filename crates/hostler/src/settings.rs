@@ -6,7 +6,9 @@
 
 mod file;
 mod quotas;
+mod services;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +20,8 @@ use hostler_types::{AccountId, Region};
 
 use crate::cli::ServeArgs;
 use file::SettingsFile;
+use services::{Environment, Services};
+pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
 const DATA_DIR_DEFAULT: &str = ".hostler";
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
@@ -28,6 +32,8 @@ const DESCRIBE_HOLD_DEFAULT_MS: u64 = 1000;
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+/// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
+const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
 /// Everything that `serve` goes by.
 #[derive(Debug, Clone)]
@@ -46,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
     pub(crate) accelerators: AcceleratorPolicy,
+    pub(crate) provision_timeout: Duration,
+    /// None: the embedded S3.
+    pub(crate) s3: Option<ExternalS3>,
+    pub(crate) inactive_regions: BTreeSet<Region>,
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) undeclared_roles: UndeclaredRoles,
     pub(crate) images: Vec<ImageMapping>,
@@ -127,6 +137,16 @@ impl Settings {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        let has_s3 = file.s3.is_some();
+        let services = Services { s3: file.s3, sts: file.sts, environment: Environment::of_process() };
+        let (s3, inactive_regions) = services.resolve(&mut mistakes);
+        if has_s3 && (!file.role.is_empty() || undeclared_roles == UndeclaredRoles::Deny) {
+            mistakes.push(
+                "`[[role]]` and `undeclared_roles` hold on the embedded S3 alone, which `[s3]` turns off: say at that \
+                 service what a role may read"
+                    .to_owned(),
+            );
+        }
         let limits = file.limits;
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -143,6 +163,11 @@ impl Settings {
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,
             accelerators,
+            provision_timeout: Duration::from_secs(
+                limits.provision_timeout_s.unwrap_or(PROVISION_TIMEOUT_DEFAULT_S),
+            ),
+            s3,
+            inactive_regions,
             roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
             undeclared_roles,
             images: file.image.into_iter().map(Into::into).collect(),

@@ -35,7 +35,14 @@ fn source(uri: &str) -> ArtifactSource {
 fn config(url: &str) -> ObjectStoreConfig {
     // Waits that no test runs into unless it means to.
     let limits = ReaderLimits { look: Duration::from_secs(20), ..ReaderLimits::default() };
-    ObjectStoreConfig { endpoint: Some(url.into()), region: None, path_style: true, allow_http: true, limits }
+    ObjectStoreConfig {
+        endpoint: Some(url.into()),
+        region: None,
+        path_style: true,
+        allow_http: true,
+        roots: None,
+        limits,
+    }
 }
 
 fn reader(s3: &S3, sts: &Arc<Sts>) -> ObjectStoreReader {
@@ -289,7 +296,10 @@ async fn a_look_is_bounded_whatever_the_service_does() {
     let error = reader.look(&source(URI)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("reading `{URI}` broke off: looking at it took longer than 100 ms")
+        format!(
+            "reading `{URI}` broke off: looking at it took longer than 100 ms: `{}` had not yet answered",
+            s3.url
+        )
     );
     assert_eq!(ReaderLimits::default().look, Duration::from_secs(2), "CreateModel waits so long");
 }
@@ -303,7 +313,10 @@ async fn a_service_that_answers_nothing_is_given_up() {
     let reader = ObjectStoreReader::new(config, Arc::new(Sts::default())).unwrap();
     s3.script([Reply::Silence, Reply::Silence]);
     let error = reader.look(&source(URI)).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("reading `{URI}` broke off: no answer within 1000 ms"));
+    assert_eq!(
+        error.to_string(),
+        format!("reading `{URI}` broke off: asking `{}` failed: no answer within 1000 ms", s3.url)
+    );
     assert_eq!(s3.seen().len(), 2);
 }
 
@@ -316,19 +329,84 @@ async fn a_service_that_is_not_there_says_so() {
     let error = reader.look(&source(URI)).await.unwrap_err();
     assert!(matches!(error, FetchError::Interrupted { .. }), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
+    assert!(error.to_string().contains(&format!("asking `{url}` failed")), "{error}");
 }
 
 #[tokio::test]
 async fn a_bucket_in_another_region_is_named() {
+    // As AWS documents them: a permanent and a temporary redirect, and a signature for the wrong region.
+    let moved = "<Error><Code>PermanentRedirect</Code><Message>The bucket you are attempting to access must be \
+                 addressed using the specified endpoint.</Message></Error>";
+    let malformed = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; \
+                     the region 'eu-west-1' is wrong; expecting 'us-west-2'</Message><Region>us-west-2</Region></Error>";
+    let named = format!(
+        "`{URI}` is not a location that can be read: its bucket is not in region `eu-west-1` but in `us-west-2`; \
+         SageMaker reads model data in the model's own region: create the model there, or copy the data to a bucket \
+         in `eu-west-1`"
+    );
+    for (status, body) in [(301, moved), (307, moved), (400, malformed)] {
+        let s3 = S3::start(BODY, "abc").await;
+        let reader = reader(&s3, &Arc::default());
+        let version = reader.look(&source(URI)).await.unwrap();
+        s3.script([
+            Reply::OtherRegion(status, "us-west-2", body),
+            Reply::OtherRegion(status, "us-west-2", body),
+        ]);
+        let error = reader.look(&source(URI)).await.unwrap_err();
+        assert_eq!(error.to_string(), named, "{status}");
+        assert!(!error.is_transient());
+        s3.script((0..6).map(|_| Reply::OtherRegion(status, "us-west-2", body)));
+        let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+        assert_eq!(error.to_string(), named, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_sts_is_waited_for_once_and_not_for_ever() {
     let s3 = S3::start(BODY, "abc").await;
-    s3.script([Reply::OtherRegion("us-west-2")]);
-    let error = reader(&s3, &Arc::default()).look(&source(URI)).await.unwrap_err();
+    let sts = Arc::new(Sts::default());
+    let mut config = config(&s3.url);
+    config.limits.look = Duration::from_millis(50);
+    let reader = ObjectStoreReader::new(config, Arc::clone(&sts) as _).unwrap();
+    let gate = sts.gate.lock().await;
+    for _ in 0..3 {
+        let error = reader.look(&source(URI)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "reading `{URI}` broke off: looking at it took longer than 50 ms: STS had not yet answered for role \
+                 `{ROLE}`"
+            )
+        );
+    }
+    drop(gate);
+    // The answer to the first question serves, however many gave up waiting for it.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while let Err(error) = reader.look(&source(URI)).await {
+        assert!(tokio::time::Instant::now() < deadline, "{error}");
+    }
+    assert_eq!(sts.assumed.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_region_without_sts_is_named_with_what_to_do() {
+    let s3 = S3::start(BODY, "abc").await;
+    let sts = Arc::new(Sts::default());
+    *sts.refusal.lock().unwrap() = Some(CredentialError::Refused {
+        role_arn: ROLE.into(),
+        code: "RegionDisabledException".into(),
+        message: "STS is not activated in this region.".into(),
+    });
+    let error = reader(&s3, &sts).look(&source(URI)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
-            "`{URI}` is not a location that can be read: its bucket is not in region `eu-west-1` but in `us-west-2`"
+            "role `{ROLE}` could not be assumed: RegionDisabledException: STS is not activated in this region. The \
+             region is `eu-west-1`: activate STS there (for Hostler's own STS, take `eu-west-1` out of \
+             `inactive_regions` of `[sts]` in the settings), or create the model and the endpoint in another region."
         )
     );
+    assert!(matches!(error, FetchError::Role { .. }));
 }
 
 #[tokio::test]
@@ -351,6 +429,9 @@ async fn a_reader_for_aws_itself_sets_tls_up() {
     // No request is sent: the certificates of this machine are all that is read.
     match ObjectStoreReader::new(ObjectStoreConfig::default(), Arc::new(Sts::default())) {
         Ok(_) => {}
-        Err(error) => assert!(error.to_string().contains("root certificates"), "{error}"),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("root certificates"), "{cause}");
+        }
     }
 }

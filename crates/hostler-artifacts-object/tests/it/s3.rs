@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use hostler_types::{
     AccountId, Clock, CredentialError, CredentialSource, Credentials, Millis, Region, Secret,
 };
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -41,8 +41,8 @@ impl Seen {
 pub(crate) enum Reply {
     /// A status and an error document, which a HEAD goes without.
     Status(u16, &'static str),
-    /// A redirect to the bucket's own region.
-    OtherRegion(&'static str),
+    /// A status, the bucket's own region in a header, and an error document, which a HEAD goes without.
+    OtherRegion(u16, &'static str, &'static str),
     /// The object, but the connection breaks after so many bytes.
     Broken(usize),
     /// Headers and the first bytes, then nothing more.
@@ -106,11 +106,11 @@ impl S3 {
                 let body = if request.method() == Method::HEAD { "" } else { body };
                 Response::builder().status(status).body(whole(body.into())).unwrap()
             }
-            Some(Reply::OtherRegion(region)) => Response::builder()
-                .status(StatusCode::MOVED_PERMANENTLY)
-                .header("x-amz-bucket-region", region)
-                .body(whole(Bytes::new()))
-                .unwrap(),
+            Some(Reply::OtherRegion(status, region, body)) => {
+                let body = if request.method() == Method::HEAD { "" } else { body };
+                let response = Response::builder().status(status).header("x-amz-bucket-region", region);
+                response.body(whole(body.into())).unwrap()
+            }
             Some(Reply::Broken(bytes)) => self.object_for(request, Some((bytes, false))),
             Some(Reply::Stalled(bytes)) => self.object_for(request, Some((bytes, true))),
             Some(Reply::Silence) => std::future::pending().await,
@@ -182,6 +182,8 @@ pub(crate) struct Sts {
     pub(crate) assumed: AtomicUsize,
     pub(crate) refusal: Mutex<Option<CredentialError>>,
     pub(crate) expires_at: Option<Millis>,
+    /// Taken by a test, it lets nobody through.
+    pub(crate) gate: tokio::sync::Mutex<()>,
     pub(crate) asked: Mutex<Vec<(String, String, String, String)>>,
 }
 
@@ -201,6 +203,7 @@ impl CredentialSource for Sts {
             role_arn.into(),
             session.into(),
         ));
+        drop(self.gate.lock().await);
         if let Some(refusal) = self.refusal.lock().unwrap().clone() {
             return Err(refusal);
         }

@@ -6,5 +6,6 @@ mod chunked;
 mod malformed;
 mod negatives;
 mod presigned;
+mod sessions;
 mod vectors;
 mod wire;

@@ -54,6 +54,12 @@ pub(crate) fn model_data(
 
 fn refuse(source: &ArtifactSource, scope: &Scope, error: &FetchError) -> Result<(), ApiError> {
     let ArtifactSource { uri, role_arn, .. } = source;
+    // AWS's sentence fits many causes; that a role cannot be assumed at all (a region that is switched off, say) is ours
+    // to add.
+    let cause = match error {
+        FetchError::Role { .. } => format!(" Hostler: {error}"),
+        _ => String::new(),
+    };
     match error {
         FetchError::Missing { .. } => {
             Err(ApiError::validation(format!("Could not find model data at {uri}.")))
@@ -63,7 +69,7 @@ fn refuse(source: &ArtifactSource, scope: &Scope, error: &FetchError) -> Result<
              trust relationship policy allows the action \"sts:AssumeRole\" for the service principal \
              \"sagemaker.amazonaws.com\". Also ensure that the role has \"s3:GetObject\" permissions and that the \
              object is located in {region}. If your Model uses multiple models or uncompressed models, please \
-             ensure that the role has \"s3:ListBucket\" permission.",
+             ensure that the role has \"s3:ListBucket\" permission.{cause}",
             region = scope.region
         ))),
         FetchError::Unreadable { detail, .. } => {

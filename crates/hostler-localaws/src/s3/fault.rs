@@ -40,6 +40,17 @@ pub(crate) fn not_implemented(what: &str) -> ApiError {
     )
 }
 
+/// The embedded S3 is off. No SDK retries a 400, and a redirect would send a client there with this server's key.
+pub(crate) fn elsewhere(service: &str) -> ApiError {
+    bad(
+        "NotImplementedByHostler",
+        format!(
+            "The embedded S3 is off: [s3] in the settings names {service} for model data. Send S3 requests there, with \
+             credentials of that service."
+        ),
+    )
+}
+
 pub(crate) fn method_not_allowed() -> ApiError {
     fault(
         "MethodNotAllowed",

@@ -1,10 +1,15 @@
 //! Assuming a role: who may, and what it gives.
 //!
 //! Why: the embedded STS and the source of credentials within the process decide by the same function.
-//! Invariants: only roles of the caller's own account; every refusal has the same words.
+//! Invariants: only roles of the caller's own account; every refusal of a role has the same words. A region is looked
+//! at before the role, and for AssumeRole alone: AWS's service model lists RegionDisabledException for the operations
+//! that make credentials, and none for GetCallerIdentity.
+
+use std::collections::BTreeSet;
 
 use hostler_aws::{ApiError, KeyRing, Keys as _, push_element};
-use hostler_types::{Credentials, Identity, Millis, Secret};
+use hostler_types::{AccountId, Credentials, Identity, Millis, Region, Secret};
+use http::StatusCode;
 
 use crate::roles::{RoleArn, RolePolicies};
 
@@ -12,21 +17,32 @@ use crate::roles::{RoleArn, RolePolicies};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assumption<'a> {
     pub(crate) caller: &'a Identity,
+    pub(crate) region: &'a Region,
     pub(crate) role_arn: &'a str,
     pub(crate) session_name: &'a str,
     pub(crate) duration_s: u64,
 }
 
+/// What the operator decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AssumeRules<'a> {
+    pub(crate) roles: &'a RolePolicies,
+    pub(crate) inactive_regions: &'a BTreeSet<Region>,
+}
+
 /// Credentials of the role, and who they are.
 pub(crate) fn assume(
     assumption: &Assumption<'_>,
-    roles: &RolePolicies,
+    rules: &AssumeRules<'_>,
     keys: &KeyRing,
     now: Millis,
 ) -> Result<(Credentials, Identity), ApiError> {
-    let Assumption { caller, role_arn, session_name, duration_s } = *assumption;
+    let Assumption { caller, region, role_arn, session_name, duration_s } = *assumption;
+    if rules.inactive_regions.contains(region) {
+        return Err(region_disabled(&caller.account));
+    }
     let is_own = RoleArn::parse(role_arn).is_some_and(|role| role.account == caller.account.as_str());
-    if !is_own || !roles.is_assumable(role_arn) {
+    if !is_own || !rules.roles.is_assumable(role_arn) {
         return Err(ApiError::access_denied(format!(
             "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
             caller.arn
@@ -39,6 +55,18 @@ pub(crate) fn assume(
         .find(&credentials.access_key_id, token, now)
         .map_err(|error| ApiError::internal("a fresh session token cannot be opened").with_source(error))?;
     Ok((credentials, owner.identity))
+}
+
+/// STS is switched off in the region; AWS's code, status and text.
+fn region_disabled(account: &AccountId) -> ApiError {
+    ApiError::new(
+        "RegionDisabledException",
+        StatusCode::FORBIDDEN,
+        format!(
+            "STS is not activated in this region for account:{account}. Your account administrator can activate STS \
+             in this region using the IAM Console."
+        ),
+    )
 }
 
 /// The inside of `AssumeRoleResult`.

@@ -3,6 +3,7 @@
 
 mod limits;
 mod objects;
+mod regions;
 mod roles;
 mod sts;
 mod world;

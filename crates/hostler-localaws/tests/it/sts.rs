@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use hostler_localaws::{S3Limits, StsClient, UndeclaredRoles};
 use hostler_types::{AccountId, CredentialError, CredentialSource, Credentials, Millis, Region, Secret};
+use http::Uri;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::world::{ACCOUNT, FixedClock, NOW, READER, World, key, signed};
+use crate::world::{ACCOUNT, NOW, READER, TestClock, World, key, signed};
 
 const ASSUME: &str = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/path/Any";
 
@@ -85,6 +86,29 @@ async fn credentials_come_from_the_process_by_the_same_rules() {
 #[tokio::test]
 async fn credentials_come_over_http_as_for_a_foreign_client() {
     let world = World::with(S3Limits::default(), UndeclaredRoles::Deny);
+    let (uri, server) = serve(&world).await;
+    let keys = |account: &AccountId| {
+        if account.as_str() == ACCOUNT {
+            Ok(key("AKIDEXAMPLE"))
+        } else {
+            Err("no key of that account".to_owned())
+        }
+    };
+    let client = StsClient::plain(uri, keys, Arc::new(TestClock::default()));
+    check_source(&world, &client).await;
+
+    let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
+    let first = client.assume(&account, &region, READER, "download").await.unwrap();
+    let second = client.assume(&account, &region, READER, "download").await.unwrap();
+    assert_ne!(first.access_key_id, second.access_key_id, "a session that was refused can be had anew");
+    let nobody = client.assume(&AccountId::new("222222222222"), &region, READER, "download").await;
+    assert!(matches!(nobody, Err(CredentialError::Unreachable { .. })), "{nobody:?}");
+
+    server.abort();
+}
+
+/// The world's STS on a port.
+async fn serve(world: &World) -> (Uri, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let local = Arc::clone(&world.local);
@@ -101,17 +125,42 @@ async fn credentials_come_over_http_as_for_a_foreign_client() {
             );
         }
     });
-    let keys = |account: &AccountId| (account.as_str() == ACCOUNT).then(|| key("AKIDEXAMPLE"));
-    let client = StsClient::plain(uri, keys, Arc::new(FixedClock));
-    check_source(&world, &client).await;
+    (uri, server)
+}
 
+#[tokio::test]
+async fn clocks_that_differ_are_made_up_for() {
+    let world = World::new();
+    let (uri, server) = serve(&world).await;
+    let client = StsClient::plain(uri, |_| Ok(key("AKIDEXAMPLE")), Arc::new(TestClock::default()));
     let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
-    let first = client.assume(&account, &region, READER, "download").await.unwrap();
-    let second = client.assume(&account, &region, READER, "download").await.unwrap();
-    assert_eq!(first.access_key_id, second.access_key_id, "a fresh session is used again");
-    let nobody = client.assume(&AccountId::new("222222222222"), &region, READER, "download").await;
-    assert!(matches!(nobody, Err(CredentialError::Unreachable { .. })), "{nobody:?}");
+    // STS tolerates five minutes; here its clock is hours and minutes ahead, behind, and right again.
+    for ahead_ms in [2 * 3_600_000, -2 * 3_600_000, 240_000, 0] {
+        world.clock.set(NOW.plus(ahead_ms));
+        let session = client.assume(&account, &region, READER, "download").await.unwrap();
+        // By the client's own clock, which stands at NOW, the session is an hour long.
+        assert_eq!(session.expires_at, Some(NOW.plus(3_600_000)), "{ahead_ms}");
+        let identity = world.sts_as(&session, "Action=GetCallerIdentity&Version=2011-06-15").await;
+        assert_eq!(identity.status, 200, "{ahead_ms}");
+    }
+    server.abort();
+}
 
+#[tokio::test]
+async fn a_key_that_is_wrong_is_not_taken_for_a_clock_that_is() {
+    let world = World::new();
+    let (uri, server) = serve(&world).await;
+    let wrong = || Credentials { secret_access_key: Secret::new("another"), ..key("AKIDEXAMPLE") };
+    let client = StsClient::plain(uri, move |_| Ok(wrong()), Arc::new(TestClock::default()));
+    let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
+    for ahead_ms in [0, 2 * 3_600_000] {
+        world.clock.set(NOW.plus(ahead_ms));
+        let error = client.assume(&account, &region, READER, "download").await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("refused this server's own key"), "{text}");
+        assert!(text.contains("SignatureDoesNotMatch: The request signature we calculated"), "{text}");
+        assert!(!text.contains("another"), "{text}");
+    }
     server.abort();
 }
 
@@ -123,7 +172,7 @@ async fn an_sts_that_does_not_answer_is_not_waited_for_without_end() {
     let (account, region) = (AccountId::new(ACCOUNT), Region::new("us-east-1"));
     for (address, text) in [(silent, "no answer within 10 s"), (closed, "onnection refused")] {
         let uri = format!("http://{address}/").parse().unwrap();
-        let client = StsClient::plain(uri, |_| Some(key("AKIDEXAMPLE")), Arc::new(FixedClock));
+        let client = StsClient::plain(uri, |_| Ok(key("AKIDEXAMPLE")), Arc::new(TestClock::default()));
         let error = client.assume(&account, &region, READER, "download").await.unwrap_err();
         assert!(matches!(&error, CredentialError::Unreachable { .. }), "{error}");
         assert!(error.to_string().contains(text), "{error}");

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{
@@ -13,7 +14,7 @@ use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_localaws::{
     LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, RoleRule, S3Limits, UndeclaredRoles,
 };
-use hostler_types::{AccountId, Clock, Credentials, Millis, Secret};
+use hostler_types::{AccountId, Clock, Credentials, Millis, Region, Secret};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 
@@ -22,18 +23,41 @@ pub(crate) const NOW: Millis = Millis(1_767_323_045_000);
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const READER: &str = "arn:aws:iam::000000000000:role/Reader";
 
-pub(crate) struct FixedClock;
+/// A clock that stands still until a test moves it.
+pub(crate) struct TestClock(AtomicI64);
 
-impl Clock for FixedClock {
-    fn now(&self) -> Millis {
-        NOW
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(NOW.0))
     }
+}
+
+impl TestClock {
+    pub(crate) fn set(&self, now: Millis) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What a test decides about a world.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) limits: S3Limits,
+    pub(crate) undeclared: UndeclaredRoles,
+    pub(crate) inactive_regions: &'static [&'static str],
+    pub(crate) s3_elsewhere: Option<String>,
 }
 
 pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) local: Arc<LocalAws>,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) clock: Arc<TestClock>,
 }
 
 /// An answer, read to its end.
@@ -90,9 +114,14 @@ impl World {
     }
 
     pub(crate) fn with(limits: S3Limits, undeclared: UndeclaredRoles) -> Self {
+        Self::of(Plan { limits, undeclared, ..Plan::default() })
+    }
+
+    pub(crate) fn of(plan: Plan) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (local, keys) = open(dir.path(), limits, undeclared);
-        Self { dir, local, keys }
+        let clock = Arc::new(TestClock::default());
+        let (local, keys) = open_with(dir.path(), plan, Arc::clone(&clock) as _);
+        Self { dir, local, keys, clock }
     }
 
     /// A request of the first account.
@@ -108,7 +137,9 @@ impl World {
         body: &[u8],
     ) -> Answer {
         let payload = hex::encode(payload_hash(body));
-        let request = signed(credentials, ("s3", &payload), line, headers);
+        let signature =
+            Signature { now: self.clock.now(), region: "us-east-1", service: "s3", payload: &payload };
+        let request = signature.sign(credentials, line, headers);
         self.send(request.map(|()| Full::new(Bytes::copy_from_slice(body)))).await
     }
 
@@ -121,9 +152,14 @@ impl World {
     }
 
     pub(crate) async fn sts_as(&self, credentials: &Credentials, form: &str) -> Answer {
+        self.sts_in("us-east-1", credentials, form).await
+    }
+
+    pub(crate) async fn sts_in(&self, region: &str, credentials: &Credentials, form: &str) -> Answer {
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
         let payload = hex::encode(payload_hash(form.as_bytes()));
-        let request = signed(credentials, ("sts", &payload), "POST /", &headers);
+        let signature = Signature { now: self.clock.now(), region, service: "sts", payload: &payload };
+        let request = signature.sign(credentials, "POST /", &headers);
         read(self.local.sts(request.map(|()| Full::new(Bytes::copy_from_slice(form.as_bytes())))).await).await
     }
 
@@ -143,14 +179,20 @@ pub(crate) fn open(
     limits: S3Limits,
     undeclared: UndeclaredRoles,
 ) -> (Arc<LocalAws>, Arc<KeyRing>) {
-    let clock: Arc<dyn Clock> = Arc::new(FixedClock);
+    let plan = Plan { limits, undeclared, ..Plan::default() };
+    open_with(dir, plan, Arc::new(TestClock::default()))
+}
+
+fn open_with(dir: &Path, plan: Plan, clock: Arc<dyn Clock>) -> (Arc<LocalAws>, Arc<KeyRing>) {
     let keys = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
     keys.replace([long_lived("AKIDEXAMPLE", ACCOUNT), long_lived("AKIDOTHER", "111111111111")]);
     let reader = RoleRule { arn: READER.to_owned(), allow: vec!["s3://models/public/*".to_owned()] };
     let config = LocalAwsConfig {
         dir: dir.to_owned(),
-        limits,
-        roles: RolePolicies::new(vec![reader], undeclared).unwrap(),
+        limits: plan.limits,
+        roles: RolePolicies::new(vec![reader], plan.undeclared).unwrap(),
+        inactive_regions: plan.inactive_regions.iter().map(|&region| Region::new(region)).collect(),
+        s3_elsewhere: plan.s3_elsewhere,
     };
     let verifier = Arc::new(Verifier::new(keys.clone(), Arc::clone(&clock)));
     let ports = LocalAwsPorts { verifier, keys: Arc::clone(&keys), clock };
@@ -175,39 +217,59 @@ pub(crate) fn signed(
     line: &str,
     headers: &[(&str, &str)],
 ) -> Request<()> {
-    let (method, uri) = line.split_once(' ').unwrap();
-    let date = AmzDate::from_millis(NOW);
-    let mut builder = Request::builder()
-        .method(method)
-        .uri(uri)
-        .header("host", "127.0.0.1:7070")
-        .header("x-amz-date", date.as_str());
-    if service == "s3" {
-        builder = builder.header("x-amz-content-sha256", payload);
+    Signature { now: NOW, region: "us-east-1", service, payload }.sign(credentials, line, headers)
+}
+
+/// What a signature is made of besides the request.
+pub(crate) struct Signature<'a> {
+    pub(crate) now: Millis,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) payload: &'a str,
+}
+
+impl Signature<'_> {
+    pub(crate) fn sign(
+        &self,
+        credentials: &Credentials,
+        line: &str,
+        headers: &[(&str, &str)],
+    ) -> Request<()> {
+        let Self { now, region, service, payload } = *self;
+        let (method, uri) = line.split_once(' ').unwrap();
+        let date = AmzDate::from_millis(now);
+        let mut builder = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "127.0.0.1:7070")
+            .header("x-amz-date", date.as_str());
+        if service == "s3" {
+            builder = builder.header("x-amz-content-sha256", payload);
+        }
+        if let Some(token) = &credentials.session_token {
+            builder = builder.header("x-amz-security-token", token.expose());
+        }
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let (mut parts, ()) = builder.body(()).unwrap().into_parts();
+        let mut names: Vec<&str> = parts.headers.keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        let names = names.join(";");
+        let style = if service == "s3" { PathStyle::S3 } else { PathStyle::Standard };
+        let canonical = canonical_request(&parts, &names, style, payload);
+        let scope = format!("{}/{region}/{service}/aws4_request", date.day());
+        let text = string_to_sign(date.as_str(), &scope, &canonical);
+        let signature =
+            SigningKey::derive(&credentials.secret_access_key, date.day(), region, service).sign(&text);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+            credentials.access_key_id,
+            hex::encode(signature)
+        );
+        parts.headers.insert("authorization", authorization.parse().unwrap());
+        Request::from_parts(parts, ())
     }
-    if let Some(token) = &credentials.session_token {
-        builder = builder.header("x-amz-security-token", token.expose());
-    }
-    for (name, value) in headers {
-        builder = builder.header(*name, *value);
-    }
-    let (mut parts, ()) = builder.body(()).unwrap().into_parts();
-    let mut names: Vec<&str> = parts.headers.keys().map(http::HeaderName::as_str).collect();
-    names.sort_unstable();
-    let names = names.join(";");
-    let style = if service == "s3" { PathStyle::S3 } else { PathStyle::Standard };
-    let canonical = canonical_request(&parts, &names, style, payload);
-    let scope = format!("{}/us-east-1/{service}/aws4_request", date.day());
-    let text = string_to_sign(date.as_str(), &scope, &canonical);
-    let signature =
-        SigningKey::derive(&credentials.secret_access_key, date.day(), "us-east-1", service).sign(&text);
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
-        credentials.access_key_id,
-        hex::encode(signature)
-    );
-    parts.headers.insert("authorization", authorization.parse().unwrap());
-    Request::from_parts(parts, ())
 }
 
 /// A put whose body is not covered by the signature.

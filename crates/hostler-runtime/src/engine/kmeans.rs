@@ -17,7 +17,6 @@ use crate::media::{RequestFormat, answer_format, request_format};
 use crate::ndarray;
 use crate::rows::{read_rows, values_max};
 use crate::sniff::Verdict;
-use answer::Prediction;
 use centroids::Centroids;
 
 mod answer;

@@ -29,6 +29,8 @@ pub(super) struct SettingsFile {
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
+    pub(super) s3: Option<S3>,
+    pub(super) sts: Sts,
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
 }
@@ -40,10 +42,39 @@ pub(super) struct Limits {
     pub(super) payload_bytes: Option<u64>,
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
+    pub(super) provision_timeout_s: Option<u64>,
 }
 
 /// Limits by name: `endpoints`, `variants`, `default_instances`, or an instance type.
 pub(super) type Quotas = BTreeMap<String, u64>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3 {
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) path_style: Option<bool>,
+    pub(super) assume_roles: Option<bool>,
+    pub(super) profile: Option<String>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) allow_http: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sts {
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    #[serde(default)]
+    pub(super) inactive_regions: Vec<String>,
+    pub(super) profile: Option<String>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) allow_http: bool,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +152,8 @@ impl SettingsFile {
                 "backend" => entry.read(&mut file.backend),
                 "limits" => entry.read(&mut file.limits),
                 "quotas" => entry.read(&mut file.quotas),
+                "s3" => entry.read(&mut file.s3),
+                "sts" => entry.read(&mut file.sts),
                 "role" => entry.read(&mut file.role),
                 "image" => entry.read(&mut file.image),
                 unknown => mistakes.push(format!("unknown key `{unknown}`")),
