@@ -107,6 +107,10 @@ impl Settings {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             mistakes.push(format!("account = \"{account}\" is not twelve digits"));
         }
+        if let Some(region) = file.region.as_ref().filter(|region| !is_region(region)) {
+            mistakes.push(format!("region = \"{region}\" is not a region such as {REGION_DEFAULT}"));
+        }
+        mistakes.extend(file.limits.mistakes());
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
             Some("simulated") => BackendKind::Simulated,
@@ -174,6 +178,12 @@ impl Settings {
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }
+}
+
+/// As the service model spells regions; the name goes into the written profile and into ARNs.
+fn is_region(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn read(path: &Path, mistakes: &mut Vec<String>) -> SettingsFile {

@@ -45,6 +45,29 @@ pub(super) struct Limits {
     pub(super) provision_timeout_s: Option<u64>,
 }
 
+impl Limits {
+    /// Numbers that nobody means: nothing at all, or a time past every clock.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        const DAY_S: u64 = 24 * 60 * 60;
+        [
+            ("model_timeout_s", self.model_timeout_s, DAY_S),
+            ("provision_timeout_s", self.provision_timeout_s, DAY_S),
+            ("payload_bytes", self.payload_bytes, u64::MAX),
+            ("artifact_bytes", self.artifact_bytes, u64::MAX),
+            ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
+        ]
+        .into_iter()
+        .filter_map(|(name, value, max)| {
+            let value = value.filter(|value| !(1..=max).contains(value))?;
+            Some(match max {
+                u64::MAX => format!("[limits] {name} = {value} is not 1 or more"),
+                _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
+            })
+        })
+        .collect()
+    }
+}
+
 /// Limits by name: `endpoints`, `variants`, `default_instances`, or an instance type.
 pub(super) type Quotas = BTreeMap<String, u64>;
 
@@ -208,6 +231,24 @@ mod tests {
             assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
         }
         assert_eq!(file.image[1].mistakes(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn limits_that_nobody_means_are_mistakes_and_their_borders_are_not() {
+        let mistakes = |text: &str| SettingsFile::parse(text).0.limits.mistakes();
+        for name in ["model_timeout_s", "provision_timeout_s", "payload_bytes", "artifact_bytes"] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
+        let said = mistakes("[limits]\nmodel_timeout_s = 86401\ninstance_memory_bytes = 0");
+        assert_eq!(
+            said,
+            [
+                "[limits] model_timeout_s = 86401 is not between 1 and 86400",
+                "[limits] instance_memory_bytes = 0 is not 1 or more"
+            ]
+        );
     }
 
     #[test]
