@@ -164,7 +164,9 @@ def test_bash_completes_commands_and_flags():
     assert done.stdout.splitlines() == ["deploy", "--replace"], done.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "deploy", "inspect", "ls", "describe", "logs", "invoke", "env", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["serve", "deploy", "inspect", "ls", "quotas", "describe", "logs", "invoke", "env", "doctor"]
+)
 def test_help_of_each_command_explains_exit_codes(command):
     done = subprocess.run([str(BINARY), "help", command], capture_output=True, text=True, env=clean_environment())
     assert done.returncode == 0

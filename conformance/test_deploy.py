@@ -299,3 +299,14 @@ def test_a_deployment_outlives_the_reader_of_its_progress(server, hosting, kmean
     assert process.wait(60) == 0
     assert hosting.status(name) == "InService"
     hosting.delete(name)
+
+
+def test_a_quota_that_is_used_up_is_explained_and_nothing_is_left(make_server, kmeans_directory):
+    server = make_server("[quotas]\nendpoints = 1\n")
+    hosting = Hosting(server)
+    deploy(server, kmeans_directory, "first")
+    done = deploy(server, kmeans_directory, "second", check=False)
+    assert done.returncode == 1
+    assert b"ResourceLimitExceeded" in done.stderr
+    assert b"hint: `hostler quotas` shows limits and use" in done.stderr
+    assert made(hosting, "second") == (0, 0, 0)

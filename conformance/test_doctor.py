@@ -49,6 +49,24 @@ def test_its_word_on_limits_is_the_servers(server, tmp_path):
     assert (seen["control groups"]["Verdict"] != "ok") == warned
 
 
+def test_its_word_on_opt_ml_model_is_that_of_a_real_try(tmp_path):
+    _, seen = rows(doctor("--data-dir", tmp_path, "--output", "json"))
+    can = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True).returncode == 0
+    assert (seen["/opt/ml/model"]["Verdict"] == "ok") == can, seen["/opt/ml/model"]
+
+
+def test_a_kernel_without_namespaces_is_a_limit_with_what_to_do(tmp_path):
+    # Limits of a user namespace hold for those below it: the same refusal as that of a machine set so.
+    script = 'echo 0 > /proc/sys/user/max_mnt_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", script, "sh", BINARY, "doctor", "--data-dir", tmp_path, "--output", "json"]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=clean_environment())
+    document, seen = rows(done)
+    assert document["CanRun"] is True
+    assert seen["/opt/ml/model"]["Verdict"] == "limited"
+    assert "unshare(CLONE_NEWNS) failed" in seen["/opt/ml/model"]["Says"]
+    assert "user.max_mnt_namespaces" in seen["/opt/ml/model"]["ToDo"]
+
+
 def test_a_server_that_runs_is_found(server):
     done = doctor("--data-dir", server.data_dir, "--listen", f"127.0.0.1:{server.port}", "--output", "json")
     _, seen = rows(done)

@@ -74,7 +74,18 @@ pub(crate) fn of_machine(action: &str, error: &io::Error) -> InstanceFailure {
 
 /// A program that needs `/opt/ml/model` and cannot have it.
 pub(crate) fn of_opt_ml(refused: &Refused) -> InstanceFailure {
-    let (fault, hint) = match refused.cause.raw_os_error().map(Errno::from_raw_os_error) {
+    let (fault, hint) = opt_ml_hint(refused);
+    let detail = format!(
+        "the image's mapping says needs_opt_ml, and giving the program `/opt/ml/model` in a mount namespace of its \
+         own was refused: {refused}; {hint}; or tell the program its directory with {{model_dir}} and leave \
+         needs_opt_ml out"
+    );
+    starting(fault, detail)
+}
+
+/// Whose fault a refusal of `/opt/ml/model` is, and what to do about it.
+pub(crate) fn opt_ml_hint(refused: &Refused) -> (Fault, &'static str) {
+    match refused.cause.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOMEM | Errno::AGAIN) => (Fault::Capacity, "the machine is short of memory"),
         Some(Errno::NOSPC | Errno::USERS) => (
             Fault::User,
@@ -88,14 +99,7 @@ pub(crate) fn of_opt_ml(refused: &Refused) -> InstanceFailure {
              its seccomp profile)",
         ),
         _ => (Fault::User, "this kernel may lack mount namespaces"),
-    };
-    let detail = format!(
-        "the image's mapping says needs_opt_ml, and giving the program `/opt/ml/model` in a mount namespace of its \
-         own was refused: {} failed: {}; {hint}; or tell the program its directory with {{model_dir}} and leave \
-         needs_opt_ml out",
-        refused.step, refused.cause
-    );
-    starting(fault, detail)
+    }
 }
 
 fn fault_of_exec(error: &io::Error) -> Fault {

@@ -30,6 +30,6 @@ mod supervisor;
 pub use backend::ProcessBackend;
 pub use config::{OpenError, ProcessConfig};
 pub use logs::LogLimits;
-pub use machine::ControlGroups;
+pub use machine::{ControlGroups, OptMlRefused, accelerators, try_opt_ml_model};
 pub use model::{Lease, ModelData, PreparedModel};
 pub use supervisor::run_hidden;

@@ -19,19 +19,24 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::failure;
+use crate::machine::OptMlRefused;
+
 pub(crate) use namespace::Refused;
 
 /// The hidden subcommands.
 pub(crate) const SUPERVISE: &str = "supervise";
 pub(crate) const CONTAIN: &str = "contain";
+pub(crate) const TRY_OPT_ML: &str = "try-opt-ml";
 
-/// Runs `supervise DIR` or `contain PID` when the arguments (without the program's name) ask for it. To be called
+/// Runs `supervise DIR`, `contain PID` or `try-opt-ml DIR` when the arguments (without the program's name) ask for it. To be called
 /// first thing in `main`, before a runtime, a logger or a thread exists.
 pub fn run_hidden(arguments: &[OsString]) -> Option<ExitCode> {
     let [word, argument] = arguments else { return None };
     let result = match word.to_str()? {
         SUPERVISE => watch::supervise(Path::new(argument)),
         CONTAIN => contain::contain(argument),
+        TRY_OPT_ML => try_opt_ml(Path::new(argument)),
         _ => return None,
     };
     Some(match result {
@@ -42,4 +47,13 @@ pub fn run_hidden(arguments: &[OsString]) -> Option<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// Takes `/opt/ml/model` as an instance would, and says on standard output what came of it.
+fn try_opt_ml(model: &Path) -> std::io::Result<()> {
+    let refused = opt_ml::give(model).err().map(|refused| OptMlRefused {
+        what: refused.to_string(),
+        to_do: failure::opt_ml_hint(&refused).1.to_owned(),
+    });
+    std::io::stdout().write_all(&serde_json::to_vec(&refused)?)
 }

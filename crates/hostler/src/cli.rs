@@ -45,6 +45,7 @@ pub(crate) enum Command {
     #[command(after_long_help = help::LS)]
     Ls(ListArgs),
     /// Show what the account may have in the region, and what it has
+    #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]

@@ -95,7 +95,7 @@ impl Hint for Refusal {
                 "the key in the data directory is not this server's: give the --data-dir of the server at --endpoint, and compare both clocks".to_owned()
             }
             "ThrottlingException" | "ServiceUnavailable" | "SlowDown" => "try again in a moment".to_owned(),
-            "ResourceLimitExceeded" => "delete what is not needed, or raise the limit under [quotas] in the settings".to_owned(),
+            "ResourceLimitExceeded" => "`hostler quotas` shows limits and use; delete what is not needed, or raise the limit under [quotas] in the settings".to_owned(),
             "ModelError" => "`hostler logs NAME` shows what the model wrote".to_owned(),
             "InternalFailure" | "InternalServerException" | "InternalError" => {
                 "the server's own log says more".to_owned()

@@ -16,7 +16,8 @@ use rustix::process::{getegid, geteuid};
 use rustix::thread::UnshareFlags;
 
 /// A step that the kernel refused.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{step} failed: {cause}")]
 pub(crate) struct Refused {
     /// What was tried.
     pub(crate) step: String,

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use hostler_compute::conformance::{wait_until_exited, wait_until_running};
 use hostler_compute::{ExitCause, Fault, InstanceSpec, InstanceState, Program};
+use hostler_compute_process::{ProcessConfig, try_opt_ml_model};
 
 use crate::world::{self, World, failure, id, is_alive, kill, line_of, shell, until, with_data};
 
@@ -84,6 +85,17 @@ async fn a_program_finds_its_model_in_opt_ml_model_and_the_host_is_untouched() {
 }
 
 #[tokio::test]
+async fn whether_it_can_be_had_is_told_without_an_instance() {
+    if can(&["unshare", "-Um", "true"]) {
+        let before = mounts_below_opt();
+        let model = tempfile::tempdir().unwrap();
+        let config = ProcessConfig::new(model.path(), env!("CARGO_BIN_EXE_hostler-supervisor"));
+        assert_eq!(try_opt_ml_model(&config, model.path()).await.unwrap(), None);
+        assert_eq!(mounts_below_opt(), before);
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_the_right_to_mount_gives_it_in_a_user_namespace() {
     let take_away = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
     if can(&[&take_away[..], &["unshare", "-U", "true"]].concat()) {
@@ -107,6 +119,9 @@ async fn a_kernel_that_refuses_is_named_with_what_to_do() {
         ] {
             assert!(failed.detail.contains(part), "{part}: {}", failed.detail);
         }
+        let told = try_opt_ml_model(&world.config, Path::new("/proc")).await.unwrap().unwrap();
+        assert_eq!(told.what, "unshare(CLONE_NEWNS) failed: No space left on device (os error 28)");
+        assert!(failed.detail.contains(&told.to_do), "a look says what an instance would: {}", told.to_do);
         // AWS's sentence and where the log is have to fit beside it.
         assert!(failed.detail.chars().count() < 800, "{}", failed.detail);
         world.close().await;

@@ -132,6 +132,18 @@ Exit codes:
   0  listed, also when there are none
   1  no server was found, or it refused";
 
+pub(super) const QUOTAS: &str = "\
+A row per quota: its limit, how much of it is used, and the key under [quotas] in
+the settings that sets it.
+
+Examples:
+  hostler quotas
+  hostler quotas --output json
+
+Exit codes:
+  0  shown
+  1  no server was found, or it refused";
+
 pub(super) const DESCRIBE: &str = "\
 Shows what DescribeEndpoint has no words for, too: instances with process ids and
 health, the last failure of each place, and members of the request that have no
@@ -183,7 +195,7 @@ Files:
   DATA_DIR/aws/config, DATA_DIR/aws/credentials";
 
 pub(super) const DOCTOR: &str = "\
-Looks at kernel, control groups, namespaces, container engines, accelerators,
+Looks at kernel, control groups, /opt/ml/model, container engines, accelerators,
 disk, memory, open files, the port, the data directory, the clock and Python. Each
 row is ok, limited (a server runs, with less) or missing, with a sentence and what
 to do about it.

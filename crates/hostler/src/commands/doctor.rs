@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let running = server::running(&args.data_dir).await;
     let mut rows = vec![machine::kernel(), machine::cpus_and_memory(), machine::open_files()];
     rows.push(isolation::control_groups(&groups));
-    rows.push(isolation::namespaces().await);
+    rows.push(isolation::opt_ml_model().await);
     rows.push(isolation::container_engine());
     rows.push(accelerators::row());
     rows.extend(place::rows(&args.data_dir));

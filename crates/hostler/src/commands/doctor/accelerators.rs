@@ -1,37 +1,30 @@
-//! GPUs and other accelerators that the kernel shows.
+//! GPUs and other accelerators: those that a server counts, and cards whose driver is missing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use hostler_compute_process::{ProcessConfig, accelerators};
+use hostler_types::DeviceClass;
+
 use super::report::Row;
 
+const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+
 pub(super) fn row() -> Row {
-    row_of(Path::new("/"))
+    row_of(&accelerators(&ProcessConfig::new("", "")), Path::new(PCI_DEVICES))
 }
 
-fn row_of(root: &Path) -> Row {
-    let nvidia = names(&root.join("dev"), |name| {
-        name.strip_prefix("nvidia").is_some_and(|number| number.parse::<u16>().is_ok())
-    });
-    let neuron = names(&root.join("dev"), |name| {
-        name.strip_prefix("neuron").is_some_and(|number| number.parse::<u16>().is_ok())
-    });
-    let amd = if root.join("dev/kfd").exists() {
-        names(&root.join("dev/dri"), |name| name.starts_with("renderD"))
-    } else {
-        0
-    };
-    let mut found = Vec::new();
-    for (count, what) in [(nvidia, "NVIDIA"), (amd, "AMD"), (neuron, "AWS Neuron")] {
-        if count > 0 {
-            found.push(format!("{count} {what}"));
-        }
-    }
+fn row_of(counted: &BTreeMap<DeviceClass, u32>, pci_devices: &Path) -> Row {
+    let found: Vec<String> = counted.iter().map(|(class, count)| format!("{count} {class}")).collect();
     if !found.is_empty() {
-        return Row::good("accelerators", format!("{}; a model's process can use them", found.join(", ")));
+        return Row::good(
+            "accelerators",
+            format!("{}, for the instance types that have such", found.join(", ")),
+        );
     }
     // A card without its driver is the usual mistake.
-    if has_nvidia_card(&root.join("sys/bus/pci/devices")) {
+    if has_nvidia_card(pci_devices) {
         return Row::limited(
             "accelerators",
             "an NVIDIA card is there, but its driver is not loaded",
@@ -40,14 +33,9 @@ fn row_of(root: &Path) -> Row {
     }
     Row::missing(
         "accelerators",
-        "no GPU; models run on the CPU, also on instance types that have one at AWS",
-        "nothing, unless a model needs one",
+        "there are none: endpoints on instance types that have one at AWS fail for want of capacity",
+        "nothing unless a model needs one; accelerators = \"mark\" in the settings runs such types without",
     )
-}
-
-fn names(dir: &Path, is_one: impl Fn(&str) -> bool) -> usize {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_one)).count()
 }
 
 /// NVIDIA's vendor number, and a class of displays or of compute cards.
@@ -63,37 +51,29 @@ mod tests {
     use super::super::report::Verdict;
     use super::*;
 
-    fn machine(files: &[(&str, &str)]) -> Row {
-        let root = tempfile::tempdir().unwrap();
-        for (file, content) in files {
-            let path = root.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        row_of(root.path())
+    fn card(class: &str) -> tempfile::TempDir {
+        let devices = tempfile::tempdir().unwrap();
+        let card = devices.path().join("0000:01:00.0");
+        fs::create_dir(&card).unwrap();
+        fs::write(card.join("vendor"), "0x10de\n").unwrap();
+        fs::write(card.join("class"), class).unwrap();
+        devices
     }
 
     #[test]
-    fn cards_are_counted_by_their_device_files() {
-        let row = machine(&[
-            ("dev/nvidia0", ""),
-            ("dev/nvidia1", ""),
-            ("dev/nvidiactl", ""),
-            ("dev/nvidia-uvm", ""),
-        ]);
-        assert_eq!((row.verdict, row.says.split(';').next()), (Verdict::Good, Some("2 NVIDIA")));
-        let row = machine(&[("dev/kfd", ""), ("dev/dri/renderD128", ""), ("dev/dri/card0", "")]);
-        assert_eq!((row.verdict, row.says.split(';').next()), (Verdict::Good, Some("1 AMD")));
-        assert_eq!(machine(&[("dev/dri/renderD128", "")]).verdict, Verdict::Missing);
+    fn what_the_server_counts_is_told() {
+        let counted = BTreeMap::from([(DeviceClass::NvidiaGpu, 2)]);
+        let row = row_of(&counted, Path::new("/nowhere"));
+        assert_eq!(row.verdict, Verdict::Good);
+        assert!(row.says.starts_with("2 NVIDIA GPUs"), "{}", row.says);
+        assert_eq!(row_of(&BTreeMap::new(), Path::new("/nowhere")).verdict, Verdict::Missing);
     }
 
     #[test]
     fn a_card_without_its_driver_is_told_from_no_card() {
-        let card =
-            [("sys/bus/pci/devices/0/vendor", "0x10de\n"), ("sys/bus/pci/devices/0/class", "0x030000\n")];
-        assert_eq!(machine(&card).verdict, Verdict::Limited);
-        let sound =
-            [("sys/bus/pci/devices/0/vendor", "0x10de\n"), ("sys/bus/pci/devices/0/class", "0x040300\n")];
-        assert_eq!(machine(&sound).verdict, Verdict::Missing);
+        // Classes of the PCI standard: a VGA controller, and the audio device that sits on the same card.
+        let verdict = |class: &str| row_of(&BTreeMap::new(), card(class).path()).verdict;
+        assert_eq!(verdict("0x030000\n"), Verdict::Limited);
+        assert_eq!(verdict("0x040300\n"), Verdict::Missing);
     }
 }

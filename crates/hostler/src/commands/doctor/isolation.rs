@@ -1,22 +1,16 @@
-//! Control groups, namespaces, container engines: what holds an instance to its limits.
+//! Control groups, `/opt/ml/model`, container engines: what surrounds an instance.
 
 use std::env;
-use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use hostler_compute_process::ControlGroups;
-use tokio::process::Command;
+use hostler_compute_process::{ControlGroups, OptMlRefused, ProcessConfig, try_opt_ml_model};
 
 use super::report::Row;
 
-const CHILD_TIMEOUT: Duration = Duration::from_secs(10);
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(2);
-/// CAP_SYS_ADMIN's bit in `/proc/self/status`.
-const SYS_ADMIN: u64 = 1 << 21;
 
 pub(super) fn control_groups(groups: &ControlGroups) -> Row {
     let versions: Vec<String> = groups.versions.iter().map(u8::to_string).collect();
@@ -40,73 +34,28 @@ pub(super) fn control_groups(groups: &ControlGroups) -> Row {
     }
 }
 
-/// Tried for real where util-linux's `unshare` is there.
-pub(super) async fn namespaces() -> Row {
-    let says = "a process can get its own view of the file system";
-    match (unshare(&["--mount"]).await, unshare(&["--user", "--map-root-user", "--mount"]).await) {
-        (Some(true), _) => Row::good("mount namespaces", format!("{says} (this user may make one)")),
-        (_, Some(true)) => Row::good("mount namespaces", format!("{says} (in a user namespace)")),
-        (None, None) if has_sys_admin() => {
-            Row::good("mount namespaces", format!("{says} (CAP_SYS_ADMIN; not tried, there is no `unshare`)"))
-        }
-        (None, None) => Row::limited(
-            "mount namespaces",
-            "whether they can be made could not be tried: there is no `unshare`",
-            "install util-linux",
+/// Tried as an instance would, for programs that look nowhere but in `/opt/ml/model`.
+pub(super) async fn opt_ml_model() -> Row {
+    let tried = async {
+        let model = tempfile::tempdir()?;
+        let config = ProcessConfig::new(model.path(), env::current_exe()?);
+        try_opt_ml_model(&config, model.path()).await
+    };
+    match tried.await {
+        Ok(None) => Row::good(
+            "/opt/ml/model",
+            "a program that insists on it gets it, in a mount namespace of its own (needs_opt_ml)",
         ),
-        _ => Row::limited("mount namespaces", format!("they cannot be made: {}", why_not()), what_to_do()),
-    }
-}
-
-/// None: there is no such program.
-async fn unshare(flags: &[&str]) -> Option<bool> {
-    let child = Command::new("unshare")
-        .args(flags)
-        .arg("true")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .status();
-    match tokio::time::timeout(CHILD_TIMEOUT, child).await {
-        Ok(Ok(status)) => Some(status.success()),
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
-        _ => Some(false),
-    }
-}
-
-fn has_sys_admin() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & SYS_ADMIN != 0)
-}
-
-/// The switches that distributions use.
-const SWITCHES: [(&str, &str, &str); 3] = [
-    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
-    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
-    (
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-];
-
-fn switched_off() -> Option<&'static (&'static str, &'static str, &'static str)> {
-    SWITCHES.iter().find(|(file, off, _)| fs::read_to_string(file).is_ok_and(|text| text.trim() == *off))
-}
-
-fn why_not() -> String {
-    match switched_off() {
-        Some((file, off, _)) => format!("`{file}` is {off}"),
-        None => "the kernel refuses, perhaps by the rules of a container".to_owned(),
-    }
-}
-
-fn what_to_do() -> String {
-    match switched_off() {
-        Some((_, _, command)) => format!("`{command}` as root, or run the server as root"),
-        None => "run the server as root, or outside the container".to_owned(),
+        Ok(Some(OptMlRefused { what, to_do })) => Row::limited(
+            "/opt/ml/model",
+            format!("no program can be given it: {what}"),
+            format!("nothing unless an [[image]] says needs_opt_ml; else {to_do}"),
+        ),
+        Err(error) => Row::limited(
+            "/opt/ml/model",
+            format!("whether a program can be given it could not be tried: {error}"),
+            "see that TMPDIR can be written",
+        ),
     }
 }
 
