@@ -43,9 +43,11 @@ pub(crate) fn write_plan(
         fs::canonicalize(dir.model()).map_err(|error| of_machine("finding the model data", &error))?;
     let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
     let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
+    let additional_dir = dir.additional();
     let place = Place {
         instance_dir: dir.path(),
         model_dir: &model_dir,
+        additional_dir: &additional_dir,
         ports: ports.clone(),
         path: &config.path,
         hostler_exe: &config.hostler_exe,

@@ -30,6 +30,9 @@ pub(crate) struct SpecFile {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Prepared {
     pub(crate) cache_key: Option<String>,
+    /// Of additional model data, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) additional: BTreeMap<String, String>,
 }
 
 /// `launch.json`, by the server: all that the supervisor needs to know.

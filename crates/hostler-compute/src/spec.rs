@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_artifacts::ArtifactSource;
+use hostler_artifacts::DataSource;
 use hostler_types::{DeviceClass, InstanceId, Key, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,22 @@ pub struct ContainerSpec {
     pub image: String,
     /// What runs it.
     pub program: Program,
-    /// What is unpacked into the model directory; none leaves it empty.
-    pub model_data: Option<ArtifactSource>,
+    /// What fills the model directory; none leaves it empty.
+    pub model_data: Option<DataSource>,
+    /// What lies beside the model directory, each in a directory named by its channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_model_data: Vec<ChannelData>,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
+}
+
+/// One of a container's `AdditionalModelDataSources`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelData {
+    /// `ChannelName`: a plain file name.
+    pub channel: String,
+    /// What fills its directory.
+    pub data: DataSource,
 }
 
 /// How a container's image is run here.
@@ -79,7 +91,8 @@ pub enum Program {
         /// The engine's name, such as `kmeans`.
         engine: String,
     },
-    /// A command on this machine; `{port}` and `{model_dir}` in arguments and values are filled in by the backend.
+    /// A command on this machine; `{port}`, `{model_dir}` and `{additional_dir}` in arguments and values are filled in by
+    /// the backend.
     Command {
         /// Program and arguments.
         command: Vec<String>,
