@@ -52,14 +52,20 @@ pub(crate) struct ObjectFile {
     pub(crate) path: String,
 }
 
-/// Whether the role can see what `data` names: what CreateModel asks. One object stands for all of a prefix.
+/// Whether the role can see what `data` names: what CreateModel asks. One object stands for all of a prefix; whether
+/// their names are names of files is the deployment's to say, as in AWS.
 pub async fn glance(reader: &dyn ObjectReader, data: &DataSource) -> Result<(), FetchError> {
     let seen = match &data.form {
         DataForm::Archive | DataForm::Object => return look(reader, data).await.map(drop),
         DataForm::Prefix => {
             let listed = reader.list(&data.at, 1).await?;
             let first = listed.first().ok_or_else(|| FetchError::Missing { uri: data.at.uri.clone() })?;
-            uri_of(first)
+            let uri = uri_of(first);
+            let path = uri.strip_prefix(data.at.uri.as_str()).unwrap_or_default();
+            if layout::check(&data.at.uri, &[path], &UnpackLimits::default()).is_err() {
+                return Ok(());
+            }
+            uri
         }
         DataForm::Manifest { uri } => {
             let listed = read_manifest(reader, data, uri, usize::MAX).await?;

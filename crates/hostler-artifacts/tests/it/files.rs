@@ -325,3 +325,20 @@ async fn an_adopted_prefix_is_known_to_a_new_server() {
     assert_eq!(prepare(&cache, &prefix()).await.unwrap().key, key);
     assert_eq!(bucket.opens(), opens);
 }
+
+#[tokio::test]
+async fn a_glance_at_a_prefix_costs_one_key_and_tells_permission_and_absence() {
+    let bucket = bucket();
+    glance(&*bucket, &prefix()).await.unwrap();
+    assert_eq!((bucket.lists.load(Ordering::SeqCst), bucket.looks(), bucket.opens()), (1, 1, 0));
+    bucket.fail_look(FetchError::Forbidden {
+        uri: uri("config.json"),
+        role_arn: source(PREFIX).role_arn,
+        detail: "AccessDenied".into(),
+    });
+    let refused = glance(&*bucket, &prefix()).await;
+    assert!(matches!(refused, Err(FetchError::Forbidden { .. })), "listing alone is not enough: {refused:?}");
+    // Names that cannot be files are the deployment's to tell.
+    bucket.put(&uri(""), Vec::new(), "v1");
+    glance(&*bucket, &prefix()).await.unwrap();
+}
