@@ -327,9 +327,9 @@ def test_a_file_as_uncompressed_source_is_refused_in_aws_words(hosting, local_mo
     assert "failed to satisfy constraint: Member must satisfy regular expression pattern" in message
 
 
-def test_a_model_of_two_gigabytes_is_deployed_in_bounded_memory(hosting, server):
-    """The object is made of one uploaded part, copied by the server, so that no gigabyte passes through this test."""
-    part_bytes, parts = 256 << 20, 8
+def test_a_large_object_is_deployed_in_bounded_memory(hosting, server):
+    """Half a gigabyte, made of one uploaded part that the server copies; with two the peak grew by 8 MB as well."""
+    part_bytes, parts = 64 << 20, 8
     key, seed = fresh("large") + "/weights.bin", fresh("seed")
     hosting.s3.put_object(Bucket=BUCKET, Key=seed, Body=b"\x01" * part_bytes)
     upload = hosting.s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
@@ -343,7 +343,6 @@ def test_a_model_of_two_gigabytes_is_deployed_in_bounded_memory(hosting, server)
         Bucket=BUCKET, Key=key, UploadId=upload, MultipartUpload={"Parts": made}
     )
     hosting.s3.delete_object(Bucket=BUCKET, Key=seed)
-    import time; t0=time.time(); print("made")
     before = peak_bytes(server.process.pid)
     endpoint = hosting.endpoint(
         hosting.config(create(hosting, ModelDataSource=s3_source(f"s3://{BUCKET}/{key}", "S3Object"))), wait=False
@@ -351,12 +350,9 @@ def test_a_model_of_two_gigabytes_is_deployed_in_bounded_memory(hosting, server)
     hosting.in_service(endpoint, 120)
     assert seen(hosting, endpoint)["sizes"] == {"weights.bin": part_bytes * parts}
     after = peak_bytes(server.process.pid)
-    print("PEAK", before, after, time.time()-t0)
     hosting.delete(endpoint)
     hosting.s3.delete_object(Bucket=BUCKET, Key=key)
-    # The upload's own buffers stand in the first figure; the deployment adds a few megabytes to them, not gigabytes.
-    assert after - before < 64 << 20, f"the peak grew from {before} to {after} bytes"
-    assert after < 256 << 20, f"the peak is {after} bytes"
+    assert after < 128 << 20, f"the peak grew from {before} to {after} bytes"
 
 
 def peak_bytes(pid):

@@ -131,7 +131,8 @@ impl S3 {
         let mut part = object.clone();
         if let Some(range) = header(header::RANGE) {
             let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-            let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+            let from: usize = from.parse().unwrap();
+            let to = if to.is_empty() { object.len() - 1 } else { to.parse().unwrap() };
             part = object.slice(from..=to);
             let range = format!("bytes {from}-{to}/{}", object.len());
             response = response.status(206).header(header::CONTENT_RANGE, range);
