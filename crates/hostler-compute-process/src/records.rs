@@ -86,3 +86,16 @@ pub(crate) struct Exit {
 pub(crate) struct Stop {
     pub(crate) grace_ms: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_data_of_an_earlier_release_is_read() {
+        let earlier = r#"{"cache_key":"abc"}"#;
+        let prepared: Prepared = serde_json::from_str(earlier).unwrap();
+        assert_eq!((prepared.cache_key.as_deref(), prepared.additional.len()), (Some("abc"), 0));
+        assert_eq!(serde_json::to_string(&prepared).unwrap(), earlier);
+    }
+}
