@@ -1,15 +1,18 @@
 """Every form of model data, seen by the model itself: prefixes, single objects, manifests, additional sources, files."""
 
 import hashlib
+import io
 import json
 import os
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness import artifacts
 from harness.expect import refused
-from harness.hosting import BUCKET, ROLE, fresh
+from harness.hosting import BUCKET, ROLE, Hosting, fresh
+from harness.waiting import eventually
 
 IMAGE = "models.example/conformance-lister:1"
 NARROW = "arn:aws:iam::000000000000:role/narrow"
@@ -49,7 +52,7 @@ allow = ["s3://{BUCKET}/listing/*"]
 
 @pytest.fixture(scope="module")
 def put(hosting):
-    """Puts objects {key: text} below a fresh prefix; the prefix's URI."""
+    """Puts objects {key: text or bytes} below a fresh prefix; the prefix's URI."""
 
     def put(objects, prefix=None):
         prefix = prefix or fresh("data") + "/"
@@ -126,6 +129,16 @@ def test_a_manifest_selects_among_the_objects_of_a_prefix(hosting, put):
     manifest = put({"manifest.json": json.dumps([{"prefix": uri}, "a", "b/c"])}) + "manifest.json"
     answer = served(hosting, ModelDataSource=s3_source(uri, ManifestS3Uri=manifest))
     assert answer["model"] == {"a": "1", "b/c": "2"}
+
+
+def test_an_algorithm_of_aws_serves_from_an_uncompressed_model(hosting, put):
+    with tarfile.open(fileobj=io.BytesIO(artifacts.kmeans_archive())) as tar:
+        files = {entry.name: tar.extractfile(entry).read() for entry in tar if entry.isfile()}
+    endpoint = deployed(hosting, Image=artifacts.KMEANS_IMAGE, ModelDataSource=s3_source(put(files)))
+    answer = hosting.invoke(endpoint, "\n".join(artifacts.rows()), ContentType="text/csv")
+    clusters = [row["closest_cluster"] for row in json.loads(answer["Payload"])["predictions"]]
+    assert clusters == [row["closest_cluster"] for row in artifacts.expected()]
+    hosting.delete(endpoint)
 
 
 def test_additional_data_lies_beside_the_model(hosting, put):
@@ -313,8 +326,6 @@ def test_a_file_elsewhere_is_refused(hosting, local_models):
 
 
 def test_files_are_refused_where_nobody_allowed_any(make_server, local_models):
-    from harness.hosting import Hosting
-
     plain = Hosting(make_server())
     url = f"file://{local_models}/allowed/model.tar.gz"
     message = refusal(plain, ModelDataUrl=url)
@@ -353,6 +364,32 @@ def test_a_large_object_is_deployed_in_bounded_memory(hosting, server):
     hosting.delete(endpoint)
     hosting.s3.delete_object(Bucket=BUCKET, Key=key)
     assert after < 128 << 20, f"the peak grew from {before} to {after} bytes"
+
+
+def test_a_kill_in_the_middle_of_a_fetch_leaves_nothing_that_is_taken_for_whole(make_server):
+    server = make_server()
+    hosting = Hosting(server)
+    hosting.s3.create_bucket(Bucket=BUCKET)
+    body = os.urandom(1 << 20) * 32
+    keys = [f"llm/{n}.bin" for n in range(5)]
+    hosting.s3.put_object(Bucket=BUCKET, Key=keys[0], Body=body)
+    for key in keys[1:]:
+        hosting.s3.copy_object(Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": keys[0]})
+    model = create(hosting, ModelDataSource=s3_source(f"s3://{BUCKET}/llm/"))
+    name = hosting.endpoint(hosting.config(model), wait=False)
+    work = server.data_dir / "cache/.work"
+    eventually(lambda: list(work.glob("*/model/*.bin")), bool, "a file is being written", 30)
+    server.kill()
+    server.start()
+    hosting = Hosting(server)
+    hosting.in_service(name)
+    answer = seen(hosting, name)
+    assert answer["sizes"] == {key.removeprefix("llm/"): len(body) for key in keys}
+    for key in keys:
+        with open(os.path.join(answer["real"], key.removeprefix("llm/")), "rb") as file:
+            assert file.read() == body, key
+    assert not list(work.iterdir()), "what was half done is gone"
+    hosting.delete(name)
 
 
 def peak_bytes(pid):

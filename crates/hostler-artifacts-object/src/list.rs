@@ -3,7 +3,7 @@
 //! Why: object_store's own listing turns keys into its paths, in which a slash at the end is lost and an empty name is
 //! an error, so that the object `weights/` that the S3 console makes for a folder would be taken for a file. So the
 //! request is made here, signed by the library and carried by the same client as all others.
-//! Invariants: keys come as they are; a page's size is bounded, and pages end with the number of keys asked for.
+//! Invariants: keys come as they are; the size of a page and the number of pages are bounded.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ use crate::reader::{BACKOFF_FIRST, credential_failure, root_cause, without_quote
 const PAGE_KEYS_MAX: usize = 1000;
 /// Bytes of one page: a thousand keys of 1,024 bytes, each byte written as `%XX`, and what stands around them.
 const PAGE_BYTES_MAX: usize = 8 << 20;
+/// Pages beyond those that the wanted keys fill: S3 sends short ones where many deleted keys lie between.
+const PAGES_SPARE: usize = 100;
 /// What needs no encoding in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -66,18 +68,20 @@ impl Listing<'_> {
     pub(crate) async fn read(&self, keys_max: usize) -> Result<Vec<ArtifactVersion>, FetchError> {
         let mut found = Vec::new();
         let mut token = None;
-        while found.len() < keys_max {
+        // A service may send pages that are not full; one that always does would never come to an end.
+        let pages_max = keys_max.div_ceil(PAGE_KEYS_MAX) + PAGES_SPARE;
+        for _ in 0..pages_max {
             let page = self.page(keys_max - found.len(), token.as_deref()).await?;
             for entry in page.contents {
                 found.push(self.version(entry)?);
             }
             token = page.next_continuation_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
+            if token.is_none() || found.len() >= keys_max {
+                found.truncate(keys_max);
+                return Ok(found);
             }
         }
-        found.truncate(keys_max);
-        Ok(found)
+        Err(self.unreadable(format!("its listing goes on after {pages_max} pages")))
     }
 
     fn version(&self, entry: Entry) -> Result<ArtifactVersion, FetchError> {

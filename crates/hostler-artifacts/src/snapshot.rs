@@ -105,7 +105,7 @@ pub(crate) async fn take(
                 return Err(FetchError::OverLimit { uri: data.at.uri.clone(), detail });
             }
             // Refused before a look is spent on each.
-            check_bytes(&data.at.uri, listed.iter().map(|one| one.bytes).sum(), limits)?;
+            check_bytes(&data.at.uri, sum(listed.iter()), limits)?;
             files(reader, data, listed.iter().map(uri_of).collect(), limits).await.map_err(
                 |error| match error {
                     FetchError::Missing { uri } => FetchError::Changed { uri },
@@ -182,7 +182,7 @@ fn together(uri: &str, files: &[ObjectFile]) -> ArtifactVersion {
         key: key.to_owned(),
         // With a file that nothing identifies, nothing identifies the whole.
         etag: files.iter().all(is_known).then(|| hex::encode(context.finish())),
-        bytes: files.iter().map(|file| file.version.bytes).sum(),
+        bytes: sum(files.iter().map(|file| &file.version)),
         version_id: None,
     }
 }
@@ -241,6 +241,11 @@ fn check_bytes(uri: &str, bytes: u64, limits: &SnapshotLimits) -> Result<(), Fet
     }
     let detail = format!("it has {bytes} bytes; at most {most} are fetched");
     Err(FetchError::OverLimit { uri: uri.to_owned(), detail })
+}
+
+/// All bytes together; a service that claims more than there are numbers is over every limit.
+fn sum<'a>(versions: impl Iterator<Item = &'a ArtifactVersion>) -> u64 {
+    versions.fold(0, |sum, version| sum.saturating_add(version.bytes))
 }
 
 fn uri_of(version: &ArtifactVersion) -> String {

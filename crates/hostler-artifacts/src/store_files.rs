@@ -18,7 +18,7 @@ use crate::cache::WorkDir;
 use crate::feed::{Abandoned, Download, PIECES_IN_FLIGHT, Piece, settle};
 use crate::port::{FetchError, ObjectReader};
 use crate::snapshot::ObjectFile;
-use crate::unpack::{Tree, UnpackError, Unpacked, seal};
+use crate::unpack::{Tree, UnpackError, Unpacked, quoted, seal};
 
 /// Downloads of one model side by side.
 const FILES_AT_ONCE: usize = 4;
@@ -83,9 +83,9 @@ impl Shelf {
         let mut file: File = self.tree().file(&at)?;
         loop {
             match incoming.blocking_recv() {
-                Some(Piece::Bytes(bytes)) => file
-                    .write_all(&bytes)
-                    .map_err(|error| UnpackError::disk(format!("writing `{path}`"), error))?,
+                Some(Piece::Bytes(bytes)) => file.write_all(&bytes).map_err(|error| {
+                    UnpackError::disk(format!("writing {}", quoted(path.as_bytes())), error)
+                })?,
                 Some(Piece::End) => return self.tree().finish_file(&at, &file, false),
                 None => return Err(UnpackError::Source(io::Error::other(Abandoned))),
             }

@@ -107,6 +107,19 @@ async fn pages_are_followed_to_their_end_or_to_as_many_keys_as_are_wanted() {
 }
 
 #[tokio::test]
+async fn pages_without_keys_are_followed_but_not_for_ever() {
+    let s3 = S3::start(b"", "abc").await;
+    let reader = reader(&s3, &Arc::default());
+    let empty = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>";
+    s3.script([Reply::Status(200, empty), Reply::Status(200, empty), Reply::Status(200, SECOND)]);
+    assert_eq!(keys(&reader.list(&prefix(URI), 9).await.unwrap()), ["llm v1/c"]);
+    s3.script((0..200).map(|_| Reply::Status(200, empty)));
+    let error = reader.list(&prefix(URI), 9).await.unwrap_err();
+    assert!(error.to_string().ends_with("its listing goes on after 101 pages"), "{error}");
+    assert_eq!(s3.seen().len(), 3 + 101);
+}
+
+#[tokio::test]
 async fn refusals_say_why() {
     let s3 = S3::start(b"", "abc").await;
     let sts: Arc<Sts> = Arc::default();
