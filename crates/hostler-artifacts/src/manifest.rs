@@ -63,6 +63,8 @@ pub(crate) enum ManifestError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const BELOW: &str = "s3://models/llm/";
@@ -116,6 +118,28 @@ mod tests {
         ] {
             let text = serde_json::json!([{ "prefix": prefix }, key]).to_string();
             check(&text, Err("does not lie below `s3://models/llm/`"));
+        }
+    }
+
+    proptest! {
+        /// Whatever the text: no panic, and nothing that lies elsewhere.
+        #[test]
+        fn nothing_outside_the_prefix_is_ever_listed(
+            prefix in "(s3://models/|s3://models/llm/|s3://other/|)(llm/|\\.\\./)?",
+            keys in proptest::collection::vec("(llm/|\\.\\./|a|/|s3://other/x){0,3}", 0..4),
+            tail in "(\\]|,1\\]|)",
+        ) {
+            let mut text = serde_json::json!([{ "prefix": prefix }]).to_string();
+            text.pop();
+            for key in &keys {
+                text.push_str(&format!(",{}", serde_json::json!(key)));
+            }
+            text.push_str(&tail);
+            if let Ok(uris) = read(text.as_bytes(), BELOW, 3) {
+                prop_assert_eq!(tail, "]");
+                prop_assert_eq!(uris.len(), keys.len());
+                prop_assert!(uris.iter().all(|uri| uri.starts_with(BELOW)));
+            }
         }
     }
 

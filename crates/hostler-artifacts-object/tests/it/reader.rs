@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
-use hostler_artifacts::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader, ObjectStream};
+use hostler_artifacts::{
+    ArtifactCache, ArtifactSource, ArtifactVersion, CacheLimits, DataForm, DataSource, FetchError,
+    ObjectReader, ObjectStream,
+};
 use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader, ReaderLimits};
 use hostler_types::{AccountId, CredentialError, Millis, Region};
 use http::Method;
@@ -262,6 +265,29 @@ async fn a_download_is_taken_up_behind_what_came_before() {
     s3.script([Reply::Status(416, "<Error><Code>InvalidRange</Code></Error>")]);
     let behind = reader.open(&source(URI), &version, 10).await;
     assert!(matches!(behind, Err(FetchError::Changed { .. })));
+}
+
+#[tokio::test]
+async fn the_cache_takes_up_a_download_for_as_long_as_it_brings_something() {
+    let s3 = S3::start(BODY, "abc").await;
+    let dir = tempfile::tempdir().unwrap();
+    let reader = Arc::new(reader(&s3, &Arc::default()));
+    let cache = ArtifactCache::open(dir.path(), CacheLimits::default(), reader).await.unwrap();
+    // The library resumes one download five times and gives up; three bytes a time, the twelfth connection ends it.
+    s3.script([Reply::Object]);
+    s3.script((0..11).map(|_| Reply::Broken(3)));
+    let data = DataSource { form: DataForm::Object, ..source(URI).into() };
+    let prepared = cache.prepare(&data, |_| {}).await.unwrap();
+    assert_eq!(std::fs::read(prepared.path.join("model v1.tar.gz")).unwrap(), BODY);
+    let seen = s3.seen();
+    let begins: Vec<usize> = seen[2..]
+        .iter()
+        .map(|seen| {
+            seen.header("range").unwrap()["bytes=".len()..].split('-').next().unwrap().parse().unwrap()
+        })
+        .collect();
+    assert_eq!(begins, [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33], "no byte is read twice");
+    assert!(seen[1..].iter().all(|seen| seen.header("if-match") == Some("\"abc\"")));
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ impl Seen {
 /// What to answer instead of the object.
 #[derive(Clone)]
 pub(crate) enum Reply {
+    /// The object, as without a script.
+    Object,
     /// A status and an error document, which a HEAD goes without.
     Status(u16, &'static str),
     /// A status, the bucket's own region in a header, and an error document, which a HEAD goes without.
@@ -101,7 +103,7 @@ impl S3 {
         });
         let reply = self.script.lock().unwrap().pop_front();
         match reply {
-            None => self.object_for(request, None),
+            None | Some(Reply::Object) => self.object_for(request, None),
             Some(Reply::Status(status, body)) => {
                 let body = if request.method() == Method::HEAD { "" } else { body };
                 Response::builder().status(status).body(whole(body.into())).unwrap()
