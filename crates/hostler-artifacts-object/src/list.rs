@@ -127,16 +127,18 @@ impl Listing<'_> {
     async fn ask(&self, uri: &Uri, observer: &Observer) -> Result<Bytes, FetchError> {
         let broken = |detail: String| FetchError::Interrupted { uri: self.source.uri.clone(), detail };
         let credential = self.role.get_credential().await;
-        let credential = credential.map_err(|error| credential_failure(self.source, &self.service, &error))?;
+        let credential =
+            credential.map_err(|error| credential_failure(self.source, &self.service, &error))?;
         let mut request = HttpRequest::new(HttpRequestBody::empty());
         *request.uri_mut() = uri.clone();
         request.extensions_mut().insert(observer.clone());
         AwsAuthorizer::new(&credential, "s3", self.region)
             .try_authorize(&mut request, None)
             .map_err(|error| broken(root_cause(&error)))?;
-        let response = self.client.call(request).await.map_err(|error| {
-            broken(format!("asking `{}` failed: {}", self.service, root_cause(&error)))
-        })?;
+        let response =
+            self.client.call(request).await.map_err(|error| {
+                broken(format!("asking `{}` failed: {}", self.service, root_cause(&error)))
+            })?;
         if let Some(answer) = observer.last() {
             return Err(answer.into_error(self.source, self.region));
         }

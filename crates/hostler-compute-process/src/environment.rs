@@ -18,6 +18,8 @@ pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
 /// Enough for every server that was tried; the range has room for 1,500 such instances.
 const MORE_PORTS: u16 = 7;
 const OPT_ML: &str = "/opt/ml";
+/// Where SageMaker puts additional model data, each in a directory named by its channel.
+pub(crate) const OPT_ML_ADDITIONAL: &str = "/opt/ml/additional-model-data-sources";
 
 /// The address of every instance of this backend.
 pub(crate) const HOST: &str = "127.0.0.1";
@@ -182,6 +184,7 @@ mod tests {
             command: ["serve", "--draft={additional_dir}/draft"].map(str::to_owned).to_vec(),
             environment: [("DRAFT".to_owned(), "{additional_dir}/draft".to_owned())].into(),
             working_dir: None,
+            needs_opt_ml: false,
         };
         let mut spec = spec(program, &[]);
         assert!(!environment(&spec, &spec.containers[0], &place()).contains_key("HOSTLER_ADDITIONAL_DIR"));

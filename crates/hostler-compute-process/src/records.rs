@@ -48,6 +48,9 @@ pub(crate) struct Launch {
     /// To be shown to the command as `/opt/ml/model`.
     #[serde(default)]
     pub(crate) opt_ml_model: Option<PathBuf>,
+    /// To be shown to it below `/opt/ml/additional-model-data-sources`, by channel.
+    #[serde(default)]
+    pub(crate) opt_ml_additional: BTreeMap<String, PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) log_limits: LogLimits,

@@ -133,7 +133,7 @@ async fn refusals_say_why() {
     s3.script([Reply::Status(404, "<Error><Code>NoSuchBucket</Code></Error>")]);
     let error = reader.list(&prefix(URI), 1).await.unwrap_err();
     assert!(matches!(error, FetchError::Missing { .. }), "{error}");
-    s3.script([Reply::OtherRegion("us-west-2")]);
+    s3.script([Reply::OtherRegion(301, "us-west-2", "")]);
     let error = reader.list(&prefix(URI), 1).await.unwrap_err();
     assert!(error.to_string().contains("not in region `eu-west-1` but in `us-west-2`"), "{error}");
     assert_eq!((s3.seen().len(), sts.assumed.load(Ordering::SeqCst)), (3, 1));

@@ -405,7 +405,7 @@ async fn a_bucket_in_another_region_is_named() {
         assert_eq!(error.to_string(), named, "{status}");
         assert!(!error.is_transient());
         s3.script((0..6).map(|_| Reply::OtherRegion(status, "us-west-2", body)));
-        let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+        let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
         assert_eq!(error.to_string(), named, "{status}");
     }
 }
