@@ -76,8 +76,9 @@ impl Answer {
         }
         match self.status {
             StatusCode::NOT_FOUND => FetchError::Missing { uri },
-            StatusCode::PRECONDITION_FAILED => {
-                FetchError::Interrupted { uri, detail: "the object changed after it was looked at".into() }
+            // The second: it became shorter than what was read of it already.
+            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => {
+                FetchError::Changed { uri }
             }
             _ if self.is_stale_session() => {
                 FetchError::Forbidden { uri, role_arn: source.role_arn.clone(), detail }

@@ -1,4 +1,4 @@
-//! Reads model archives from S3, or a service that speaks its language, as the model's role.
+//! Reads model data from S3, or a service that speaks its language, as the model's role.
 //!
 //! Why: `object_store` brings signing, retries and resumed downloads; our own hyper client carries its requests, so no
 //! second HTTP or TLS stack comes in with it.
@@ -10,6 +10,7 @@ mod answer;
 mod config;
 mod credentials;
 mod http_client;
+mod list;
 mod location;
 mod reader;
 mod tls;

@@ -20,11 +20,12 @@ use crate::answer::{Answer, Observer};
 use crate::config::{ConfigError, Endpoint, ObjectStoreConfig};
 use crate::credentials::{AsRole, RoleCredentials};
 use crate::http_client::HyperClient;
-use crate::location::Location;
+use crate::list::Listing;
+use crate::location::{Location, Prefix};
 use crate::tls::TlsRoots;
 
 /// Wait before the second try; grows with each.
-const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 /// Longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// A download is resumed for so long after its begin: longer than SageMaker's longest download timeout.
@@ -87,7 +88,7 @@ impl ObjectStoreReader {
         is_assuming: &Arc<AtomicBool>,
         max_retries: usize,
     ) -> Result<Request<'a>, FetchError> {
-        let region = self.config.region.as_deref().unwrap_or(source.region.as_str());
+        let region = self.region(source);
         let role = Arc::new(AsRole::new(&self.roles, source, is_assuming));
         let init_backoff = BACKOFF_FIRST;
         let backoff = BackoffConfig { init_backoff, max_backoff: BACKOFF_MAX, ..BackoffConfig::default() };
@@ -108,6 +109,11 @@ impl ObjectStoreReader {
             })?;
         let service = self.endpoint.service_url(region);
         Ok(Request { source, location, store, role, observer: Observer::default(), region, service })
+    }
+
+    /// The region to sign for.
+    fn region<'a>(&'a self, source: &'a ArtifactSource) -> &'a str {
+        self.config.region.as_deref().unwrap_or(source.region.as_str())
     }
 
     async fn look_now(
@@ -137,8 +143,7 @@ impl ObjectReader for ObjectStoreReader {
             let waiting = if is_assuming.load(Ordering::Relaxed) {
                 format!("STS had not yet answered for role `{}`", source.role_arn)
             } else {
-                let region = self.config.region.as_deref().unwrap_or(source.region.as_str());
-                format!("`{}` had not yet answered", self.endpoint.service_url(region))
+                format!("`{}` had not yet answered", self.endpoint.service_url(self.region(source)))
             };
             Err(FetchError::Interrupted {
                 uri: source.uri.clone(),
@@ -147,10 +152,33 @@ impl ObjectReader for ObjectStoreReader {
         })
     }
 
+    async fn list(
+        &self,
+        prefix: &ArtifactSource,
+        keys_max: usize,
+    ) -> Result<Vec<ArtifactVersion>, FetchError> {
+        let place = Prefix::parse(&prefix.uri)?;
+        let region = self.region(prefix);
+        Listing {
+            source: prefix,
+            client: &self.client,
+            role: &AsRole::new(&self.roles, prefix, &Arc::default()),
+            region,
+            service: self.endpoint.service_url(region),
+            bucket: place.bucket,
+            bucket_url: self.endpoint.bucket_url(place.bucket, region, self.config.path_style),
+            prefix: place.prefix,
+            retries: self.config.limits.look_retries,
+        }
+        .read(keys_max)
+        .await
+    }
+
     async fn open(
         &self,
         source: &ArtifactSource,
         version: &ArtifactVersion,
+        from: u64,
     ) -> Result<ObjectStream, FetchError> {
         let location = Location::parse(&source.uri)?;
         let request = self.request(source, &location, &Arc::default(), self.config.limits.open_retries)?;
@@ -158,16 +186,14 @@ impl ObjectReader for ObjectStoreReader {
             .get(&GetOptions {
                 if_match: version.etag.as_deref().and_then(condition),
                 version: version.version_id.clone(),
+                range: (from > 0).then_some(GetRange::Offset(from)),
                 ..GetOptions::default()
             })
             .await?;
         // A service that does not know If-Match answers with whatever is there.
         let etag = opened.meta.e_tag.as_deref().map(without_quotes);
         if etag != version.etag || opened.meta.size != version.bytes {
-            return Err(FetchError::Interrupted {
-                uri: source.uri.clone(),
-                detail: "the object changed after it was looked at".into(),
-            });
+            return Err(FetchError::Changed { uri: source.uri.clone() });
         }
         let uri = source.uri.clone();
         Ok(opened
@@ -220,24 +246,10 @@ impl Request<'_> {
     }
 
     fn failure(&self, error: &object_store::Error, answer: Option<Answer>) -> FetchError {
-        let (uri, role_arn) = (self.source.uri.clone(), self.source.role_arn.clone());
         if let Some(answer) = answer {
             return answer.into_error(self.source, self.region);
         }
-        match credential_error(error) {
-            Some(CredentialError::Refused { code, message, .. }) => {
-                let advice =
-                    if code == REGION_DISABLED { inactive_advice(self.source) } else { String::new() };
-                FetchError::Role { role_arn, detail: format!("{code}: {message}{advice}") }
-            }
-            Some(error @ CredentialError::Unreachable { .. }) => {
-                FetchError::Interrupted { uri, detail: error.to_string() }
-            }
-            None => {
-                let detail = format!("asking `{}` failed: {}", self.service, root_cause(error));
-                FetchError::Interrupted { uri, detail }
-            }
-        }
+        credential_failure(self.source, &self.service, error)
     }
 }
 
@@ -250,15 +262,34 @@ fn inactive_advice(source: &ArtifactSource) -> String {
     )
 }
 
-fn credential_error(error: &object_store::Error) -> Option<&CredentialError> {
-    match error {
+/// Why a request was not answered: no credentials, or no connection to `service`.
+pub(crate) fn credential_failure(
+    asked: &ArtifactSource,
+    service: &str,
+    error: &object_store::Error,
+) -> FetchError {
+    let (uri, role_arn) = (asked.uri.clone(), asked.role_arn.clone());
+    let cause = match error {
         object_store::Error::Generic { source, .. } => source.downcast_ref(),
         _ => None,
+    };
+    match cause {
+        Some(CredentialError::Refused { code, message, .. }) => {
+            let advice = if code == REGION_DISABLED { inactive_advice(asked) } else { String::new() };
+            FetchError::Role { role_arn, detail: format!("{code}: {message}{advice}") }
+        }
+        Some(error @ CredentialError::Unreachable { .. }) => {
+            FetchError::Interrupted { uri, detail: error.to_string() }
+        }
+        None => {
+            let detail = format!("asking `{service}` failed: {}", root_cause(error));
+            FetchError::Interrupted { uri, detail }
+        }
     }
 }
 
 /// The last cause of an error: the library's outer texts repeat its URL and retry counts.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
@@ -266,7 +297,7 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
-fn without_quotes(etag: &str) -> String {
+pub(crate) fn without_quotes(etag: &str) -> String {
     etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap_or(etag).to_owned()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Why: ten instances of one model must not read it ten times, and a restart must not read it again. Every use looks
 //! through the role first, so a hit never skips permission and an overwritten object is seen at once.
+//! One archive, one file or a whole prefix is one entry; its key covers the version of every object in it.
 //! Invariants: what is leased is never removed; after each fetch the entries together are at most `cache_bytes`; an entry
 //! appears whole, by one rename, or not at all. Space of fetches under way comes on top (`FETCHES_AT_ONCE` times the
 //! unpacking limit at worst). One server owns the directory.
@@ -24,14 +25,19 @@ use self::disk::Disk;
 use self::flight::{Flight, FlightId, Waiter};
 use self::lease::Lease;
 use crate::key::CacheKey;
-use crate::port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader};
+use crate::port::{ArtifactVersion, DataForm, DataSource, FetchError, ObjectReader};
+use crate::snapshot::{self, Snapshot, SnapshotLimits};
 use crate::unpack::UnpackLimits;
 
 pub(crate) use self::disk::WorkDir;
 pub use self::disk::remove_tree;
 
-/// The object itself, 64 GiB: what SageMaker's largest instances still download within their longest timeout.
+/// One archive, or all files of one model, 64 GiB: what SageMaker's largest instances still download within their longest timeout.
 const OBJECT_BYTES_MAX: u64 = 64 << 30;
+/// Objects of one model that is kept as files: the largest sharded checkpoints have some hundred.
+const OBJECTS_MAX: usize = 10_000;
+/// A store that is away for so long has more than a hiccup.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// All entries together, 128 GiB.
 const CACHE_BYTES_MAX: u64 = 128 << 30;
 /// Downloads under way; more than a few only share the same network.
@@ -44,17 +50,27 @@ const BACKOFF_MS: u64 = 100;
 /// What the cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Bytes of one object as it is stored in the bucket.
+    /// Bytes of one archive, or of all files of one model, as they are stored in the bucket.
     pub object_bytes: u64,
+    /// Objects of one model that is kept as files.
+    pub objects: usize,
+    /// How long a download that broke and brings nothing more is taken up again.
+    pub patience: Duration,
     /// Bytes of all unpacked entries.
     pub cache_bytes: u64,
-    /// What one archive may unpack to.
+    /// What one archive may unpack to; paths and the number of files hold for others too.
     pub unpack: UnpackLimits,
 }
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self { object_bytes: OBJECT_BYTES_MAX, cache_bytes: CACHE_BYTES_MAX, unpack: UnpackLimits::default() }
+        Self {
+            object_bytes: OBJECT_BYTES_MAX,
+            objects: OBJECTS_MAX,
+            patience: PATIENCE,
+            cache_bytes: CACHE_BYTES_MAX,
+            unpack: UnpackLimits::default(),
+        }
     }
 }
 
@@ -67,7 +83,7 @@ pub enum PreparePhase {
     Fetching {
         /// Bytes that have come.
         received_bytes: u64,
-        /// Bytes of the object.
+        /// Bytes of the object, or of all objects.
         total_bytes: u64,
     },
     /// It is there.
@@ -82,7 +98,7 @@ pub enum PreparePhase {
 pub struct Prepared {
     /// The directory that holds the model's files, read-only.
     pub path: PathBuf,
-    /// The version it was unpacked from.
+    /// The version it was made from; of several objects the version of all together.
     pub version: ArtifactVersion,
     /// Its name in the cache: keep it with the instance, to adopt the entry after a restart.
     pub key: CacheKey,
@@ -149,20 +165,22 @@ impl ArtifactCache {
         Ok(Self { shared: Arc::new(Shared { disk, limits, reader, fetches, state }) })
     }
 
-    /// The model of `source`, looked at through the role and fetched unless this version is on disk already.
+    /// The model of `data`, looked at through the role and fetched unless this version is on disk already.
     ///
     /// Callers of one version share one fetch. Dropping the future gives up the caller's part; the fetch goes on for the
     /// others, and stops and cleans up when there are none. A deadline is therefore the caller's.
     pub async fn prepare(
         &self,
-        source: &ArtifactSource,
+        data: &DataSource,
         progress: impl Fn(PreparePhase) + Send + Sync,
     ) -> Result<Prepared, FetchError> {
         let mut attempt = 1;
         loop {
-            match self.try_prepare(source, &progress).await {
-                Err(error @ FetchError::Interrupted { .. }) if attempt < ATTEMPTS => {
-                    tracing::debug!(uri = source.uri, attempt, %error, "fetch broke off, trying again");
+            match self.try_prepare(data, &progress).await {
+                Err(error @ (FetchError::Interrupted { .. } | FetchError::Changed { .. }))
+                    if attempt < ATTEMPTS =>
+                {
+                    tracing::debug!(uri = data.at.uri, attempt, %error, "fetch broke off, trying again");
                     tokio::time::sleep(Duration::from_millis(BACKOFF_MS << (attempt - 1))).await;
                     attempt += 1;
                 }
@@ -186,35 +204,29 @@ impl ArtifactCache {
 
     async fn try_prepare(
         &self,
-        source: &ArtifactSource,
+        data: &DataSource,
         progress: &(impl Fn(PreparePhase) + Send + Sync),
     ) -> Result<Prepared, FetchError> {
         progress(PreparePhase::Looking);
-        let version = self.shared.reader.look(source).await?;
-        let object_bytes_max = self.shared.limits.object_bytes;
-        if version.bytes > object_bytes_max {
-            return Err(FetchError::OverLimit {
-                uri: source.uri.clone(),
-                detail: format!("it has {} bytes; at most {object_bytes_max} are fetched", version.bytes),
-            });
-        }
-        let key = CacheKey::of(source, &version);
+        let shared = &self.shared;
+        let snapshot = snapshot::take(&*shared.reader, data, &shared.limits.of_snapshot(data)).await?;
+        let total_bytes = snapshot.version.bytes;
+        let key = CacheKey::of(data, &snapshot.version);
         loop {
-            let mut waiter = match self.shared.join(&key, source, &version) {
+            let mut waiter = match shared.join(&key, data, &snapshot) {
                 Joined::Hit(prepared) => {
-                    self.shared.disk.touch(&key);
+                    shared.disk.touch(&key);
                     progress(PreparePhase::Ready { was_cached: true });
                     return Ok(prepared);
                 }
                 Joined::Flight(waiter) => waiter,
             };
-            let outcome = waiter.landed(|received_bytes| {
-                progress(PreparePhase::Fetching { received_bytes, total_bytes: version.bytes });
-            });
+            let outcome = waiter
+                .landed(|received_bytes| progress(PreparePhase::Fetching { received_bytes, total_bytes }));
             match outcome.await {
                 // Somebody else's role was refused in the middle; ours was just found good.
                 Err(FetchError::Forbidden { .. } | FetchError::Role { .. })
-                    if waiter.role_arn() != source.role_arn => {}
+                    if waiter.role_arn() != data.at.role_arn => {}
                 Err(error) => return Err(error),
                 Ok(prepared) => {
                     progress(PreparePhase::Ready { was_cached: false });
@@ -225,18 +237,31 @@ impl ArtifactCache {
     }
 }
 
+impl CacheLimits {
+    fn of_snapshot(&self, data: &DataSource) -> SnapshotLimits {
+        let bytes = match data.form {
+            DataForm::Archive => self.object_bytes,
+            // Files take the space that they have.
+            DataForm::Object | DataForm::Prefix | DataForm::Manifest { .. } => {
+                self.object_bytes.min(self.unpack.bytes).min(self.cache_bytes)
+            }
+        };
+        SnapshotLimits { bytes, objects: self.objects, unpack: self.unpack }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lease of the entry, or a place among those who wait for it.
-    fn join(self: &Arc<Self>, key: &CacheKey, source: &ArtifactSource, version: &ArtifactVersion) -> Joined {
+    fn join(self: &Arc<Self>, key: &CacheKey, data: &DataSource, snapshot: &Snapshot) -> Joined {
         let mut state = self.lock();
         if let Some(prepared) = self.lease(&mut state, key) {
             return Joined::Hit(prepared);
         }
-        Joined::Flight(flight::board(self, &mut state, key, source, version))
+        Joined::Flight(flight::board(self, &mut state, key, data, snapshot))
     }
 
     /// Leases an entry whose files are there.

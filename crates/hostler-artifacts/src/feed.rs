@@ -1,64 +1,91 @@
-//! Carries an object's bytes from the network into the unpacker, which blocks, through a short channel.
+//! Carries an object's bytes from the network into what writes them, which blocks, through a short channel.
 //!
-//! Why: the archive is unpacked while it arrives, so a model costs its disk space once and no second pass. Rejected: a
-//! temporary file, which doubles both.
-//! Invariants: at most `PIECES_IN_FLIGHT` pieces wait in memory; the unpacker sees an end only when every byte the look
-//! promised has come, so a broken transfer is never taken for a broken archive.
-//! Failure: when the reading side is dropped, the unpacker gets [`Abandoned`], stops and its directory goes away.
+//! Why: data is unpacked or stored while it arrives, so a model costs its disk space once and no second pass. Rejected: a
+//! temporary file, which doubles both. A connection that breaks is taken up where it broke, so that the last gigabyte of
+//! a large model does not cost the first ones again.
+//! Invariants: at most `PIECES_IN_FLIGHT` pieces wait in memory; the writing side sees an end only when every byte the
+//! look promised has come, so a broken transfer is never taken for a broken archive. Two reads are put together only
+//! when the version is sure to be the same: the reader opens just the version that was looked at, and one that no strong
+//! ETag or version id identifies is not resumed.
+//! Failure: when the reading side is dropped, the writing side gets [`Abandoned`], stops, and its directory goes away.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::cache::WorkDir;
-use crate::port::{ArtifactVersion, FetchError, ObjectStream};
+use crate::port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader};
 use crate::unpack::{UnpackError, UnpackLimits, Unpacked, unpack};
 
-/// Pieces between network and unpacker; a piece is what the client read at once, at most some hundred kilobytes.
-const PIECES_IN_FLIGHT: usize = 8;
+/// Pieces between network and writer; a piece is what the client read at once, at most some hundred kilobytes.
+pub(crate) const PIECES_IN_FLIGHT: usize = 8;
+/// Wait before a broken download is taken up; doubles each time, up to the next.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// What is fetched, for counting and for error texts.
-pub(crate) struct Transfer<'a> {
-    pub(crate) uri: &'a str,
-    pub(crate) version: &'a ArtifactVersion,
-    pub(crate) limits: UnpackLimits,
+/// One object to be read from its beginning to its end.
+pub(crate) struct Download {
+    pub(crate) reader: Arc<dyn ObjectReader>,
+    pub(crate) source: ArtifactSource,
+    pub(crate) version: ArtifactVersion,
+    /// How long a download that brings nothing more is taken up again.
+    pub(crate) patience: Duration,
 }
 
-/// Marks the read error of an unpacker whose source went away.
+/// Marks the read error of a writer whose source went away.
 #[derive(Debug, thiserror::Error)]
 #[error("the transfer was given up")]
 pub(crate) struct Abandoned;
 
-enum Piece {
+pub(crate) enum Piece {
     Bytes(Bytes),
     End,
 }
 
-/// Unpacks `stream` into `work`, telling `received` how many bytes have come.
-pub(crate) async fn unpack_stream(
-    transfer: Transfer<'_>,
-    stream: ObjectStream,
+/// How one stream ended when it did not break.
+enum Fed {
+    All,
+    /// The writer wants no more; its own verdict tells why.
+    Unwanted,
+}
+
+/// Unpacks an archive into `work`, telling `received` of the bytes as they come.
+pub(crate) async fn unpack_archive(
+    download: &Download,
+    limits: UnpackLimits,
     work: WorkDir,
     received: impl Fn(u64) + Send,
 ) -> Result<(WorkDir, Unpacked), FetchError> {
-    let uri = transfer.uri.to_owned();
+    let uri = &download.source.uri;
     let (pieces, incoming) = mpsc::channel(PIECES_IN_FLIGHT);
-    let limits = transfer.limits;
     let unpacking = tokio::task::spawn_blocking(move || {
         let outcome =
             unpack(PieceReader { incoming, current: Bytes::new(), at_end: false }, work.model(), &limits);
         (work, outcome)
     });
-    let fed = feed(&transfer, stream, pieces, received).await;
+    let fed = download.feed(pieces, received).await;
     let (work, outcome) = unpacking.await.map_err(|error| FetchError::Disk {
         uri: uri.clone(),
         detail: format!("the unpacking task ended early: {error}"),
     })?;
+    settle(uri, outcome, fed).map(|unpacked| (work, unpacked))
+}
+
+/// One verdict from both ends: a break explains why a writer starved, and a writer's own verdict why it wanted no more.
+pub(crate) fn settle<T>(
+    uri: &str,
+    outcome: Result<T, UnpackError>,
+    fed: Result<(), FetchError>,
+) -> Result<T, FetchError> {
+    let uri = uri.to_owned();
     match (outcome, fed) {
         (Ok(_) | Err(UnpackError::Source(_)), Err(broken)) => Err(broken),
-        (Ok(unpacked), Ok(())) => Ok((work, unpacked)),
+        (Ok(done), Ok(())) => Ok(done),
         (Err(UnpackError::Source(error)), Ok(())) => {
             Err(FetchError::Interrupted { uri, detail: error.to_string() })
         }
@@ -74,36 +101,77 @@ pub(crate) async fn unpack_stream(
     }
 }
 
-/// Sends all pieces; ends early without an error when the unpacker wants no more.
-async fn feed(
-    transfer: &Transfer<'_>,
-    mut stream: ObjectStream,
-    pieces: mpsc::Sender<Piece>,
-    received: impl Fn(u64),
-) -> Result<(), FetchError> {
-    let promised = transfer.version.bytes;
-    let broken = |came: u64| FetchError::Interrupted {
-        uri: transfer.uri.to_owned(),
-        detail: format!("{came} bytes came where the object has {promised}"),
-    };
-    let mut came = 0;
-    while let Some(piece) = stream.next().await {
-        let piece = piece?;
-        came += piece.len() as u64;
+impl Download {
+    /// Sends all pieces, taking up what broke; ends early without an error when the writer wants no more.
+    pub(crate) async fn feed(
+        &self,
+        pieces: mpsc::Sender<Piece>,
+        received: impl Fn(u64),
+    ) -> Result<(), FetchError> {
+        let mut came = 0;
+        let mut pause = PAUSE_FIRST;
+        let mut progress_at = Instant::now();
+        loop {
+            let before = came;
+            let error = match self.feed_from(&mut came, &pieces, &received).await {
+                Ok(Fed::All) => break,
+                Ok(Fed::Unwanted) => return Ok(()),
+                Err(error) => error,
+            };
+            if came > before {
+                (pause, progress_at) = (PAUSE_FIRST, Instant::now());
+            }
+            // One that brought nothing at all is the caller's to try again, with another look.
+            let may_resume =
+                came > 0 && matches!(error, FetchError::Interrupted { .. }) && self.version.pins_bytes();
+            if !may_resume || progress_at.elapsed() + pause > self.patience {
+                return Err(error);
+            }
+            tracing::debug!(uri = self.source.uri, came, %error, "download broke off, taking it up there");
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+        // A receiver that is gone has its own verdict.
+        let _ = pieces.send(Piece::End).await;
+        Ok(())
+    }
+
+    /// Opens the object behind the bytes that have come, and sends what comes.
+    async fn feed_from(
+        &self,
+        came: &mut u64,
+        pieces: &mpsc::Sender<Piece>,
+        received: &impl Fn(u64),
+    ) -> Result<Fed, FetchError> {
+        let promised = self.version.bytes;
+        let mut stream = self.reader.open(&self.source, &self.version, *came).await?;
+        while let Some(piece) = stream.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                // Everything came; how the connection ended says nothing.
+                Err(FetchError::Interrupted { .. }) if *came == promised => return Ok(Fed::All),
+                Err(error) => return Err(error),
+            };
+            let count = piece.len() as u64;
+            *came += count;
+            if *came > promised {
+                return Err(self.wrong_length(*came));
+            }
+            if pieces.send(Piece::Bytes(piece)).await.is_err() {
+                return Ok(Fed::Unwanted);
+            }
+            received(count);
+        }
+        if *came < promised { Err(self.wrong_length(*came)) } else { Ok(Fed::All) }
+    }
+
+    fn wrong_length(&self, came: u64) -> FetchError {
+        let (uri, promised) = (self.source.uri.clone(), self.version.bytes);
         if came > promised {
-            return Err(broken(came));
+            return FetchError::Changed { uri };
         }
-        if pieces.send(Piece::Bytes(piece)).await.is_err() {
-            return Ok(());
-        }
-        received(came);
+        FetchError::Interrupted { uri, detail: format!("{came} bytes came where the object has {promised}") }
     }
-    if came < promised {
-        return Err(broken(came));
-    }
-    // A receiver that is gone has its own verdict.
-    let _ = pieces.send(Piece::End).await;
-    Ok(())
 }
 
 /// The unpacker's end of the channel.

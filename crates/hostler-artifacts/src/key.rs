@@ -2,6 +2,7 @@
 //!
 //! Why: the digest covers what a look saw (bucket, key, ETag, size, version), so an overwritten object gets another name,
 //! and account and region too, because the embedded S3 may hold equal bucket names for different accounts.
+//! A set of files has the digest of all their versions in the place of the ETag.
 //! Invariants: 64 lower-case hexadecimal digits, so a key is always safe as a directory's name. The role is not part of
 //! it: the right to read is asked again at every use, the bytes are the same.
 
@@ -12,10 +13,12 @@ use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use crate::port::{ArtifactSource, ArtifactVersion};
+use crate::port::{ArtifactVersion, DataForm, DataSource};
 
 /// Changes whenever the layout of an entry or the rules of unpacking do, so that old entries are not used again.
 const LAYOUT: &[u8] = b"hostler artifact 1";
+/// The same for objects that are kept as the files they are.
+const FILES_LAYOUT: &[u8] = b"hostler files 1";
 /// Hexadecimal digits of SHA-256.
 const DIGITS: usize = 64;
 
@@ -32,7 +35,7 @@ pub struct CacheKeyError(pub String);
 impl CacheKey {
     /// The key of a version. One without ETag and version id gets a key of its own every time, because nothing would tell
     /// it from what replaces it.
-    pub(crate) fn of(source: &ArtifactSource, version: &ArtifactVersion) -> Self {
+    pub(crate) fn of(data: &DataSource, version: &ArtifactVersion) -> Self {
         let mut context = Context::new(&SHA256);
         let bytes = version.bytes.to_string();
         let mut nonce = [0; 16];
@@ -43,10 +46,14 @@ impl CacheKey {
         let optional =
             |text: &Option<String>| text.as_ref().map_or_else(String::new, |text| format!("={text}"));
         let (etag, version_id) = (optional(&version.etag), optional(&version.version_id));
+        let layout = match data.form {
+            DataForm::Archive => LAYOUT,
+            DataForm::Object | DataForm::Prefix | DataForm::Manifest { .. } => FILES_LAYOUT,
+        };
         let parts: [&[u8]; 9] = [
-            LAYOUT,
-            source.account.as_str().as_bytes(),
-            source.region.as_str().as_bytes(),
+            layout,
+            data.at.account.as_str().as_bytes(),
+            data.at.region.as_str().as_bytes(),
             version.bucket.as_bytes(),
             version.key.as_bytes(),
             etag.as_bytes(),
@@ -105,14 +112,19 @@ mod tests {
     use hostler_types::{AccountId, Region};
 
     use super::*;
+    use crate::ArtifactSource;
 
-    fn source() -> ArtifactSource {
+    fn at() -> ArtifactSource {
         ArtifactSource {
             uri: "s3://models/a.tar.gz".into(),
             role_arn: "arn:aws:iam::000000000000:role/one".into(),
             account: AccountId::new("000000000000"),
             region: Region::new("us-east-1"),
         }
+    }
+
+    fn source() -> DataSource {
+        at().into()
     }
 
     fn version() -> ArtifactVersion {
@@ -140,14 +152,28 @@ mod tests {
             change(&mut changed);
             others.push(CacheKey::of(&source(), &changed));
         }
-        others.push(CacheKey::of(&ArtifactSource { account: AccountId::new("1"), ..source() }, &version()));
-        others.push(CacheKey::of(&ArtifactSource { region: Region::new("x"), ..source() }, &version()));
+        for other in [
+            ArtifactSource { account: AccountId::new("1"), ..at() },
+            ArtifactSource { region: Region::new("x"), ..at() },
+        ] {
+            others.push(CacheKey::of(&other.into(), &version()));
+        }
+        others.push(CacheKey::of(&DataSource { form: DataForm::Object, ..source() }, &version()));
         for other in &others {
             assert_ne!(*other, base);
         }
         assert_eq!(CacheKey::of(&source(), &version()), base);
-        let other_role = ArtifactSource { role_arn: "two".into(), ..source() };
-        assert_eq!(CacheKey::of(&other_role, &version()), base);
+        let other_role = ArtifactSource { role_arn: "two".into(), ..at() };
+        assert_eq!(CacheKey::of(&other_role.into(), &version()), base);
+    }
+
+    #[test]
+    fn archives_keep_the_names_that_earlier_releases_gave_them() {
+        // SHA-256 of the parts, each after its length in eight bytes, as Python's hashlib has it.
+        assert_eq!(
+            CacheKey::of(&source(), &version()).as_str(),
+            "3e74e79aa2a93481c91b353ef6b3b3c568da6470e77a153e73ea4dd4622d2c03"
+        );
     }
 
     #[test]

@@ -12,10 +12,10 @@ use futures_util::Stream;
 use hostler_types::{AccountId, Region};
 use serde::{Deserialize, Serialize};
 
-/// One object to fetch, and on whose behalf.
+/// One object, or the prefix of several, and on whose behalf it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArtifactSource {
-    /// `s3://bucket/key`, as the model names it.
+    /// `s3://bucket/key`, as the model names it; `file:///path` where the operator allows it.
     pub uri: String,
     /// The model's `ExecutionRoleArn`.
     pub role_arn: String,
@@ -25,7 +25,59 @@ pub struct ArtifactSource {
     pub region: Region,
 }
 
-/// What a look through the role saw: the cache's key.
+impl ArtifactSource {
+    /// Another object on behalf of the same role.
+    pub(crate) fn at(&self, uri: String) -> Self {
+        Self { uri, ..self.clone() }
+    }
+}
+
+/// How model data is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DataForm {
+    /// One gzip-compressed tar, which is unpacked.
+    #[default]
+    Archive,
+    /// One object, which becomes a file named by the last part of its key.
+    Object,
+    /// All objects below a prefix, each a file at the rest of its key.
+    Prefix,
+    /// Of the objects below a prefix, those that a manifest lists.
+    Manifest {
+        /// Where the manifest is.
+        uri: String,
+    },
+}
+
+impl DataForm {
+    fn is_archive(&self) -> bool {
+        *self == Self::Archive
+    }
+}
+
+/// Model data as a container asks for it. An archive is written down as a bare [`ArtifactSource`], as ever.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DataSource {
+    /// Where it is.
+    #[serde(flatten)]
+    pub at: ArtifactSource,
+    /// How it is stored.
+    #[serde(default, skip_serializing_if = "DataForm::is_archive")]
+    pub form: DataForm,
+    /// The ETag that the object, or the manifest, must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl From<ArtifactSource> for DataSource {
+    /// An archive, whatever its version.
+    fn from(at: ArtifactSource) -> Self {
+        Self { at, form: DataForm::Archive, etag: None }
+    }
+}
+
+/// What a look through the role saw: the cache's key. Of several files together: the prefix as key, the sum of their
+/// bytes, and a digest of all their versions as ETag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArtifactVersion {
     /// The bucket.
@@ -38,6 +90,13 @@ pub struct ArtifactVersion {
     pub bytes: u64,
     /// The version id where the bucket keeps versions.
     pub version_id: Option<String>,
+}
+
+impl ArtifactVersion {
+    /// Whether a second read is sure to bring the same bytes; a weak ETag promises less.
+    pub(crate) fn pins_bytes(&self) -> bool {
+        self.version_id.is_some() || self.etag.as_ref().is_some_and(|etag| !etag.starts_with("W/"))
+    }
 }
 
 /// Why an artifact could not be had. Display says what was tried and what came back, for `FailureReason`.
@@ -83,6 +142,28 @@ pub enum FetchError {
         /// What happened.
         detail: String,
     },
+    /// The object was replaced between a look and the end of reading it; another look sees the new one.
+    #[error("reading `{uri}` broke off: the object changed after it was looked at")]
+    Changed {
+        /// The URI.
+        uri: String,
+    },
+    /// The objects' names cannot all be names of files in one directory.
+    #[error("the objects at `{uri}` cannot be laid out as files: {detail}")]
+    BadLayout {
+        /// The URI.
+        uri: String,
+        /// Which rule they break.
+        detail: String,
+    },
+    /// The manifest does not say what to fetch.
+    #[error("the manifest `{uri}` cannot be used: {detail}")]
+    BadManifest {
+        /// The URI.
+        uri: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// What came is not an archive that may be unpacked.
     #[error("the archive at `{uri}` cannot be unpacked: {detail}")]
     BadArchive {
@@ -113,11 +194,13 @@ impl FetchError {
     /// Trying again without any change may help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Interrupted { .. } | Self::Disk { .. } => true,
+            Self::Interrupted { .. } | Self::Changed { .. } | Self::Disk { .. } => true,
             Self::Unreadable { .. }
             | Self::Missing { .. }
             | Self::Forbidden { .. }
             | Self::Role { .. }
+            | Self::BadLayout { .. }
+            | Self::BadManifest { .. }
             | Self::BadArchive { .. }
             | Self::OverLimit { .. } => false,
         }
@@ -133,10 +216,20 @@ pub trait ObjectReader: Send + Sync {
     /// A HEAD through the role: whether it exists and may be read, and which version it is.
     async fn look(&self, source: &ArtifactSource) -> Result<ArtifactVersion, FetchError>;
 
-    /// Opens just the version that was looked at; fails with `Interrupted` when it changed meanwhile.
+    /// A listing through the role: the first `keys_max` objects whose keys begin with the source's, in the order of
+    /// their keys, which come as they are. No object is an empty answer and no error.
+    async fn list(
+        &self,
+        prefix: &ArtifactSource,
+        keys_max: usize,
+    ) -> Result<Vec<ArtifactVersion>, FetchError>;
+
+    /// Opens just the version that was looked at, from byte `from` on; fails with `Changed` when it was replaced
+    /// meanwhile.
     async fn open(
         &self,
         source: &ArtifactSource,
         version: &ArtifactVersion,
+        from: u64,
     ) -> Result<ObjectStream, FetchError>;
 }

@@ -22,7 +22,9 @@ use std::path::Path;
 use self::members::Members;
 pub(crate) use self::members::{Member, MemberKind};
 use self::plain::Plain;
-use self::tree::Tree;
+
+pub(crate) use self::name::quoted;
+pub(crate) use self::tree::{Tree, seal};
 
 /// Members of one archive, directories included: the largest published model archives hold some ten thousand.
 const FILES_MAX: u64 = 100_000;
@@ -99,7 +101,7 @@ pub(crate) enum UnpackError {
 }
 
 impl UnpackError {
-    fn disk(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
+    pub(crate) fn disk(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
         Self::Disk { doing: doing.into(), error: error.into() }
     }
 }
@@ -150,7 +152,7 @@ pub(crate) fn unpack_watched(
         }
     }
     members.finish()?;
-    tree::seal(into)?;
+    seal(into)?;
     Ok(Unpacked { bytes })
 }
 
@@ -199,6 +201,6 @@ fn copy<R: Read>(members: &mut Members<R>, file: &mut std::fs::File, name: &[u8]
             return Ok(());
         }
         file.write_all(&buffer[..count])
-            .map_err(|error| UnpackError::disk(format!("writing {}", name::quoted(name)), error))?;
+            .map_err(|error| UnpackError::disk(format!("writing {}", quoted(name)), error))?;
     }
 }

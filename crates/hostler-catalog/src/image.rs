@@ -8,7 +8,7 @@
 pub struct ImageMapping {
     /// A glob over the whole image name: `*` any run of characters, `?` any one.
     pub pattern: String,
-    /// Program and arguments; `{port}` and `{model_dir}` are filled in by the backend.
+    /// Program and arguments; `{port}`, `{model_dir}` and `{additional_dir}` are filled in by the backend.
     pub command: Vec<String>,
     /// Added under the model's own environment.
     pub environment: Vec<(String, String)>,

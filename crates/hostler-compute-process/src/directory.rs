@@ -96,6 +96,11 @@ impl InstanceDir {
         self.path.join("model")
     }
 
+    /// The directories of additional model data, beside `model` as under AWS's `/opt/ml`.
+    pub(crate) fn additional(&self) -> PathBuf {
+        self.path.join("additional-model-data-sources")
+    }
+
     pub(crate) fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }

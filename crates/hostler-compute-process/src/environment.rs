@@ -18,6 +18,8 @@ pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
 /// Enough for every server that was tried; the range has room for 1,500 such instances.
 const MORE_PORTS: u16 = 7;
 const OPT_ML: &str = "/opt/ml";
+/// Where SageMaker puts additional model data, each in a directory named by its channel.
+pub(crate) const OPT_ML_ADDITIONAL: &str = "/opt/ml/additional-model-data-sources";
 
 /// The address of every instance of this backend.
 pub(crate) const HOST: &str = "127.0.0.1";
@@ -26,6 +28,7 @@ pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) struct Place<'a> {
     pub(crate) instance_dir: &'a Path,
     pub(crate) model_dir: &'a Path,
+    pub(crate) additional_dir: &'a Path,
     /// The first is the container contract's.
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) path: &'a str,
@@ -89,6 +92,9 @@ pub(crate) fn environment(
         all.insert("SAGEMAKER_SAFE_PORT_RANGE".to_owned(), format!("{first}-{last}"));
     }
     all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
+    if !container.additional_model_data.is_empty() {
+        all.insert("HOSTLER_ADDITIONAL_DIR".to_owned(), dir(place.additional_dir));
+    }
     all.insert(MARKER.to_owned(), dir(place.instance_dir));
     all
 }
@@ -110,13 +116,15 @@ impl Place<'_> {
     fn fill_in(&self, text: &str) -> String {
         text.replace("{port}", &self.ports.start().to_string())
             .replace("{model_dir}", &self.model_dir.display().to_string())
+            .replace("{additional_dir}", &self.additional_dir.display().to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hostler_compute::Limits;
+    use hostler_artifacts::ArtifactSource;
     use hostler_compute::conformance::instance_id;
+    use hostler_compute::{ChannelData, Limits};
     use hostler_types::{AccountId, Region, Scope};
 
     use super::*;
@@ -132,6 +140,7 @@ mod tests {
                 image: String::new(),
                 program,
                 model_data: None,
+                additional_model_data: Vec::new(),
                 environment: pairs.collect(),
             }],
             limits: Limits::default(),
@@ -144,6 +153,7 @@ mod tests {
         Place {
             instance_dir: Path::new("/i"),
             model_dir: Path::new("/i/model"),
+            additional_dir: Path::new("/i/additional-model-data-sources"),
             ports: 8123..=8130,
             path: "/bin",
             hostler_exe: Path::new("/usr/bin/hostler"),
@@ -166,6 +176,31 @@ mod tests {
         assert_eq!(all["KEEP"], "{port}", "the model's own variables are passed word for word");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
         assert_eq!(all["SAGEMAKER_SAFE_PORT_RANGE"], "8124-8130");
+    }
+
+    #[test]
+    fn additional_data_is_told_to_who_has_some() {
+        let program = Program::Command {
+            command: ["serve", "--draft={additional_dir}/draft"].map(str::to_owned).to_vec(),
+            environment: [("DRAFT".to_owned(), "{additional_dir}/draft".to_owned())].into(),
+            working_dir: None,
+            needs_opt_ml: false,
+        };
+        let mut spec = spec(program, &[]);
+        assert!(!environment(&spec, &spec.containers[0], &place()).contains_key("HOSTLER_ADDITIONAL_DIR"));
+        let data = ArtifactSource {
+            uri: "s3://b/draft/".to_owned(),
+            role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
+            account: AccountId::new("000000000000"),
+            region: Region::new("eu-west-1"),
+        };
+        let data = ChannelData { channel: "draft".to_owned(), data: data.into() };
+        spec.containers[0].additional_model_data.push(data);
+        let all = environment(&spec, &spec.containers[0], &place());
+        assert_eq!(all["HOSTLER_ADDITIONAL_DIR"], "/i/additional-model-data-sources");
+        assert_eq!(all["DRAFT"], "/i/additional-model-data-sources/draft");
+        let line = command(&spec.containers[0], &place()).unwrap();
+        assert_eq!(line, ["serve", "--draft=/i/additional-model-data-sources/draft"]);
     }
 
     #[test]

@@ -23,9 +23,13 @@ pub(crate) fn of_fetch(
         | FetchError::Missing { .. }
         | FetchError::Forbidden { .. }
         | FetchError::Role { .. }
+        | FetchError::BadLayout { .. }
+        | FetchError::BadManifest { .. }
         | FetchError::BadArchive { .. }
         | FetchError::OverLimit { .. } => Fault::User,
-        FetchError::Interrupted { .. } | FetchError::Disk { .. } => Fault::Infrastructure,
+        FetchError::Interrupted { .. } | FetchError::Changed { .. } | FetchError::Disk { .. } => {
+            Fault::Infrastructure
+        }
     };
     let sentence = match error {
         FetchError::Role { role_arn, .. } => role_sentence(role_arn),

@@ -4,6 +4,7 @@
 //! launched instance looks unlaunched.
 //! Invariants: nothing is launched without the lock; the supervisor gets none of the server's environment.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::RangeInclusive;
@@ -19,7 +20,7 @@ use tokio::process::{Child, Command};
 use crate::ProcessConfig;
 use crate::cgroup::Hierarchies;
 use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
-use crate::environment::{OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
+use crate::environment::{OPT_ML_ADDITIONAL, OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
 use crate::failure::{of_machine, starting};
 use crate::records::Launch;
 use crate::supervisor::SUPERVISE;
@@ -43,9 +44,17 @@ pub(crate) fn write_plan(
         fs::canonicalize(dir.model()).map_err(|error| of_machine("finding the model data", &error))?;
     let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
     let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
+    let opt_ml_additional = match &opt_ml_model {
+        Some(_) => {
+            channels(dir, spec).map_err(|error| of_machine("finding additional model data", &error))?
+        }
+        None => BTreeMap::new(),
+    };
+    let additional_dir = if opt_ml_model.is_some() { OPT_ML_ADDITIONAL.into() } else { dir.additional() };
     let place = Place {
         instance_dir: dir.path(),
         model_dir: &model_dir,
+        additional_dir: &additional_dir,
         ports: ports.clone(),
         path: &config.path,
         hostler_exe: &config.hostler_exe,
@@ -66,11 +75,20 @@ pub(crate) fn write_plan(
         port: *ports.start(),
         last_port: Some(*ports.end()),
         opt_ml_model,
+        opt_ml_additional,
         limits: spec.limits,
         groups: hierarchies.groups(dir.path()),
         log_limits: config.log_limits,
     };
     dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
+}
+
+/// Where the data of each channel really is.
+fn channels(dir: &InstanceDir, spec: &InstanceSpec) -> io::Result<BTreeMap<String, PathBuf>> {
+    let channels = spec.containers.iter().flat_map(|container| &container.additional_model_data);
+    channels
+        .map(|data| Ok((data.channel.clone(), fs::canonicalize(dir.additional().join(&data.channel))?)))
+        .collect()
 }
 
 /// Takes the lock; none when a supervisor has it. A lock that somebody only looked at may be taken a moment longer: a

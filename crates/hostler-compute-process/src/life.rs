@@ -6,6 +6,7 @@
 //! nothing but removal.
 //! Failure: an error of this machine on the way becomes the instance's failure, and is shown.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{try_join, try_join_all};
+use hostler_artifacts::DataSource;
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
 use hostler_types::InstanceId;
 use tokio::process::Child;
@@ -25,7 +28,7 @@ use crate::environment::more_ports;
 use crate::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use crate::ports::PortLease;
 use crate::records::{Exit, Prepared};
-use crate::{Lease, launch, leftovers};
+use crate::{Lease, PreparedModel, launch, leftovers};
 
 const STEP: Duration = Duration::from_millis(1);
 /// Shown of what a supervisor said before it failed.
@@ -65,13 +68,13 @@ impl Instance {
     }
 
     async fn run(&mut self, stage: Stage) {
-        let lease = match stage {
+        let leases = match stage {
             Stage::Waiting => match self.prepare_and_launch().await {
-                Ok(lease) => lease,
+                Ok(leases) => leases,
                 Err(failure) => return self.fail(*failure).await,
             },
             Stage::Supervised => self.adopt_model().await,
-            Stage::Broken => None,
+            Stage::Broken => Vec::new(),
             // Shown already.
             Stage::Removing(_) | Stage::Failed(_) | Stage::Exited(_) => return,
         };
@@ -79,17 +82,17 @@ impl Instance {
         if let Err(error) = watched {
             tracing::warn!(instance = %self.id, %error, "watching the supervisor failed");
         }
-        drop(lease);
+        drop(leases);
         if let Err(error) = self.conclude().await {
             self.fail(of_machine("finding out how the instance ended", &error)).await;
         }
     }
 
-    async fn prepare_and_launch(&mut self) -> Result<Option<Lease>, Box<InstanceFailure>> {
+    async fn prepare_and_launch(&mut self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
         if let Some(detail) = self.never_fits() {
             return Err(Box::new(starting(Fault::NeverFits, detail)));
         }
-        let lease = self.prepare().await?;
+        let leases = self.prepare().await?;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
         if self.port.is_none() {
             self.port = self.shared.ports.pick(more_ports(&self.spec));
@@ -103,7 +106,7 @@ impl Instance {
         let Shared { config, hierarchies, .. } = &*self.shared;
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
         self.child = launch::launch(config, &self.dir).await?;
-        Ok(lease)
+        Ok(leases)
     }
 
     /// What this server will never have for the instance; asked before anything is fetched for it.
@@ -120,31 +123,56 @@ impl Instance {
         self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)
     }
 
-    /// Puts the model data in its place.
-    async fn prepare(&self) -> Result<Option<Lease>, Box<InstanceFailure>> {
-        let Some(container) = self.spec.containers.first() else { return Ok(None) };
-        let (target, cache_key, lease) = match &container.model_data {
-            None => (None, None, None),
-            Some(source) => {
-                let on_phase = |phase| self.show(InstanceState::Preparing { phase });
-                on_phase(Phase::Fetching);
-                let timeout_ms = self.spec.download_timeout_ms;
-                let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-                let prepared =
-                    tokio::time::timeout(timeout, self.shared.data.prepare(source, &on_phase)).await;
-                let prepared = prepared
-                    .map_err(|_| of_late_fetch(&container.name, source, self.phase(), timeout_ms))?
-                    .map_err(|error| of_fetch(&container.name, source, self.phase(), &error))?;
-                (Some(prepared.path), Some(prepared.cache_key), Some(prepared.lease))
+    /// Puts the model data in its place, and what is additional beside it.
+    async fn prepare(&self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
+        let Some(container) = self.spec.containers.first() else { return Ok(Vec::new()) };
+        let (name, additional) = (&container.name, &container.additional_model_data);
+        // All at once: the time that is allowed is for all of them.
+        let model = async {
+            match &container.model_data {
+                Some(source) => self.fetch(name, source).await.map(Some),
+                None => Ok(None),
             }
         };
+        let channels = additional.iter().map(|channel| self.fetch(name, &channel.data));
+        let (model, channels) = try_join(model, try_join_all(channels)).await?;
+        let mut prepared = Prepared { cache_key: None, additional: BTreeMap::new() };
+        let mut leases = Vec::new();
+        let mut keep = |model: PreparedModel| {
+            leases.push(model.lease);
+            (model.path, model.cache_key)
+        };
+        let target = model.map(|model| {
+            let (path, key) = keep(model);
+            prepared.cache_key = Some(key);
+            path
+        });
+        let mut targets = Vec::new();
+        for (channel, model) in additional.iter().zip(channels) {
+            let (path, key) = keep(model);
+            prepared.additional.insert(channel.channel.clone(), key);
+            targets.push((channel.channel.clone(), path));
+        }
         let dir = self.dir.clone();
         let placed = self.shared.blocking(move || {
             place_model(&dir, target)?;
-            dir.write(PREPARED, &Prepared { cache_key })
+            place_additional(&dir, &targets)?;
+            dir.write(PREPARED, &prepared)
         });
         placed.await.map_err(|error| of_machine("placing the model data", &error))?;
-        Ok(lease)
+        Ok(leases)
+    }
+
+    async fn fetch(&self, name: &str, source: &DataSource) -> Result<PreparedModel, Box<InstanceFailure>> {
+        let on_phase = |phase| self.show(InstanceState::Preparing { phase });
+        on_phase(Phase::Fetching);
+        let timeout_ms = self.spec.download_timeout_ms;
+        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+        let prepared = tokio::time::timeout(timeout, self.shared.data.prepare(source, &on_phase)).await;
+        let prepared = prepared
+            .map_err(|_| of_late_fetch(name, &source.at, self.phase(), timeout_ms))?
+            .map_err(|error| of_fetch(name, &source.at, self.phase(), &error))?;
+        Ok(prepared)
     }
 
     fn phase(&self) -> Phase {
@@ -154,14 +182,19 @@ impl Instance {
         }
     }
 
-    async fn adopt_model(&self) -> Option<Lease> {
+    async fn adopt_model(&self) -> Vec<Lease> {
         let prepared: Option<Prepared> = self.dir.read(PREPARED).ok().flatten();
-        let key = prepared?.cache_key?;
-        let lease = self.shared.data.adopt(&key).await;
-        if lease.is_none() {
-            tracing::warn!(instance = %self.id, key, "the model data of a running instance is gone");
+        let Some(Prepared { cache_key, additional }) = prepared else { return Vec::new() };
+        let mut leases = Vec::new();
+        for key in cache_key.into_iter().chain(additional.into_values()) {
+            match self.shared.data.adopt(&key).await {
+                Some(lease) => leases.push(lease),
+                None => {
+                    tracing::warn!(instance = %self.id, key, "the model data of a running instance is gone");
+                }
+            }
         }
-        lease
+        leases
     }
 
     /// Shows the instance running as soon as it does, and returns when its supervisor has ended.
@@ -232,6 +265,21 @@ fn place_model(dir: &InstanceDir, target: Option<PathBuf>) -> io::Result<()> {
         // Not its parents: the instance may be removed at this moment.
         None => fs::create_dir(&model),
     }
+}
+
+/// A directory of links to additional model data, one for each channel; none where there is no such data.
+fn place_additional(dir: &InstanceDir, targets: &[(String, PathBuf)]) -> io::Result<()> {
+    let additional = dir.additional();
+    // Half of an earlier try: links only, none is followed.
+    match fs::remove_dir_all(&additional) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if targets.is_empty() {
+        return Ok(());
+    }
+    fs::create_dir(&additional)?;
+    targets.iter().try_for_each(|(channel, target)| symlink(target, additional.join(channel)))
 }
 
 /// Runs file work where it may block.

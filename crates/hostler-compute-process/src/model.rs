@@ -7,7 +7,7 @@ use std::any::Any;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use hostler_artifacts::{ArtifactSource, FetchError};
+use hostler_artifacts::{DataSource, FetchError};
 use hostler_compute::Phase;
 
 /// Holds unpacked data in place while it lives.
@@ -26,10 +26,10 @@ pub struct PreparedModel {
 /// Fetches and unpacks model data, once per machine.
 #[async_trait]
 pub trait ModelData: Send + Sync {
-    /// Fetches and unpacks, through the role, telling each phase as it begins.
+    /// Fetches and unpacks or lays out, through the role, telling each phase as it begins.
     async fn prepare(
         &self,
-        source: &ArtifactSource,
+        source: &DataSource,
         on_phase: &(dyn Fn(Phase) + Send + Sync),
     ) -> Result<PreparedModel, FetchError>;
 

@@ -30,6 +30,9 @@ pub(crate) struct SpecFile {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Prepared {
     pub(crate) cache_key: Option<String>,
+    /// Of additional model data, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) additional: BTreeMap<String, String>,
 }
 
 /// `launch.json`, by the server: all that the supervisor needs to know.
@@ -45,6 +48,9 @@ pub(crate) struct Launch {
     /// To be shown to the command as `/opt/ml/model`.
     #[serde(default)]
     pub(crate) opt_ml_model: Option<PathBuf>,
+    /// To be shown to it below `/opt/ml/additional-model-data-sources`, by channel.
+    #[serde(default)]
+    pub(crate) opt_ml_additional: BTreeMap<String, PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) log_limits: LogLimits,
@@ -82,4 +88,17 @@ pub(crate) struct Exit {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Stop {
     pub(crate) grace_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_data_of_an_earlier_release_is_read() {
+        let earlier = r#"{"cache_key":"abc"}"#;
+        let prepared: Prepared = serde_json::from_str(earlier).unwrap();
+        assert_eq!((prepared.cache_key.as_deref(), prepared.additional.len()), (Some("abc"), 0));
+        assert_eq!(serde_json::to_string(&prepared).unwrap(), earlier);
+    }
 }

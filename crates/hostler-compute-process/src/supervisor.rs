@@ -14,6 +14,7 @@ mod namespace;
 mod opt_ml;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
@@ -51,7 +52,7 @@ pub fn run_hidden(arguments: &[OsString]) -> Option<ExitCode> {
 
 /// Takes `/opt/ml/model` as an instance would, and says on standard output what came of it.
 fn try_opt_ml(model: &Path) -> std::io::Result<()> {
-    let refused = opt_ml::give(model).err().map(|refused| OptMlRefused {
+    let refused = opt_ml::give(model, &BTreeMap::new()).err().map(|refused| OptMlRefused {
         what: refused.to_string(),
         to_do: failure::opt_ml_hint(&refused).1.to_owned(),
     });

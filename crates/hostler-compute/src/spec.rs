@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_artifacts::ArtifactSource;
+use hostler_artifacts::DataSource;
 use hostler_types::{DeviceClass, InstanceId, Key, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,22 @@ pub struct ContainerSpec {
     pub image: String,
     /// What runs it.
     pub program: Program,
-    /// What is unpacked into the model directory; none leaves it empty.
-    pub model_data: Option<ArtifactSource>,
+    /// What fills the model directory; none leaves it empty.
+    pub model_data: Option<DataSource>,
+    /// What lies beside the model directory, each in a directory named by its channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_model_data: Vec<ChannelData>,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
+}
+
+/// One of a container's `AdditionalModelDataSources`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelData {
+    /// `ChannelName`: a plain file name.
+    pub channel: String,
+    /// What fills its directory.
+    pub data: DataSource,
 }
 
 /// How a container's image is run here.
@@ -79,7 +91,8 @@ pub enum Program {
         /// The engine's name, such as `kmeans`.
         engine: String,
     },
-    /// A command on this machine; `{port}` and `{model_dir}` in arguments and values are filled in by the backend.
+    /// A command on this machine; `{port}`, `{model_dir}` and `{additional_dir}` in arguments and values are filled in by
+    /// the backend.
     Command {
         /// Program and arguments.
         command: Vec<String>,
@@ -114,4 +127,76 @@ pub struct Accelerators {
     pub name: String,
     /// Whose driver they need.
     pub class: DeviceClass,
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_artifacts::{ArtifactSource, DataForm};
+    use hostler_types::{AccountId, Region};
+
+    use super::*;
+
+    /// A container as the release before additional model data wrote it.
+    const CONTAINER: &str = r#"{"name":"container_1","image":"registry/model:1","program":{"BuiltIn":{"engine":"kmeans"}},"model_data":{"uri":"s3://b/model.tar.gz","role_arn":"arn:aws:iam::000000000000:role/r","account":"000000000000","region":"us-east-1"},"environment":{"A":"1"}}"#;
+
+    fn spec(container: &str) -> InstanceSpec {
+        InstanceSpec {
+            id: crate::conformance::instance_id("e1", 0),
+            scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
+            endpoint_name: "demo".to_owned(),
+            containers: vec![serde_json::from_str(container).unwrap()],
+            limits: Limits { memory_bytes: Some(1024), cpu_millis: None },
+            accelerators: None,
+            download_timeout_ms: 3_600_000,
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_read_and_keeps_its_hash() {
+        let spec = spec(CONTAINER);
+        let data = spec.containers[0].model_data.as_ref().unwrap();
+        assert_eq!(
+            (data.at.uri.as_str(), &data.form, &data.etag),
+            ("s3://b/model.tar.gz", &DataForm::Archive, &None)
+        );
+        assert!(spec.containers[0].additional_model_data.is_empty());
+        assert_eq!(serde_json::to_string(&spec.containers[0]).unwrap(), CONTAINER);
+        // FNV-1a of the earlier JSON, worked out in Python: a server that adopts it must not take it for another.
+        assert_eq!(spec.hash(), "dffc9b1695e8ce43");
+    }
+
+    #[test]
+    fn every_part_of_the_data_decides_what_runs() {
+        let base = spec(CONTAINER);
+        let change = |change: &dyn Fn(&mut ContainerSpec)| {
+            let mut other = base.clone();
+            change(&mut other.containers[0]);
+            let json = serde_json::to_string(&other).unwrap();
+            assert_eq!(serde_json::from_str::<InstanceSpec>(&json).unwrap(), other);
+            other.hash()
+        };
+        let data = || base.containers[0].model_data.clone().unwrap();
+        let form = |form: DataForm| {
+            move |container: &mut ContainerSpec| {
+                container.model_data.as_mut().unwrap().form = form.clone();
+            }
+        };
+        let at = |uri: &str| ArtifactSource { uri: uri.to_owned(), ..data().at };
+        let channel = |channel: &str| {
+            let data = ChannelData { channel: channel.to_owned(), data: at("s3://b/x/").into() };
+            move |container: &mut ContainerSpec| container.additional_model_data.push(data.clone())
+        };
+        let hashes = [
+            base.hash(),
+            change(&form(DataForm::Object)),
+            change(&form(DataForm::Prefix)),
+            change(&form(DataForm::Manifest { uri: "s3://b/1".to_owned() })),
+            change(&form(DataForm::Manifest { uri: "s3://b/2".to_owned() })),
+            change(&|container| container.model_data.as_mut().unwrap().etag = Some("e".to_owned())),
+            change(&channel("a")),
+            change(&channel("b")),
+        ];
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
+    }
 }

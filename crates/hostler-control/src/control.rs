@@ -12,7 +12,7 @@ use hostler_artifacts::ObjectReader;
 use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::Capabilities;
-use hostler_shapes::{DecodeError, decode, is_operation, operation, validation_message};
+use hostler_shapes::{CreateModelInput, DecodeError, decode, is_operation, operation, validation_message};
 use hostler_store::{Store, StoreError};
 use hostler_types::{Clock, Identity, Scope};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use crate::accelerators::AcceleratorPolicy;
+use crate::operations::LocalUrls;
 use crate::quotas::Quotas;
 
 /// Who calls, and in which namespace.
@@ -97,7 +98,7 @@ impl Control {
     pub async fn call(&self, caller: &Caller, operation: &str, body: &[u8]) -> Result<Vec<u8>, ApiError> {
         let input = Input { operation, body };
         match operation {
-            "CreateModel" => output(&self.create_model(caller, input.decode()?).await?),
+            "CreateModel" => output(&self.create_model(caller, input.decode_model()?).await?),
             "DescribeModel" => output(&self.describe_model(caller, &input.decode()?).await?),
             "ListModels" => output(&self.list_models(caller, input.decode()?).await?),
             "DeleteModel" => self.delete_model(caller, &input.decode()?).await.map(nothing),
@@ -128,6 +129,14 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
+    /// CreateModel, whose `ModelDataUrl` may name a file of this machine.
+    fn decode_model(&self) -> Result<CreateModelInput, ApiError> {
+        let Some((body, urls)) = LocalUrls::take_out(self.body) else { return self.decode() };
+        let mut model = Input { operation: self.operation, body: &body }.decode()?;
+        urls.put_back(&mut model);
+        Ok(model)
+    }
+
     fn decode<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let described = operation(self.operation).ok_or_else(|| ApiError::not_implemented(self.operation))?;
         decode(described, self.body).map_err(|error| match error {

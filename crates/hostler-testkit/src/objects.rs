@@ -35,10 +35,22 @@ impl ObjectReader for SimObjects {
         }
     }
 
+    async fn list(
+        &self,
+        prefix: &ArtifactSource,
+        _keys_max: usize,
+    ) -> Result<Vec<ArtifactVersion>, FetchError> {
+        match self.look(prefix).await {
+            Err(FetchError::Missing { .. }) => Ok(Vec::new()),
+            looked => Ok(vec![looked?]),
+        }
+    }
+
     async fn open(
         &self,
         source: &ArtifactSource,
         _version: &ArtifactVersion,
+        _from: u64,
     ) -> Result<ObjectStream, FetchError> {
         let detail = "simulated objects have no bytes".to_owned();
         Err(FetchError::Interrupted { uri: source.uri.clone(), detail })

@@ -3,7 +3,7 @@
 //! Why: the backend's port for model data is its own, so that it does not know how or where artifacts are kept.
 
 use async_trait::async_trait;
-use hostler_artifacts::{ArtifactCache, ArtifactSource, FetchError, PreparePhase};
+use hostler_artifacts::{ArtifactCache, DataSource, FetchError, PreparePhase};
 use hostler_compute::Phase;
 use hostler_compute_process::{Lease, ModelData, PreparedModel};
 
@@ -13,7 +13,7 @@ pub(crate) struct CachedModelData(pub(crate) ArtifactCache);
 impl ModelData for CachedModelData {
     async fn prepare(
         &self,
-        source: &ArtifactSource,
+        source: &DataSource,
         on_phase: &(dyn Fn(Phase) + Send + Sync),
     ) -> Result<PreparedModel, FetchError> {
         let progress = |phase: PreparePhase| match phase {

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::FutureExt;
-use hostler_artifacts::{ArtifactCache, CacheLimits};
-use hostler_artifacts_object::ObjectStoreReader;
+use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
@@ -87,10 +86,12 @@ impl Server {
                 LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
-        let reader = Arc::new(match &settings.s3 {
+        let objects = match &settings.s3 {
             None => model_reader::embedded(inner_url, &keys, &clock)?,
             Some(s3) => model_reader::external(s3, &local, &clock)?,
-        });
+        };
+        let reader: Arc<dyn ObjectReader> =
+            Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
         let backend = Backend::open(&settings, &dir, cache, clock.clone()).await?;
@@ -212,7 +213,7 @@ async fn all_ended(listeners: &mut tokio::task::JoinSet<()>) {
 async fn open_cache(
     settings: &Settings,
     dir: &DataDir,
-    reader: Arc<ObjectStoreReader>,
+    reader: Arc<dyn ObjectReader>,
 ) -> anyhow::Result<ArtifactCache> {
     let mut limits = CacheLimits::default();
     if let Some(bytes) = settings.artifact_bytes_max {

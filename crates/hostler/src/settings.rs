@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) inactive_regions: BTreeSet<Region>,
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) undeclared_roles: UndeclaredRoles,
+    /// What `file://` may read.
+    pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
 }
 
@@ -141,6 +143,9 @@ impl Settings {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
+            mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
+        }
         let has_s3 = file.s3.is_some();
         let services = Services { s3: file.s3, sts: file.sts, environment: Environment::of_process() };
         let (s3, inactive_regions) = services.resolve(&mut mistakes);
@@ -174,6 +179,7 @@ impl Settings {
             inactive_regions,
             roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
             undeclared_roles,
+            model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
-use hostler_artifacts::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader, ObjectStream};
+use hostler_artifacts::{
+    ArtifactCache, ArtifactSource, ArtifactVersion, CacheLimits, DataForm, DataSource, FetchError,
+    ObjectReader, ObjectStream,
+};
 use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader, ReaderLimits};
 use hostler_types::{AccountId, CredentialError, Millis, Region};
 use http::Method;
@@ -57,7 +60,7 @@ async fn collect(stream: ObjectStream) -> Result<Vec<u8>, FetchError> {
 
 async fn look_and_read(reader: &ObjectStoreReader) -> Result<Vec<u8>, FetchError> {
     let version = reader.look(&source(URI)).await?;
-    collect(reader.open(&source(URI), &version).await?).await
+    collect(reader.open(&source(URI), &version, 0).await?).await
 }
 
 #[tokio::test]
@@ -77,7 +80,7 @@ async fn an_object_is_looked_at_and_read_as_the_role() {
             version_id: Some("v7".into()),
         }
     );
-    assert_eq!(collect(reader.open(&source(URI), &version).await.unwrap()).await.unwrap(), BODY);
+    assert_eq!(collect(reader.open(&source(URI), &version, 0).await.unwrap()).await.unwrap(), BODY);
 
     let seen = s3.seen();
     assert_eq!(seen.len(), 2);
@@ -115,7 +118,7 @@ async fn an_object_that_is_not_there_is_missing() {
     s3.script([Reply::Status(404, NO_KEY), Reply::Status(404, NO_KEY)]);
     let error = reader.look(&source(URI)).await.unwrap_err();
     assert_eq!(error.to_string(), format!("there is no object at `{URI}`"));
-    let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+    let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
     assert!(matches!(error, FetchError::Missing { .. }), "{error}");
 }
 
@@ -149,11 +152,11 @@ async fn an_ended_session_is_renewed_once() {
     assert_eq!(s3.seen().last().unwrap().header("x-amz-security-token"), Some("token-2"));
 
     s3.script([Reply::Status(403, EXPIRED)]);
-    assert_eq!(collect(reader.open(&source(URI), &version).await.unwrap()).await.unwrap(), BODY);
+    assert_eq!(collect(reader.open(&source(URI), &version, 0).await.unwrap()).await.unwrap(), BODY);
     assert_eq!(s3.seen().last().unwrap().header("x-amz-security-token"), Some("token-3"));
 
     s3.script([Reply::Status(403, EXPIRED), Reply::Status(403, EXPIRED)]);
-    let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+    let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
     assert_eq!(
         error.to_string(),
         format!("role `{ROLE}` was refused access to `{URI}`: ExpiredToken: The provided token has expired.")
@@ -220,7 +223,7 @@ async fn a_service_that_stays_in_trouble_is_given_up() {
     let slow_down = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
     let version = reader.look(&source(URI)).await.unwrap();
     s3.script((0..6).map(|_| Reply::Status(503, slow_down)));
-    let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+    let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
     assert_eq!(
         error.to_string(),
         format!("reading `{URI}` broke off: SlowDown: Please reduce your request rate.")
@@ -234,11 +237,57 @@ async fn a_download_that_breaks_is_resumed_where_it_broke() {
     let reader = reader(&s3, &Arc::default());
     let version = reader.look(&source(URI)).await.unwrap();
     s3.script([Reply::Broken(10), Reply::Broken(5)]);
-    assert_eq!(collect(reader.open(&source(URI), &version).await.unwrap()).await.unwrap(), BODY);
+    assert_eq!(collect(reader.open(&source(URI), &version, 0).await.unwrap()).await.unwrap(), BODY);
     let seen = s3.seen();
     let ranges: Vec<_> = seen.iter().skip(1).map(|seen| seen.header("range")).collect();
     assert_eq!(ranges, [None, Some("bytes=10-35"), Some("bytes=15-35")]);
     assert!(seen.iter().skip(1).all(|seen| seen.header("if-match") == Some("\"abc\"")));
+}
+
+#[tokio::test]
+async fn a_download_is_taken_up_behind_what_came_before() {
+    let s3 = S3::start(BODY, "abc").await;
+    let reader = reader(&s3, &Arc::default());
+    let version = reader.look(&source(URI)).await.unwrap();
+    let rest = collect(reader.open(&source(URI), &version, 10).await.unwrap()).await.unwrap();
+    assert_eq!(rest, BODY[10..]);
+    let seen = s3.seen();
+    let last = seen.last().unwrap();
+    assert_eq!((last.header("range"), last.header("if-match")), (Some("bytes=10-"), Some("\"abc\"")));
+
+    // Another object lies there now, whether the service honours the condition, has none, or the range is behind its end.
+    s3.put(b"another object of some more bytes", "def", None);
+    let condition = reader.open(&source(URI), &version, 10).await;
+    assert!(matches!(condition, Err(FetchError::Changed { .. })));
+    let weak = ArtifactVersion { etag: Some("W/\"abc\"".into()), ..version.clone() };
+    let unconditional = reader.open(&source(URI), &weak, 10).await;
+    assert!(matches!(unconditional, Err(FetchError::Changed { .. })));
+    s3.script([Reply::Status(416, "<Error><Code>InvalidRange</Code></Error>")]);
+    let behind = reader.open(&source(URI), &version, 10).await;
+    assert!(matches!(behind, Err(FetchError::Changed { .. })));
+}
+
+#[tokio::test]
+async fn the_cache_takes_up_a_download_for_as_long_as_it_brings_something() {
+    let s3 = S3::start(BODY, "abc").await;
+    let dir = tempfile::tempdir().unwrap();
+    let reader = Arc::new(reader(&s3, &Arc::default()));
+    let cache = ArtifactCache::open(dir.path(), CacheLimits::default(), reader).await.unwrap();
+    // The library resumes one download five times and gives up; three bytes a time, the twelfth connection ends it.
+    s3.script([Reply::Object]);
+    s3.script((0..11).map(|_| Reply::Broken(3)));
+    let data = DataSource { form: DataForm::Object, ..source(URI).into() };
+    let prepared = cache.prepare(&data, |_| {}).await.unwrap();
+    assert_eq!(std::fs::read(prepared.path.join("model v1.tar.gz")).unwrap(), BODY);
+    let seen = s3.seen();
+    let begins: Vec<usize> = seen[2..]
+        .iter()
+        .map(|seen| {
+            seen.header("range").unwrap()["bytes=".len()..].split('-').next().unwrap().parse().unwrap()
+        })
+        .collect();
+    assert_eq!(begins, [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33], "no byte is read twice");
+    assert!(seen[1..].iter().all(|seen| seen.header("if-match") == Some("\"abc\"")));
 }
 
 #[tokio::test]
@@ -247,7 +296,7 @@ async fn a_download_that_always_breaks_is_given_up() {
     let reader = reader(&s3, &Arc::default());
     let version = reader.look(&source(URI)).await.unwrap();
     s3.script((0..20).map(|_| Reply::Broken(1)));
-    let error = collect(reader.open(&source(URI), &version).await.unwrap()).await.unwrap_err();
+    let error = collect(reader.open(&source(URI), &version, 0).await.unwrap()).await.unwrap_err();
     assert!(matches!(error, FetchError::Interrupted { .. }), "{error}");
     assert_eq!(s3.seen().len(), 7, "one look, one download, five resumptions");
 }
@@ -259,7 +308,7 @@ async fn an_object_that_changed_after_the_look_is_not_read() {
     let version = reader.look(&source(URI)).await.unwrap();
     s3.put(b"another", "def", None);
     let changed = format!("reading `{URI}` broke off: the object changed after it was looked at");
-    let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+    let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
     assert_eq!(error.to_string(), changed);
     assert!(error.is_transient());
 
@@ -269,7 +318,7 @@ async fn an_object_that_changed_after_the_look_is_not_read() {
         ArtifactVersion { etag: Some("W/\"def\"".into()), ..version.clone() },
         ArtifactVersion { etag: Some("def".into()), ..version },
     ] {
-        let Err(error) = reader.open(&source(URI), &seen).await else { panic!("it was opened") };
+        let Err(error) = reader.open(&source(URI), &seen, 0).await else { panic!("it was opened") };
         assert_eq!(error.to_string(), changed);
     }
 }
@@ -282,7 +331,7 @@ async fn a_download_that_stalls_is_resumed() {
     let reader = ObjectStoreReader::new(config, Arc::new(Sts::default())).unwrap();
     let version = reader.look(&source(URI)).await.unwrap();
     s3.script([Reply::Stalled(7)]);
-    assert_eq!(collect(reader.open(&source(URI), &version).await.unwrap()).await.unwrap(), BODY);
+    assert_eq!(collect(reader.open(&source(URI), &version, 0).await.unwrap()).await.unwrap(), BODY);
     assert_eq!(s3.seen().last().unwrap().header("range"), Some("bytes=7-35"));
 }
 
@@ -356,7 +405,7 @@ async fn a_bucket_in_another_region_is_named() {
         assert_eq!(error.to_string(), named, "{status}");
         assert!(!error.is_transient());
         s3.script((0..6).map(|_| Reply::OtherRegion(status, "us-west-2", body)));
-        let Err(error) = reader.open(&source(URI), &version).await else { panic!("it was opened") };
+        let Err(error) = reader.open(&source(URI), &version, 0).await else { panic!("it was opened") };
         assert_eq!(error.to_string(), named, "{status}");
     }
 }

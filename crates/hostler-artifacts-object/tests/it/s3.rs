@@ -39,6 +39,8 @@ impl Seen {
 /// What to answer instead of the object.
 #[derive(Clone)]
 pub(crate) enum Reply {
+    /// The object, as without a script.
+    Object,
     /// A status and an error document, which a HEAD goes without.
     Status(u16, &'static str),
     /// A status, the bucket's own region in a header, and an error document, which a HEAD goes without.
@@ -101,7 +103,7 @@ impl S3 {
         });
         let reply = self.script.lock().unwrap().pop_front();
         match reply {
-            None => self.object_for(request, None),
+            None | Some(Reply::Object) => self.object_for(request, None),
             Some(Reply::Status(status, body)) => {
                 let body = if request.method() == Method::HEAD { "" } else { body };
                 Response::builder().status(status).body(whole(body.into())).unwrap()
@@ -131,7 +133,8 @@ impl S3 {
         let mut part = object.clone();
         if let Some(range) = header(header::RANGE) {
             let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-            let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+            let from: usize = from.parse().unwrap();
+            let to = if to.is_empty() { object.len() - 1 } else { to.parse().unwrap() };
             part = object.slice(from..=to);
             let range = format!("bytes {from}-{to}/{}", object.len());
             response = response.status(206).header(header::CONTENT_RANGE, range);

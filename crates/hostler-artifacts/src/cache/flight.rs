@@ -7,15 +7,18 @@
 //! Failure: a cancelled flight's directory removes itself; one that finished in the same moment leaves a whole entry.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Entry, Prepared, Shared, State};
 use crate::cache::WorkDir;
-use crate::feed::{Transfer, unpack_stream};
+use crate::feed::{Download, unpack_archive};
 use crate::key::CacheKey;
-use crate::port::{ArtifactSource, ArtifactVersion, FetchError};
+use crate::port::{ArtifactSource, ArtifactVersion, DataSource, FetchError};
+use crate::snapshot::{Contents, Snapshot};
+use crate::store_files::store_files;
 use crate::unpack::Unpacked;
 
 /// Tells the flights of one key apart.
@@ -47,14 +50,15 @@ pub(super) struct Waiter {
     state: watch::Receiver<FlightState>,
 }
 
-/// Joins the flight of `key`, or starts it as the role of `source`.
+/// Joins the flight of `key`, or starts it as the role of `data`.
 pub(super) fn board(
     shared: &Arc<Shared>,
     state: &mut State,
     key: &CacheKey,
-    source: &ArtifactSource,
-    version: &ArtifactVersion,
+    data: &DataSource,
+    snapshot: &Snapshot,
 ) -> Waiter {
+    let source = &data.at;
     if !state.flights.contains_key(key) {
         let (sender, receiver) = watch::channel(FlightState::Fetching { received_bytes: 0 });
         let cancel = CancellationToken::new();
@@ -71,7 +75,8 @@ pub(super) fn board(
             key: key.clone(),
             id: flight.id,
             source: source.clone(),
-            version: version.clone(),
+            version: snapshot.version.clone(),
+            contents: snapshot.contents.clone(),
         };
         state.flights.insert(key.clone(), flight);
         tokio::spawn(task.run(sender, cancel));
@@ -136,6 +141,7 @@ struct FlightTask {
     id: FlightId,
     source: ArtifactSource,
     version: ArtifactVersion,
+    contents: Contents,
 }
 
 impl FlightTask {
@@ -160,16 +166,24 @@ impl FlightTask {
             uri: source.uri.clone(),
             detail: "the cache is closed".into(),
         })?;
-        let stream = shared.reader.open(source, version).await?;
         let work =
             shared.disk.work_dir().map_err(|error| self.disk_failed("creating a directory", &error))?;
-        let mut limits = shared.limits.unpack;
-        limits.bytes = limits.bytes.min(shared.limits.cache_bytes);
-        let transfer = Transfer { uri: &source.uri, version, limits };
-        let received = |received_bytes| {
+        let came = AtomicU64::new(0);
+        let received = |bytes| {
+            let received_bytes = came.fetch_add(bytes, Ordering::Relaxed) + bytes;
             sender.send_replace(FlightState::Fetching { received_bytes });
         };
-        let (work, unpacked) = unpack_stream(transfer, stream, work, received).await?;
+        let patience = shared.limits.patience;
+        let (work, unpacked) = match &self.contents {
+            Contents::Archive => {
+                let mut limits = shared.limits.unpack;
+                limits.bytes = limits.bytes.min(shared.limits.cache_bytes);
+                let (reader, source, version) = (Arc::clone(&shared.reader), source.clone(), version.clone());
+                unpack_archive(&Download { reader, source, version, patience }, limits, work, received)
+                    .await?
+            }
+            Contents::Files(files) => store_files(&shared.reader, patience, files, work, received).await?,
+        };
         let (shared, key, version) = (Arc::clone(shared), self.key.clone(), version.clone());
         let committing = tokio::task::spawn_blocking(move || commit(&shared, &key, version, work, unpacked));
         match committing.await {

@@ -30,13 +30,13 @@ const OPEN_DIRECTORY: OFlags =
     OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// The directory that an archive fills.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: OwnedFd,
     made: u64,
 }
 
 impl Tree {
-    pub(super) fn open(root: &Path) -> Result<Self, UnpackError> {
+    pub(crate) fn open(root: &Path) -> Result<Self, UnpackError> {
         let root = rustix::fs::open(root, OPEN_DIRECTORY, Mode::empty())
             .map_err(|error| UnpackError::disk("opening the directory to unpack into", error))?;
         Ok(Self { root, made: 0 })
@@ -53,7 +53,7 @@ impl Tree {
     }
 
     /// Makes an empty file to be written.
-    pub(super) fn file(&mut self, at: &[&[u8]]) -> Result<File, UnpackError> {
+    pub(crate) fn file(&mut self, at: &[&[u8]]) -> Result<File, UnpackError> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd =
             self.place(at, |parent, name| rustix::fs::openat(parent, name, flags, FILE_MODE_WHILE_WRITING))?;
@@ -62,7 +62,7 @@ impl Tree {
 
     /// Gives a written file its permissions; only the right to execute is taken from the archive.
     #[expect(clippy::unused_self, reason = "belongs to the tree's life of a file")]
-    pub(super) fn finish_file(&self, at: &[&[u8]], file: &File, executable: bool) -> Result<(), UnpackError> {
+    pub(crate) fn finish_file(&self, at: &[&[u8]], file: &File, executable: bool) -> Result<(), UnpackError> {
         let mode = if executable { PROGRAM_MODE } else { FILE_MODE };
         rustix::fs::fchmod(file, mode).map_err(|error| failed("setting permissions of", at, error))
     }
@@ -163,7 +163,7 @@ fn failed(doing: &str, at: &[&[u8]], error: Errno) -> UnpackError {
 }
 
 /// Takes the right to write from every directory of a finished tree.
-pub(super) fn seal(root: &Path) -> Result<(), UnpackError> {
+pub(crate) fn seal(root: &Path) -> Result<(), UnpackError> {
     let sealing = |error: io::Error| UnpackError::disk("making the unpacked model read-only", error);
     let mut waiting = vec![root.to_path_buf()];
     while let Some(directory) = waiting.pop() {

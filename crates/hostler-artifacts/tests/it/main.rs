@@ -3,3 +3,6 @@
 
 mod bucket;
 mod cache;
+mod downloads;
+mod files;
+mod local_files;

@@ -50,7 +50,7 @@ fn surround(launch: &Launch, supervisor: &OsStr) -> Result<(), Box<InstanceFailu
     let joined = launch.groups.iter().try_for_each(Group::join);
     joined.map_err(|error| failure::of_machine("joining the control groups", &error))?;
     if let Some(model) = &launch.opt_ml_model {
-        opt_ml::give(model).map_err(|refused| failure::of_opt_ml(&refused))?;
+        opt_ml::give(model, &launch.opt_ml_additional).map_err(|refused| failure::of_opt_ml(&refused))?;
         // A change of credentials, which a user namespace is, may have taken it off.
         tie_life_to(supervisor)
             .map_err(|error| failure::of_machine("staying with the supervisor", &error))?;

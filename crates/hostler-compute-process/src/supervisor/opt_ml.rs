@@ -1,4 +1,5 @@
-//! `/opt/ml/model` for a program that looks nowhere else, in a mount namespace of its own.
+//! `/opt/ml/model`, and additional model data beside it, for a program that looks nowhere else: in a mount namespace of
+//! its own.
 //!
 //! Why: where the host has no such directory there is nothing to mount on, and nothing may be made there. So the
 //! deepest directory above it that exists is covered by a small file system in memory, in which everything that was
@@ -7,6 +8,7 @@
 //! Invariants: the host's directories are never written to. The model is read-only: other instances share it.
 //! Failure: a refused step is reported; the namespace ends with this process.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileType};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -17,27 +19,47 @@ use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, statvfs};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_remount};
 
 use super::namespace::{self, Refused};
-use crate::environment::OPT_ML_MODEL;
+use crate::environment::{OPT_ML_ADDITIONAL, OPT_ML_MODEL};
 
 /// Directories that may be covered, the deepest first, each with the name in it that leads on.
 const ABOVE: [(&str, &str); 2] = [("/opt/ml", "model"), ("/opt", "ml")];
 /// More entries than this are no ordinary `/opt`.
 const ENTRIES_MAX: usize = 4096;
 
-/// Enters the namespace and puts the model in its place.
-pub(super) fn give(model: &Path) -> Result<(), Refused> {
+/// Enters the namespace and puts the model in its place, and what is additional beside it.
+pub(super) fn give(model: &Path, additional: &BTreeMap<String, PathBuf>) -> Result<(), Refused> {
     namespace::enter()?;
-    if !Path::new(OPT_ML_MODEL).is_dir() {
-        make_mount_point()?;
+    let is_there = |path: &str| Path::new(path).is_dir();
+    if !is_there(OPT_ML_MODEL) || (!additional.is_empty() && !is_there(OPT_ML_ADDITIONAL)) {
+        make_mount_points(!additional.is_empty())?;
     }
-    mount_bind(model, OPT_ML_MODEL).map_err(Refused::at("mounting the model"))?;
-    let flags = MountFlags::BIND | MountFlags::RDONLY | kept_flags().map_err(Refused::at("reading flags"))?;
-    mount_remount(OPT_ML_MODEL, flags, "").map_err(Refused::at("making the model read-only"))
+    show(model, Path::new(OPT_ML_MODEL))?;
+    if additional.is_empty() {
+        return Ok(());
+    }
+    // Covered, so that the channels of this instance are all there is, and the host's directory gets none.
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let step = || format!("covering `{OPT_ML_ADDITIONAL}`");
+    mount("hostler", OPT_ML_ADDITIONAL, "tmpfs", flags, c"mode=0755,size=1m").map_err(Refused::at(step()))?;
+    for (channel, data) in additional {
+        let place = Path::new(OPT_ML_ADDITIONAL).join(channel);
+        fs::create_dir(&place).map_err(Refused::at(format!("making `{}`", place.display())))?;
+        show(data, &place)?;
+    }
+    Ok(())
+}
+
+/// Mounts a directory, read-only.
+fn show(data: &Path, place: &Path) -> Result<(), Refused> {
+    mount_bind(data, place).map_err(Refused::at("mounting the model"))?;
+    let kept = kept_flags(place).map_err(Refused::at("reading flags"))?;
+    let flags = MountFlags::BIND | MountFlags::RDONLY | kept;
+    mount_remount(place, flags, "").map_err(Refused::at("making the model read-only"))
 }
 
 /// Flags of the file system's own mount, which a user namespace may not take off.
-fn kept_flags() -> io::Result<MountFlags> {
-    let seen = statvfs(OPT_ML_MODEL)?.f_flag;
+fn kept_flags(place: &Path) -> io::Result<MountFlags> {
+    let seen = statvfs(place)?.f_flag;
     let pairs = [
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
         (StatVfsMountFlags::NODEV, MountFlags::NODEV),
@@ -49,7 +71,7 @@ fn kept_flags() -> io::Result<MountFlags> {
     Ok(pairs.into_iter().filter(|(is, _)| seen.contains(*is)).map(|(_, flag)| flag).collect())
 }
 
-fn make_mount_point() -> Result<(), Refused> {
+fn make_mount_points(has_additional: bool) -> Result<(), Refused> {
     let (covered, next) =
         ABOVE.into_iter().find(|(path, _)| Path::new(path).is_dir()).ok_or_else(|| Refused {
             step: "looking for a place to mount it".to_owned(),
@@ -71,7 +93,11 @@ fn make_mount_point() -> Result<(), Refused> {
             result => result.map_err(Refused::at(format!("mounting `{}` again", to.display())))?,
         }
     }
-    fs::create_dir_all(OPT_ML_MODEL).map_err(Refused::at(format!("making `{OPT_ML_MODEL}`")))
+    let additional = has_additional.then_some(OPT_ML_ADDITIONAL);
+    for point in [OPT_ML_MODEL].into_iter().chain(additional) {
+        fs::create_dir_all(point).map_err(Refused::at(format!("making `{point}`")))?;
+    }
+    Ok(())
 }
 
 /// What is in a directory, but for one name.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_compute::conformance::{wait_until_exited, wait_until_gone, wait_until_running};
 use hostler_compute::{Compute, ExitCause, InstanceState};
 
-use crate::world::{World, id, is_alive, kill, line_of, shell, until, with_data};
+use crate::world::{World, id, is_alive, kill, line_of, shell, until, with_additional, with_data};
 
 #[tokio::test]
 async fn a_restart_finds_the_same_processes_and_launches_nothing() {
@@ -37,6 +37,19 @@ async fn a_restart_finds_the_same_processes_and_launches_nothing() {
         other => panic!("{other:?}"),
     };
     assert!(before.iter().all(|state| address(state) != address(&third)));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_keeps_all_data_of_an_instance_in_place() {
+    let world = World::open().await;
+    let spec = with_data(shell(id(0), "exec sleep 1000"), "s3://b/model");
+    let spec = with_additional(with_additional(spec, "one", "s3://b/1"), "two", "s3://b/2");
+    world.ensure(&spec).await;
+    wait_until_running(&world.backend, &id(0)).await;
+    assert_eq!(world.data.prepared.load(Ordering::SeqCst), 3);
+    let world = world.restart().await;
+    until("all three are adopted", || world.data.adopted.load(Ordering::SeqCst) == 3).await;
     world.close().await;
 }
 

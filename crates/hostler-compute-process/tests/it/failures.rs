@@ -8,7 +8,7 @@ use hostler_compute::{
 };
 use hostler_types::DeviceClass;
 
-use crate::world::{World, command, failure, id, shell, with_data};
+use crate::world::{World, command, failure, id, shell, with_additional, with_data};
 
 #[tokio::test]
 async fn a_command_that_does_not_exist_is_the_users_mistake() {
@@ -40,6 +40,18 @@ async fn a_working_directory_that_does_not_exist_is_named() {
     }
     let failed = failure(&world, &spec).await;
     assert_eq!(failed.detail, "the working directory `/does/not/exist` does not exist");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn additional_data_that_is_missing_is_named_and_nothing_is_launched() {
+    let world = World::open().await;
+    let spec = with_data(shell(id(0), "true"), "s3://b/model");
+    let failed = failure(&world, &with_additional(spec, "draft_model", "s3://b/missing")).await;
+    assert_eq!(failed.fault, Fault::User);
+    let named = "for container \"container_1\" from URL: \"s3://b/missing\"";
+    assert!(failed.aws_sentence.unwrap().contains(named));
+    assert!(!world.dir(&id(0)).join("launch.json").exists());
     world.close().await;
 }
 

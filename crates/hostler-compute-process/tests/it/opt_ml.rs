@@ -9,7 +9,9 @@ use hostler_compute::conformance::{wait_until_exited, wait_until_running};
 use hostler_compute::{ExitCause, Fault, InstanceSpec, InstanceState, Program};
 use hostler_compute_process::{ProcessConfig, try_opt_ml_model};
 
-use crate::world::{self, World, failure, id, is_alive, kill, line_of, shell, until, with_data};
+use crate::world::{
+    self, World, failure, id, is_alive, kill, line_of, shell, until, with_additional, with_data,
+};
 
 fn needing_opt_ml(ordinal: u32, script: &str) -> InstanceSpec {
     let mut spec = with_data(shell(id(ordinal), script), "s3://b/model");
@@ -93,6 +95,29 @@ async fn whether_it_can_be_had_is_told_without_an_instance() {
         assert_eq!(try_opt_ml_model(&config, model.path()).await.unwrap(), None);
         assert_eq!(mounts_below_opt(), before);
     }
+}
+
+#[tokio::test]
+async fn additional_data_is_where_sagemaker_puts_it_and_the_host_is_untouched() {
+    if !can(&["unshare", "-Um", "true"]) {
+        return;
+    }
+    let before = (names_in("/opt"), names_in("/opt/ml"), mounts_below_opt());
+    let world = World::open().await;
+    let look = "cd /opt/ml/additional-model-data-sources; echo *; cat draft_model/weights; echo; \
+                (echo x > draft_model/written) 2>/dev/null && echo writable || echo read-only; \
+                cat /opt/ml/model/weights; echo; echo $HOSTLER_ADDITIONAL_DIR {additional_dir}";
+    let spec =
+        needing_opt_ml(0, &format!("({look}) > $TMPDIR/seen; mv $TMPDIR/seen $HOME/told; exec sleep 1000"));
+    let spec = with_additional(with_additional(spec, "draft_model", "s3://b/1"), "b.2", "s3://b/2");
+    world.ensure(&spec).await;
+    let state = wait_until_running(&world.backend, &id(0)).await;
+    let seen = line_of(&world.dir(&id(0)).join("told")).await;
+    let there = "/opt/ml/additional-model-data-sources";
+    let wanted = ["b.2 draft_model", "42", "read-only", "42", &format!("{there} {there}")];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), wanted, "{state:?}");
+    assert_eq!((names_in("/opt"), names_in("/opt/ml"), mounts_below_opt()), before);
+    world.close().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_compute::conformance::{wait_until_exited, wait_until_gone, wait_until_running};
 use hostler_compute::{Compute, ComputeError};
 
-use crate::world::{World, id, line_of, shell, until, with_data};
+use crate::world::{World, id, line_of, shell, until, with_additional, with_data};
 
 #[tokio::test]
 async fn a_log_is_bounded_and_its_positions_grow() {
@@ -138,5 +138,17 @@ async fn the_path_of_the_model_data_leads_over_no_link() {
     world.ensure(&with_data(shell(id(0), look), "s3://b/model")).await;
     let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
     assert_eq!(tail, "same");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn additional_model_data_lies_beside_the_model() {
+    let world = World::open().await;
+    let script = "ls $HOSTLER_ADDITIONAL_DIR; cat {additional_dir}/draft_model/weights $SAGEMAKER_BASE_DIR/additional-model-data-sources/b.2/weights";
+    let spec = with_data(shell(id(0), script), "s3://b/model");
+    let spec = with_additional(with_additional(spec, "draft_model", "s3://b/1"), "b.2", "s3://b/2");
+    world.ensure(&spec).await;
+    let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
+    assert_eq!(tail, "b.2\ndraft_model\n4242");
     world.close().await;
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_artifacts::{ArtifactSource, FetchError};
+use hostler_artifacts::{ArtifactSource, DataSource, FetchError};
 use hostler_compute::conformance::{DEADLINE, instance_id, wait_for_state};
 use hostler_compute::{
-    Compute, ContainerSpec, InstanceFailure, InstanceSpec, InstanceState, Limits, Phase, Program,
+    ChannelData, Compute, ContainerSpec, InstanceFailure, InstanceSpec, InstanceState, Limits, Phase, Program,
 };
 use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
 use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
@@ -31,11 +31,11 @@ pub(crate) struct FakeData {
 impl ModelData for FakeData {
     async fn prepare(
         &self,
-        source: &ArtifactSource,
+        source: &DataSource,
         on_phase: &(dyn Fn(Phase) + Send + Sync),
     ) -> Result<PreparedModel, FetchError> {
         self.prepared.fetch_add(1, Ordering::SeqCst);
-        let uri = source.uri.clone();
+        let uri = source.at.uri.clone();
         match uri.as_str() {
             "s3://b/missing" => return Err(FetchError::Missing { uri }),
             "s3://b/slow" => std::future::pending::<()>().await,
@@ -187,6 +187,7 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
             image: "registry/model:1".to_owned(),
             program,
             model_data: None,
+            additional_model_data: Vec::new(),
             environment: [].into(),
         }],
         limits: Limits::default(),
@@ -196,13 +197,24 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
 }
 
 pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
-    spec.containers[0].model_data = Some(ArtifactSource {
+    spec.containers[0].model_data = Some(data(uri));
+    spec
+}
+
+pub(crate) fn with_additional(mut spec: InstanceSpec, channel: &str, uri: &str) -> InstanceSpec {
+    let channel = ChannelData { channel: channel.to_owned(), data: data(uri) };
+    spec.containers[0].additional_model_data.push(channel);
+    spec
+}
+
+fn data(uri: &str) -> DataSource {
+    let at = ArtifactSource {
         uri: uri.to_owned(),
         role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
         account: AccountId::new("000000000000"),
         region: Region::new("us-east-1"),
-    });
-    spec
+    };
+    at.into()
 }
 
 /// Whether this machine lets a test be made; where it does not, the test says loudly that it tested nothing, or fails

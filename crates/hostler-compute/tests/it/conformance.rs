@@ -28,6 +28,7 @@ pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
                 needs_opt_ml: false,
             },
             model_data: None,
+            additional_model_data: Vec::new(),
             environment: [].into(),
         }],
         limits: Limits::default(),

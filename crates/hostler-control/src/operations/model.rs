@@ -5,12 +5,12 @@
 use hostler_aws::ApiError;
 use hostler_shapes::{
     ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
-    DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelCompressionType,
-    ModelSummary, S3ModelDataType, Timestamp,
+    DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
 };
 use hostler_store::{Check, Document, Expect, Holdings, StoreError, Transaction, Write};
 use hostler_types::{Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
 
+use super::data_source::check_data_sources;
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
@@ -178,28 +178,7 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
     if container.image.as_deref().unwrap_or_default().is_empty() {
         return Err(ApiError::validation("Image is required for a container without a ModelPackageName."));
     }
-    if container.model_data_url.is_some() && container.model_data_source.is_some() {
-        return Err(ApiError::validation("You can only specify one of ModelDataUrl and ModelDataSource."));
-    }
-    if container.additional_model_data_sources.as_ref().is_some_and(|sources| !sources.is_empty()) {
-        return Err(refused(
-            "AdditionalModelDataSources",
-            "one model archive per container is what there is",
-        ));
-    }
-    if let Some(source) =
-        container.model_data_source.as_ref().and_then(|source| source.s3_data_source.as_ref())
-    {
-        let is_archive = source.s3_data_type == S3ModelDataType::S3Object
-            && source.compression_type == ModelCompressionType::Gzip;
-        if !is_archive {
-            return Err(refused("ModelDataSource", "only S3Object with CompressionType Gzip is there"));
-        }
-        if source.manifest_s3_uri.is_some() || source.hub_access_config.is_some() {
-            return Err(refused("ModelDataSource", "manifests and hubs are not there"));
-        }
-    }
-    let mut notes = Vec::new();
+    let mut notes = check_data_sources(container)?;
     for (is_set, note) in [
         (container.image_config.is_some(), "ImageConfig has no effect: no image is pulled"),
         (

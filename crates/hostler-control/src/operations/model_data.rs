@@ -2,14 +2,15 @@
 //!
 //! Why: AWS looks before it says yes, and clients count on a typo failing at once and not minutes later. The look is
 //! bounded; a store that does not answer in time is no reason to refuse, the deployment will say more.
-//! Invariants: reads one object's head, as the model's role, and nothing else.
+//! Invariants: reads as the model's role: one object's head; of a prefix its first key, of a manifest its text besides.
 
-use hostler_artifacts::{ArtifactSource, FetchError};
+use hostler_artifacts::{ArtifactSource, DataSource, FetchError, glance};
 use hostler_aws::ApiError;
-use hostler_shapes::{ContainerDefinition, CreateModelInput};
+use hostler_shapes::CreateModelInput;
 use hostler_types::Scope;
 use tracing::info;
 
+use super::data_source::{additional_model_data, model_data};
 use crate::control::Control;
 
 impl Control {
@@ -20,40 +21,31 @@ impl Control {
     ) -> Result<(), ApiError> {
         let Some(role_arn) = &input.execution_role_arn else { return Ok(()) };
         let containers = input.primary_container.iter().chain(input.containers.iter().flatten());
-        for container in containers {
-            let Some(source) = model_data(container, scope, role_arn) else { continue };
-            let look = self.parts.reader.look(&source);
-            match tokio::time::timeout(self.parts.settings.look_timeout, look).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => refuse(&source, scope, &error)?,
-                Err(_) => info!(
-                    uri = source.uri,
-                    "looking at the model data took too long; the deployment will tell"
-                ),
+        let sources: Vec<DataSource> = containers
+            .flat_map(|container| {
+                let additional = additional_model_data(container, scope, role_arn);
+                let additional = additional.into_iter().map(|channel| channel.data);
+                model_data(container, scope, role_arn).into_iter().chain(additional)
+            })
+            .collect();
+        let looks = async {
+            for source in &sources {
+                if let Err(error) = glance(&*self.parts.reader, source).await {
+                    refuse(source, scope, &error)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        tokio::time::timeout(self.parts.settings.look_timeout, looks).await.unwrap_or_else(|_| {
+            let uris: Vec<&str> = sources.iter().map(|source| source.at.uri.as_str()).collect();
+            info!(?uris, "looking at the model data took too long; the deployment will tell");
+            Ok(())
+        })
     }
 }
 
-/// Where a container's archive is, and who may read it.
-pub(crate) fn model_data(
-    container: &ContainerDefinition,
-    scope: &Scope,
-    role_arn: &str,
-) -> Option<ArtifactSource> {
-    let from_source = || Some(container.model_data_source.as_ref()?.s3_data_source.as_ref()?.s3_uri.clone());
-    let uri = container.model_data_url.clone().or_else(from_source)?;
-    Some(ArtifactSource {
-        uri,
-        role_arn: role_arn.to_owned(),
-        account: scope.account.clone(),
-        region: scope.region.clone(),
-    })
-}
-
-fn refuse(source: &ArtifactSource, scope: &Scope, error: &FetchError) -> Result<(), ApiError> {
-    let ArtifactSource { uri, role_arn, .. } = source;
+fn refuse(source: &DataSource, scope: &Scope, error: &FetchError) -> Result<(), ApiError> {
+    let ArtifactSource { uri, role_arn, .. } = &source.at;
     // AWS's sentence fits many causes; that a role cannot be assumed at all (a region that is switched off, say) is ours
     // to add.
     let cause = match error {
@@ -61,7 +53,8 @@ fn refuse(source: &ArtifactSource, scope: &Scope, error: &FetchError) -> Result<
         _ => String::new(),
     };
     match error {
-        FetchError::Missing { .. } => {
+        // Of a manifest, or of an object that it lists, as well.
+        FetchError::Missing { uri } => {
             Err(ApiError::validation(format!("Could not find model data at {uri}.")))
         }
         FetchError::Forbidden { .. } | FetchError::Role { .. } => Err(ApiError::validation(format!(
@@ -75,7 +68,11 @@ fn refuse(source: &ArtifactSource, scope: &Scope, error: &FetchError) -> Result<
         FetchError::Unreadable { detail, .. } => {
             Err(ApiError::validation(format!("Could not access model data at {uri}: {detail}.")))
         }
+        FetchError::BadManifest { .. } | FetchError::BadLayout { .. } => {
+            Err(ApiError::validation(format!("Could not access model data at {uri}: {error}.")))
+        }
         FetchError::Interrupted { .. }
+        | FetchError::Changed { .. }
         | FetchError::BadArchive { .. }
         | FetchError::OverLimit { .. }
         | FetchError::Disk { .. } => {

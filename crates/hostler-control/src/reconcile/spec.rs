@@ -11,7 +11,7 @@ use hostler_shapes::ContainerDefinition;
 use hostler_types::{EndpointRecord, InstanceId};
 
 use crate::accelerators::{AcceleratorPolicy, wanted};
-use crate::operations::model_data;
+use crate::operations::{additional_model_data, model_data};
 
 /// AWS's name for a container that its model does not name; it stands in FailureReason texts.
 const CONTAINER_NAME_DEFAULT: &str = "container_1";
@@ -84,6 +84,7 @@ fn container(
         image,
         program,
         model_data: model_data(definition, &record.scope, role_arn),
+        additional_model_data: additional_model_data(definition, &record.scope, role_arn),
         environment: definition.environment.clone().unwrap_or_default(),
     }
 }

@@ -292,6 +292,65 @@ async fn model_data_that_is_missing_or_forbidden_is_reported_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_form_of_model_data_is_looked_at() {
+    let world = SimWorld::new(DELAYS);
+    let missing = "s3://b/missing/";
+    world.objects.refuse(missing, FetchError::Missing { uri: missing.to_owned() });
+    let text = format!("Could not find model data at {missing}.");
+    let from = |uri: &str, data_type: &str| json!({ "S3DataSource": { "S3Uri": uri, "S3DataType": data_type, "CompressionType": "None" } });
+    let without_url = |source: Value| {
+        let mut model = with(model("m"), "/PrimaryContainer", "ModelDataSource", source);
+        model["PrimaryContainer"].as_object_mut().unwrap().remove("ModelDataUrl");
+        model
+    };
+    check_refused(world.call("CreateModel", without_url(from(missing, "S3Prefix"))).await, &text);
+    check_refused(world.call("CreateModel", without_url(from(missing, "S3Object"))).await, &text);
+    let channel = |name: &str, uri: &str| {
+        let mut channel = from(uri, "S3Prefix");
+        channel["ChannelName"] = name.into();
+        channel
+    };
+    let additional = |channels: Vec<Value>| {
+        with(model("m"), "/PrimaryContainer", "AdditionalModelDataSources", channels.into())
+    };
+    let model = additional(vec![channel("one", "s3://b/there/"), channel("two", missing)]);
+    check_refused(world.call("CreateModel", model).await, &text);
+    check_refused(
+        world.call("CreateModel", additional(vec![channel("..", "s3://b/there/")])).await,
+        "ChannelName \"..\" cannot be the name of a directory.",
+    );
+    check_refused(
+        world
+            .call("CreateModel", additional(vec![channel("c", "s3://b/1/"), channel("c", "s3://b/2/")]))
+            .await,
+        "The channel name \"c\" was non-unique within the request.",
+    );
+    let accepted = additional(vec![channel("one", "s3://b/1/"), channel("two", "s3://b/2/")]);
+    world.call("CreateModel", accepted).await.expect("all of it is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_file_reaches_the_reader_and_is_given_back() {
+    let world = SimWorld::new(DELAYS);
+    let url = "file:///srv/models/model.tar.gz";
+    let refusal = FetchError::Unreadable { uri: url.to_owned(), detail: "it is not allowed".to_owned() };
+    world.objects.refuse(url, refusal);
+    let local = |url: &str| with(model("m"), "/PrimaryContainer", "ModelDataUrl", json!(url));
+    check_refused(
+        world.call("CreateModel", local(url)).await,
+        &format!("Could not access model data at {url}: it is not allowed."),
+    );
+    let allowed = "file:///srv/models/other.tar.gz";
+    world.call("CreateModel", local(allowed)).await.expect("the reader allows it");
+    let seen = world.call("DescribeModel", json!({ "ModelName": "m" })).await.unwrap();
+    assert_eq!(seen["PrimaryContainer"]["ModelDataUrl"], allowed);
+    // Every other constraint holds as ever.
+    let error =
+        world.call("CreateModel", with(local(allowed), "", "ModelName", json!("a b"))).await.unwrap_err();
+    assert!(error.message().unwrap().starts_with("1 validation error detected: Value 'a b' at 'modelName'"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn fifty_tags_are_the_most_a_resource_holds() {
     let world = world().await;
     let arn = format!("{PREFIX}:model/m");

@@ -3,8 +3,9 @@
 //! The files are never regenerated: a change that breaks one needs a new schema and a new file beside it.
 
 use hostler_shapes::{
-    ContainerDefinition, ContainerMode, CreateEndpointConfigInput, CreateModelInput, DeploymentConfig,
-    ProductionVariant, ProductionVariantInstanceType, Tag,
+    AdditionalModelDataSource, ContainerDefinition, ContainerMode, CreateEndpointConfigInput,
+    CreateModelInput, DeploymentConfig, ModelAccessConfig, ModelCompressionType, ModelDataSource,
+    ProductionVariant, ProductionVariantInstanceType, S3ModelDataSource, S3ModelDataType, Tag,
 };
 use hostler_types::{
     AccountId, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal,
@@ -13,6 +14,7 @@ use hostler_types::{
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
+const MODEL_DATA: &str = include_str!("../golden/model_data.v1.json");
 const ENDPOINT_CONFIG: &str = include_str!("../golden/endpoint_config.v1.json");
 const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
 const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
@@ -56,6 +58,51 @@ fn a_model_of_schema_1_is_read_and_written_back() {
         notes: vec!["VpcConfig has no effect: instances use this machine's network".to_owned()],
     };
     check(MODEL, &record);
+}
+
+#[test]
+fn a_model_of_schema_1_with_data_in_other_forms_is_read_and_written_back() {
+    let prefix = S3ModelDataSource {
+        s3_uri: "s3://bucket/llm/".to_owned(),
+        s3_data_type: S3ModelDataType::S3Prefix,
+        compression_type: ModelCompressionType::None,
+        model_access_config: Some(ModelAccessConfig { accept_eula: true }),
+        hub_access_config: None,
+        manifest_s3_uri: Some("s3://bucket/manifest.json".to_owned()),
+        etag: None,
+        manifest_etag: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
+    };
+    let object = S3ModelDataSource {
+        s3_uri: "s3://bucket/draft.gguf".to_owned(),
+        s3_data_type: S3ModelDataType::S3Object,
+        model_access_config: None,
+        manifest_s3_uri: None,
+        etag: Some("fba9dede5f27731c9771645a39863328".to_owned()),
+        manifest_etag: None,
+        ..prefix.clone()
+    };
+    let additional =
+        AdditionalModelDataSource { channel_name: "draft_model".to_owned(), s3_data_source: object };
+    let container = ContainerDefinition {
+        image: Some("registry.example/llm:1".to_owned()),
+        model_data_source: Some(ModelDataSource { s3_data_source: Some(prefix) }),
+        additional_model_data_sources: Some(vec![additional]),
+        ..ContainerDefinition::default()
+    };
+    let record = ModelRecord {
+        schema: 1,
+        scope: scope(),
+        created_at: Millis(1_700_000_000_123),
+        request: CreateModelInput {
+            model_name: "Sharded-Model".to_owned(),
+            primary_container: Some(container),
+            execution_role_arn: Some("arn:aws:iam::123456789012:role/reader".to_owned()),
+            ..CreateModelInput::default()
+        },
+        tags: Vec::new(),
+        notes: vec!["ModelAccessConfig has no effect: no licence is asked for".to_owned()],
+    };
+    check(MODEL_DATA, &record);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(super) struct SettingsFile {
     pub(super) account: Option<String>,
     pub(super) describe_hold_ms: Option<u64>,
     pub(super) undeclared_roles: Option<String>,
+    pub(super) model_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
@@ -172,6 +173,7 @@ impl SettingsFile {
                 "describe_hold_ms" => entry.read(&mut file.describe_hold_ms),
                 "undeclared_roles" => entry.read(&mut file.undeclared_roles),
                 "accelerators" => entry.read(&mut file.accelerators),
+                "model_dirs" => entry.read(&mut file.model_dirs),
                 "backend" => entry.read(&mut file.backend),
                 "limits" => entry.read(&mut file.limits),
                 "quotas" => entry.read(&mut file.quotas),
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
-            "listen = '127.0.0.1:0'\nregion = 'eu-central-1'\naccount = '123456789012'\n\
+            "listen = '127.0.0.1:0'\nmodel_dirs = ['/srv/models']\nregion = 'eu-central-1'\naccount = '123456789012'\n\
              [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
              [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n\
@@ -263,6 +265,7 @@ mod tests {
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!(file.limits.model_timeout_s, Some(5));
         assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
+        assert_eq!(file.model_dirs, [PathBuf::from("/srv/models")]);
         assert_eq!(file.role[0].allow, ["s3://b/p*"]);
         assert_eq!(file.image[0].command, ["serve", "{port}"]);
         assert_eq!(file.image[0].mistakes(), Vec::<String>::new());
