@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness import config as configuration
-from harness.artifacts import KMEANS_IMAGE, expected, rows
+from harness.artifacts import KMEANS_IMAGE, expected, kmeans_archive, rows
 from harness.certificates import Certificates
 from harness.expect import refused
 from harness.hosting import Hosting, fresh
@@ -273,3 +273,14 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(make_moto, make_se
     assert f"asking `{moto.url}` failed: " in reason and "invalid peer certificate" in reason
     assert f'"GET /{BUCKET}' not in moto.log() and f'"HEAD /{BUCKET}/{KEY}' not in moto.log()
     hosting.delete(endpoint)
+
+
+def test_deploy_says_what_to_do_where_models_lie_elsewhere(make_moto, make_server, tmp_path):
+    moto = make_moto()
+    server = make_server(settings(moto, credentials(tmp_path, OPEN_KEY)))
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(kmeans_archive())
+    done = server.cli("deploy", path, "--name", "elsewhere", check=False)
+    assert done.returncode == 1
+    assert b"hint: its settings name another S3" in done.stderr, done.stderr
+    assert server.client("sagemaker").list_models()["Models"] == []

@@ -32,7 +32,8 @@ impl Upload<'_> {
     /// Makes the bucket unless it is there.
     pub(crate) async fn make_bucket(&self) -> anyhow::Result<()> {
         let path = format!("/{}", self.bucket);
-        match self.client.s3(Method::HEAD, &path, Bytes::new()).await {
+        // A GET, because the answer to a HEAD could not say why it is refused.
+        match self.client.s3(Method::GET, &format!("{path}?location="), Bytes::new()).await {
             Ok(_) => Ok(()),
             Err(error) if is_refused(&error, |refusal| refusal.status == StatusCode::NOT_FOUND) => {
                 match self.client.s3(Method::PUT, &path, Bytes::new()).await {

@@ -144,7 +144,18 @@ impl Deployment<'_> {
     }
 
     async fn upload(&self) -> anyhow::Result<()> {
-        self.archive().make_bucket().await?;
+        if let Err(error) = self.archive().make_bucket().await {
+            let is_off = error
+                .downcast_ref::<Refusal>()
+                .is_some_and(|refusal| refusal.code == "NotImplementedByHostler");
+            return Err(if is_off {
+                let hint = "its settings name another S3 by [s3], where `deploy` has no key: upload the archive there, and \
+                            create model, endpoint config and endpoint with boto3 or the AWS CLI";
+                Hinted::wrap(error, hint)
+            } else {
+                error
+            });
+        }
         self.made.set(Made::Archive);
         let bytes = send::send(&self.args.path, self.form, &self.archive(), &self.progress).await?;
         self.progress.done(&format!("uploaded {} to {}", size(bytes), self.names.url()));
