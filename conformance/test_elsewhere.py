@@ -28,7 +28,7 @@ def make_moto(tmp_path):
 
     yield make
     for moto in made:
-        moto.stop()
+        moto.close()
 
 
 def credentials(tmp_path, key, profile="hostler-service"):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -34,7 +35,11 @@ class Moto:
         self.arguments = list(arguments)
         self.log_path = directory / "moto.log"
         self.process = None
-        self.port = 0
+        # Bound for good and never listened on: while moto is down, nobody else is given its port.
+        self.place = socket.socket()
+        self.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.place.bind(("127.0.0.1", 0))
+        self.port = self.place.getsockname()[1]
         self.url = None
 
     def start(self):
@@ -53,10 +58,10 @@ class Moto:
 
         def look():
             assert self.process.poll() is None, self.log()
-            return re.search(r"Running on (https?://127\.0\.0\.1:(\d+))", self.log()[offset:])
+            return re.search(rf"Running on (https?://127\.0\.0\.1:{self.port})\b", self.log()[offset:])
 
         found = eventually(look, bool, "moto says where it listens", READY_S)
-        self.url, self.port = found.group(1), int(found.group(2))
+        self.url = found.group(1)
         return self
 
     def log(self):
@@ -72,6 +77,10 @@ class Moto:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def close(self):
+        self.stop()
+        self.place.close()
 
     def freeze(self):
         """It keeps its connections and answers nothing."""
