@@ -125,9 +125,9 @@ impl WithSimd for NearestEach<'_> {
             batch.multiply(simd, rows);
             for (index, row) in rows.chunks_exact(width).enumerate() {
                 let guess = batch.guess(simd, index);
-                let distance = square(simd, row, centroids.centre(guess.cluster)).sqrt() as f32;
-                found.push(match batch.doubt(&guess, distance) {
-                    Doubt::None => (guess.cluster, distance),
+                let square = square(simd, row, centroids.centre(guess.cluster));
+                found.push(match batch.doubt(&guess, square as f32) {
+                    Doubt::None => (guess.cluster, square.sqrt() as f32),
                     Doubt::UpTo(limit) => centroids.nearest_of(simd, row, batch.up_to(index, limit)),
                     Doubt::All => centroids.nearest_of(simd, row, 0..centroids.count),
                 });

@@ -22,10 +22,18 @@ const CLUSTERS_MAX: usize = 1 << 14;
 const WIDTH_MAX: usize = 1 << 16;
 
 /// Squares beyond this may leave the range of 32 bits on the way.
-const SQUARE_MAX: f32 = 1e37;
+const SQUARE_MAX: f64 = 1e37;
 
-const FIRST_CLUSTERS: Lanes =
-    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+/// The numbers of the first sixteen clusters, each with `CLUSTERS_MAX` added.
+const FIRST_NUMBERS: Lanes = {
+    let mut numbers = [CLUSTERS_MAX as f32; LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        numbers[lane] += lane as f32;
+        lane += 1;
+    }
+    numbers
+};
 
 /// Features of one block: a block of a panel is 16 KiB.
 const FEATURES_AT_ONCE: usize = 256;
@@ -87,7 +95,7 @@ impl<'a> Batch<'a> {
             Width::Sixteen => {
                 let paired = self.panels.count() / 2 * 2;
                 self.multiply_by::<S, 8, 2, 1>(simd, rows, 0..paired);
-                self.multiply_by::<S, 8, 1, 1>(simd, rows, paired..self.panels.count());
+                self.multiply_by::<S, 6, 1, 1>(simd, rows, paired..self.panels.count());
             }
             Width::Eight => self.multiply_by::<S, 6, 1, 2>(simd, rows, 0..self.panels.count()),
             Width::Four => self.multiply_by::<S, 4, 1, 4>(simd, rows, 0..self.panels.count()),
@@ -151,31 +159,32 @@ impl<'a> Batch<'a> {
         let score_min = simd.reduce_min_f32s(lowest);
         let least = simd.splat_f32s(score_min);
 
-        // Numbers of clusters are exact as floats.
-        let mut clusters = S::as_simd_f32s(&FIRST_CLUSTERS).0[0];
+        // Each cluster with the least score adds its number, and so much that a second one shows. All these
+        // numbers are exact as floats.
+        let mut numbers = S::as_simd_f32s(&FIRST_NUMBERS).0[0];
         let step = simd.splat_f32s(S::F32_LANES as f32);
-        let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-        let (mut counts, mut places) = (zero, zero);
+        let zero = simd.splat_f32s(0.0);
+        let mut sum = zero;
         for (product, norm) in products.iter().zip(norms) {
             let score = simd.mul_add_e_f32s(*product, twice, *norm);
             let is_least = simd.less_than_or_equal_f32s(score, least);
-            counts = simd.add_f32s(counts, simd.select_f32s(is_least, one, zero));
-            places = simd.add_f32s(places, simd.select_f32s(is_least, clusters, zero));
-            clusters = simd.add_f32s(clusters, step);
+            sum = simd.add_f32s(sum, simd.select_f32s(is_least, numbers, zero));
+            numbers = simd.add_f32s(numbers, step);
         }
-        if simd.reduce_sum_f32s(counts) as usize != 1 {
+        let sum = simd.reduce_sum_f32s(sum) as usize;
+        if !(CLUSTERS_MAX..2 * CLUSTERS_MAX).contains(&sum) {
             return Guess { cluster: 0, score: score_min, runner_up: score_min };
         }
         // In the lane of the least the second counts, in the others the first.
         let is_least = simd.less_than_or_equal_f32s(lowest, least);
         let runner_up = simd.reduce_min_f32s(simd.select_f32s(is_least, second, lowest));
-        Guess { cluster: simd.reduce_sum_f32s(places) as usize, score: score_min, runner_up }
+        Guess { cluster: sum - CLUSTERS_MAX, score: score_min, runner_up }
     }
 
-    /// Whether another cluster may be nearer than the guess, which is this far away.
+    /// Whether another cluster may be nearer than the guess, whose squared distance this is.
     #[inline(always)]
-    pub(super) fn doubt(&self, guess: &Guess, distance: f32) -> Doubt {
-        let error = self.bound.error(distance);
+    pub(super) fn doubt(&self, guess: &Guess, square: f32) -> Doubt {
+        let error = self.bound.error(square);
         let limit = guess.score + 2.0 * error;
         if guess.runner_up > limit {
             return Doubt::None;
@@ -202,35 +211,37 @@ impl<'a> Batch<'a> {
 
 /// How far the score of a row and any centre may be from the truth, and the truth from what 64 bits make of it.
 ///
-/// With |x·c| <= |x| |c|, each addition to a product and each of the last steps is a rounding of at most that:
-/// `of_products` times (2|x| + |c|)|c|. What 64 bits make of the square is wrong by `of_squares` times
-/// (|x| + |c|)² at most. Both are some percent greater than they need be, for their own roundings.
+/// With |x·c| <= |x| |c|, each addition to a product and each of the last steps is a rounding of at most that, so
+/// a score is wrong by `of_products` times (2|x| + |c|)|c| at most, and what 64 bits make of the square by
+/// `of_squares` times (|x| + |c|)². A row at a distance d from some centre is no longer than d + |c|, and as
+/// 2d|c| <= d² + |c|², the first is `of_products` times d² + 4|c|² at most, the second `of_squares` times
+/// 2d² + 8|c|². Both are some percent greater than they need be, for their own roundings.
 struct Bound {
-    of_products: f32,
-    of_squares: f32,
-    length_max: f32,
+    of_square: f32,
+    constant: f32,
+    /// From here on numbers may leave the range of 32 bits on the way.
+    square_max: f32,
 }
 
 impl Bound {
     fn new(panels: &Panels) -> Self {
         let width = panels.width;
         let roundings = width.min(FEATURES_AT_ONCE) + width.div_ceil(FEATURES_AT_ONCE) + 16;
+        let of_products = roundings as f64 * f64::from(f32::EPSILON) / 2.0;
+        let of_squares = exact::error(width);
+        let norm_max = panels.length_max * panels.length_max;
+        // Numbers near zero have an error of their own.
+        let near_zero = f64::from(f32::MIN_POSITIVE);
         Self {
-            of_products: 1.02 * roundings as f32 * f32::EPSILON / 2.0,
-            of_squares: 1.02 * exact::error(width) as f32,
-            length_max: (1.001 * panels.length_max) as f32,
+            of_square: (1.02 * (of_products + 2.0 * of_squares)) as f32,
+            constant: (1.02 * (4.0 * of_products + 8.0 * of_squares) * norm_max + near_zero) as f32,
+            square_max: (SQUARE_MAX - 8.0 * norm_max) as f32,
         }
     }
 
-    /// For a row that is this far from some centre, so that |x| is no more than this and |c| together. Infinite
-    /// when a number may have left the range of 32 bits on the way.
+    /// For a row whose squared distance from some centre is this; infinite when that is too great.
     #[inline(always)]
-    fn error(&self, distance: f32) -> f32 {
-        let length = 1.001 * (distance + self.length_max);
-        let square_max = (length + self.length_max) * (length + self.length_max);
-        let of_products = self.of_products * (2.0 * length + self.length_max) * self.length_max;
-        // Numbers near zero have an error of their own.
-        let error = of_products + self.of_squares * square_max + f32::MIN_POSITIVE;
-        if square_max < SQUARE_MAX { error } else { f32::INFINITY }
+    fn error(&self, square: f32) -> f32 {
+        if square < self.square_max { square * self.of_square + self.constant } else { f32::INFINITY }
     }
 }
