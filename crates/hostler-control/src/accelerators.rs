@@ -42,7 +42,10 @@ pub(crate) fn marks(
         let instance_type = fleet.instance_type.as_deref().unwrap_or_default();
         Some(format!("variant {} runs without the accelerators of {instance_type}: {lacking}", fleet.variant))
     };
-    record.deployment.fleets.iter().filter_map(mark).collect()
+    let fleets = record.deployments().flat_map(|deployment| &deployment.fleets);
+    let mut marks: Vec<String> = fleets.filter_map(mark).collect();
+    marks.dedup();
+    marks
 }
 
 fn promised(fleet: &Fleet) -> Option<Accelerators> {

@@ -82,7 +82,7 @@ impl Admin {
         let mut notes = self.control.marks(&record);
         notes.extend(record.notes.iter().cloned());
         notes.extend(config.unwrap_or_default());
-        for model in &record.deployment.models {
+        for model in record.deployments().flat_map(|deployment| &deployment.models) {
             if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {
                 notes.extend(model.notes);
             }
@@ -98,6 +98,8 @@ impl Admin {
             "Uid": record.uid,
             "Generation": record.deployment.generation,
             "Variants": record.deployment.fleets,
+            "Update": record.update,
+            "Stranded": record.stranded,
             "Instances": instances,
             "Places": record.places,
             "Notes": notes,

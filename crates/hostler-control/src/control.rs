@@ -47,6 +47,8 @@ pub struct ControlSettings {
     pub quotas: Quotas,
     /// What becomes of types whose accelerators the machine lacks.
     pub accelerators: AcceleratorPolicy,
+    /// Refuse what AWS refuses, also where nothing here needs it.
+    pub strict_aws: bool,
 }
 
 impl Default for ControlSettings {
@@ -59,6 +61,7 @@ impl Default for ControlSettings {
             download_timeout_ms: 60 * 60 * 1000,
             quotas: Quotas::default(),
             accelerators: AcceleratorPolicy::default(),
+            strict_aws: false,
         }
     }
 }
@@ -112,6 +115,10 @@ impl Control {
             }
             "CreateEndpoint" => output(&self.create_endpoint(caller, input.decode()?).await?),
             "DescribeEndpoint" => output(&self.describe_endpoint(caller, &input.decode()?).await?),
+            "UpdateEndpoint" => output(&self.update_endpoint(caller, input.decode()?).await?),
+            "UpdateEndpointWeightsAndCapacities" => {
+                output(&self.update_endpoint_weights_and_capacities(caller, input.decode()?).await?)
+            }
             "ListEndpoints" => output(&self.list_endpoints(caller, input.decode()?).await?),
             "DeleteEndpoint" => self.delete_endpoint(caller, &input.decode()?).await.map(nothing),
             "AddTags" => output(&self.add_tags(caller, input.decode()?).await?),

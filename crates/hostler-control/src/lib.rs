@@ -13,6 +13,7 @@ mod plan;
 mod prober;
 mod quotas;
 mod reconcile;
+mod rollout;
 mod texts;
 
 pub use accelerators::AcceleratorPolicy;

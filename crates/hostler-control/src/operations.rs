@@ -1,6 +1,7 @@
 //! The operations, one file per noun.
 
 mod data_source;
+mod deployment_config;
 mod endpoint;
 mod endpoint_config;
 mod endpoint_view;
@@ -8,7 +9,10 @@ mod listing;
 mod local_url;
 mod model;
 mod model_data;
+mod snapshot;
 mod tags;
+mod update_endpoint;
+mod update_weights;
 
 pub(crate) use data_source::{additional_model_data, model_data};
 pub(crate) use endpoint::document as endpoint_document;

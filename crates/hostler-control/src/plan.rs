@@ -5,21 +5,21 @@
 //! The plan holds the record to write down *before* its effects: what is launched is known before it exists.
 //! Invariants: no clock, no randomness, no I/O. An id is launched again only while no backend has ever shown it. An
 //! endpoint becomes InService only when every place has a healthy instance. A routed instance is never removed
-//! before it drained, unless it is dead.
+//! before it drained, unless it is dead. During an update one side at least goes on answering.
 //! Failure: losing a plan half-way loses nothing: the same record and the same world give the same plan again.
 
 mod delete;
 mod failure;
+pub(crate) mod goals;
 mod lint;
 mod place;
 mod route;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use hostler_compute::InstanceState;
-use hostler_types::{
-    EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, InstanceIntent, Millis,
-};
+use hostler_types::{EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, Millis};
 
 pub use failure::{WhyFailed, backoff_ms};
 pub use lint::lint_plan;
@@ -186,41 +186,34 @@ impl Step<'_> {
     }
 
     fn plan_serving(&mut self) {
-        for (fleet_index, ordinal) in self.wanted_places() {
-            if self.record.status == EndpointStatus::Failed {
-                break;
-            }
-            self.plan_place(fleet_index, ordinal);
-        }
+        self.advance_update();
+        self.plan_places();
         if self.record.status == EndpointStatus::Failed {
             self.plan_teardown();
             return;
         }
+        self.dismiss_surplus();
         self.plan_departures();
-        if self.record.status == EndpointStatus::Creating && self.is_every_place_healthy() {
+        self.conclude_update();
+        if self.record.status == EndpointStatus::Creating
+            && self.goals().iter().all(|goal| self.is_full(goal))
+        {
             self.set_status(EndpointStatus::InService);
             self.record.failure_reason = None;
         }
     }
 
-    fn wanted_places(&self) -> Vec<(usize, u32)> {
-        let fleets = self.record.deployment.fleets.iter().enumerate();
-        fleets.flat_map(|(index, fleet)| (0..fleet.count).map(move |ordinal| (index, ordinal))).collect()
-    }
-
-    fn is_every_place_healthy(&self) -> bool {
-        let generation = self.record.deployment.generation;
-        self.record.deployment.fleets.iter().all(|fleet| {
-            (0..fleet.count).all(|ordinal| {
-                self.record.instances.iter().any(|instance| {
-                    instance.intent == InstanceIntent::Wanted
-                        && instance.id.generation == generation
-                        && instance.id.variant == fleet.variant
-                        && instance.id.ordinal == ordinal
-                        && self.can_answer(&instance.id)
-                })
-            })
-        })
+    /// Fills, watches and heals every place; a status that changed meanwhile has other goals, which the next run has.
+    fn plan_places(&mut self) {
+        let status = self.record.status;
+        for goal in self.goals() {
+            for ordinal in 0..goal.count {
+                if self.record.status != status {
+                    return;
+                }
+                self.plan_place(&goal, ordinal);
+            }
+        }
     }
 
     /// The status moves only along the table; anything else would be a bug of this file.
@@ -248,16 +241,17 @@ impl Step<'_> {
             }
         }
     }
+
     /// A newer record than this one launched it, so this one is old news (a second controller wrote meanwhile) and
     /// must not touch it. After the goal to be gone no newer record launches anything.
     fn is_news(&self, id: &InstanceId) -> bool {
-        let generation = self.record.deployment.generation;
         let attempts = self.record.places.iter().find(|place| {
             place.generation == id.generation && place.variant == id.variant && place.ordinal == id.ordinal
         });
         let attempts = attempts.map_or(0, |place| place.attempts);
+        let is_in_play = self.record.deployment_of(id.generation).is_some();
         self.record.goal == Goal::Serve
-            && (id.generation > generation || id.generation == generation && id.attempt > attempts)
+            && (id.generation > self.record.newest_generation() || is_in_play && id.attempt > attempts)
     }
 }
 

@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 
 use hostler_aws::ApiError;
 use hostler_store::{Holdings, Quota};
-use hostler_types::{EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
+use hostler_types::{Change, EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
 use serde_json::{Value, json};
+
+use crate::plan::goals;
+use crate::rollout::Rollout;
 
 /// The name under which endpoints are counted, and their setting's; instances are counted under their type's name.
 const ENDPOINTS: &str = "endpoints";
@@ -80,21 +83,58 @@ impl Quotas {
 
 /// What an endpoint takes up.
 pub(crate) fn holdings(record: &EndpointRecord) -> Holdings {
-    let is_to_serve = record.goal == Goal::Serve && record.status != EndpointStatus::Failed;
-    let left = |fleet: &Fleet| {
-        let of_fleet = record.instances.iter().filter(|instance| instance.id.variant == fleet.variant);
-        u32::try_from(of_fleet.count()).unwrap_or(u32::MAX)
-    };
     let mut holds = Holdings::from([(ENDPOINTS.to_owned(), 1)]);
-    for fleet in &record.deployment.fleets {
-        let Some(instance_type) = &fleet.instance_type else { continue };
-        let count = if is_to_serve { fleet.count } else { left(fleet) };
-        if count > 0 {
+    let mut add = |instance_type: &Option<String>, count: u32| {
+        if let Some(instance_type) = instance_type
+            && count > 0
+        {
             let total = holds.entry(instance_type.clone()).or_default();
             *total = total.saturating_add(count);
         }
+    };
+    if record.goal == Goal::Serve && record.status != EndpointStatus::Failed {
+        for (instance_type, count) in wanted(record) {
+            add(&instance_type, count);
+        }
+    } else {
+        for instance in &record.instances {
+            let deployment = record.deployment_of(instance.id.generation);
+            if let Some(fleet) = deployment.and_then(|deployment| deployment.fleet(&instance.id.variant)) {
+                add(&fleet.instance_type, 1);
+            }
+        }
     }
     holds
+}
+
+/// The instances of each fleet while it is to serve. An update holds from its first moment what it needs at its peak:
+/// a place that it gave back on the way might be gone when it has to go back.
+fn wanted(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
+    let former = goals::former_counts(record);
+    let mut counts: Vec<(&Fleet, u32)> = record.deployment.fleets.iter().zip(former).collect();
+    let stranded = record.stranded.iter();
+    counts.extend(
+        stranded.flat_map(|stranded| stranded.deployment.fleets.iter().zip(stranded.counts.iter().copied())),
+    );
+    match record.update.as_ref().map(|update| &update.change) {
+        None => {}
+        Some(Change::Scale { sizes }) => {
+            for ((_, count), size) in counts.iter_mut().zip(sizes) {
+                *count = (*count).max(size.count);
+            }
+        }
+        Some(Change::Deploy { deployment, deployment_config }) => {
+            let rollout = Rollout::of(deployment_config.as_ref());
+            let steps = rollout.steps(&deployment.fleets);
+            let former = record.deployment.fleets.len();
+            for fleet in &deployment.fleets {
+                let twin = counts[..former].iter().find(|(old, _)| old.variant == fleet.variant);
+                let old = twin.map_or(0, |(_, count)| *count);
+                counts.push((fleet, rollout.peak(old, fleet.count, steps).saturating_sub(old)));
+            }
+        }
+    }
+    counts.into_iter().map(|(fleet, count)| (fleet.instance_type.clone(), count)).collect()
 }
 
 /// AWS's answer to a request that the store found to exceed a quota.

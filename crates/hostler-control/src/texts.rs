@@ -3,7 +3,7 @@
 //! Source: sightings in public issues; `../docs/compatibility.md` lists those without one.
 
 use hostler_aws::ApiError;
-use hostler_types::{Arn, Kind, Scope};
+use hostler_types::{Arn, EndpointStatus, Kind, Scope};
 
 /// `Cannot create already existing …`
 pub(crate) fn already_exists(scope: &Scope, kind: Kind, name: &str) -> ApiError {
@@ -15,6 +15,18 @@ pub(crate) fn already_exists(scope: &Scope, kind: Kind, name: &str) -> ApiError 
 pub(crate) fn not_found(scope: &Scope, kind: Kind, name: &str) -> ApiError {
     let arn = Arn::new(scope, kind, name);
     ApiError::validation(format!("Could not find {} \"{arn}\".", noun(kind)))
+}
+
+/// `Cannot update in-progress endpoint …`, AWS's words for deleting one too.
+pub(crate) fn in_progress(scope: &Scope, name: &str) -> ApiError {
+    let arn = Arn::new(scope, Kind::Endpoint, name);
+    ApiError::validation(format!("Cannot update in-progress endpoint \"{arn}\"."))
+}
+
+/// An endpoint that rests in a status from which it cannot be updated.
+pub(crate) fn not_updatable(scope: &Scope, name: &str, status: EndpointStatus) -> ApiError {
+    let arn = Arn::new(scope, Kind::Endpoint, name);
+    ApiError::validation(format!("Cannot update endpoint \"{arn}\" in status {status}."))
 }
 
 /// A feature that would change answers or safety, and that is not there.

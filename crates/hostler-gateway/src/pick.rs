@@ -1,8 +1,10 @@
-//! Which variant, and which of its instances.
+//! Which variant, which of its fleets, and which of the fleet's instances.
 //!
-//! Why: a variant gets the share that its weight gives it; inside it, the instance with the fewest requests in flight
-//! answers soonest, whatever the requests cost.
-//! Invariants: a variant of weight 0 is found by name only, unless every weight is 0. Pure but for the counts.
+//! Why: a variant gets the share that its weight gives it, and while one deployment follows another each fleet of the
+//! variant gets its own share of that; inside a fleet, the instance with the fewest requests in flight answers
+//! soonest, whatever the requests cost.
+//! Invariants: a variant of weight 0 is found by name only, unless every weight is 0. A fleet without a share gets a
+//! request only when no other of its variant can take it. Pure but for the counts.
 
 use std::sync::Arc;
 
@@ -10,28 +12,51 @@ use hostler_types::InstanceId;
 
 use crate::table::{Lane, LiveEndpoint, LiveVariant, Permit};
 
-/// The variant for a draw from 0 (included) to 1 (excluded).
-pub(crate) fn by_weight(variants: &[LiveVariant], draw: f64) -> Option<&LiveVariant> {
-    let total: f64 = variants.iter().map(|variant| variant.weight).sum();
-    if total <= 0.0 {
-        let index = (draw * variants.len() as f64) as usize;
-        return variants.get(index.min(variants.len().saturating_sub(1)));
-    }
-    let mut left = draw * total;
-    let with_weight = || variants.iter().filter(|variant| variant.weight > 0.0);
-    for variant in with_weight() {
-        if left < variant.weight {
-            return Some(variant);
-        }
-        left -= variant.weight;
-    }
-    // Rounding may leave a crumb past the last one.
-    with_weight().next_back()
+/// The fleet for a draw from 0 (included) to 1 (excluded), by the weights of the variants.
+pub(crate) fn by_weight(fleets: &[LiveVariant], draw: f64) -> Option<&LiveVariant> {
+    let weighted = draw_from(fleets.iter(), |fleet| fleet.weight * fleet.share, draw);
+    weighted.or_else(|| draw_from(fleets.iter(), |fleet| fleet.share, draw))
 }
 
-/// The variant of that name.
-pub(crate) fn by_name<'a>(endpoint: &'a LiveEndpoint, name: &str) -> Option<&'a LiveVariant> {
-    endpoint.variants.iter().find(|variant| variant.name.as_str() == name)
+/// The fleet of the variant with that name, by their shares; none when nobody bears the name, or is only leaving.
+pub(crate) fn by_name<'a>(endpoint: &'a LiveEndpoint, name: &'a str, draw: f64) -> Option<&'a LiveVariant> {
+    draw_from(of_name(endpoint, name), |fleet| fleet.share, draw)
+}
+
+/// The other fleets of a fleet's variant.
+pub(crate) fn twins<'a>(
+    endpoint: &'a LiveEndpoint,
+    fleet: &'a LiveVariant,
+) -> impl Iterator<Item = &'a LiveVariant> {
+    of_name(endpoint, fleet.name.as_str()).filter(move |twin| !std::ptr::eq(*twin, fleet))
+}
+
+fn of_name<'a>(endpoint: &'a LiveEndpoint, name: &'a str) -> impl Iterator<Item = &'a LiveVariant> + Clone {
+    endpoint.variants.iter().filter(move |fleet| fleet.name.as_str() == name)
+}
+
+/// One of these, each as likely as its part of the whole; none when all parts are nothing.
+fn draw_from<'a>(
+    fleets: impl Iterator<Item = &'a LiveVariant> + Clone,
+    part: impl Fn(&LiveVariant) -> f64,
+    draw: f64,
+) -> Option<&'a LiveVariant> {
+    let total: f64 = fleets.clone().map(&part).sum();
+    let mut left = draw * total;
+    let mut last = None;
+    for fleet in fleets {
+        let part = part(fleet);
+        if part <= 0.0 {
+            continue;
+        }
+        if left < part {
+            return Some(fleet);
+        }
+        left -= part;
+        // Rounding may leave a crumb past the last one.
+        last = Some(fleet);
+    }
+    last
 }
 
 /// A place at the least busy instance that has not been tried; `draw` decides between equals.
@@ -66,6 +91,7 @@ mod tests {
         let variants = weights.iter().enumerate().map(|(index, &weight)| VariantRoute {
             name: VariantName::new(format!("v{index}")),
             weight,
+            share: 1.0,
             instances: (0..instances)
                 .map(|ordinal| InstanceRoute {
                     id: InstanceId {
@@ -110,6 +136,40 @@ mod tests {
         drop(permits);
         let tried: Vec<_> = variant.lanes.iter().map(|lane| lane.id.clone()).collect();
         assert!(least_busy(variant, &tried, 0.0).is_none());
+    }
+
+    #[test]
+    fn two_fleets_of_a_variant_share_its_requests_also_by_name() {
+        let scope = Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"));
+        let key = Key::new(&scope, Kind::Endpoint, "demo");
+        let table = RoutingTable::new();
+        let fleet = |name: &str, weight: f64, share: f64| VariantRoute {
+            name: VariantName::new(name),
+            weight,
+            share,
+            instances: Vec::new(),
+        };
+        let route = EndpointRoute {
+            key: key.clone(),
+            name: "demo".into(),
+            uid: EndpointUid::new("u"),
+            variants: vec![fleet("a", 1.0, 0.75), fleet("gone", 0.0, 0.0), fleet("a", 1.0, 0.25)],
+        };
+        table.publish(Arc::new(route));
+        let endpoint = table.find(&key).unwrap();
+        let mut drawn = [[0; 2]; 2];
+        for step in 0..1000 {
+            let draw = f64::from(step) / 1000.0;
+            for (way, fleet) in
+                [by_weight(&endpoint.variants, draw), by_name(&endpoint, "a", draw)].into_iter().enumerate()
+            {
+                let fleet = fleet.unwrap();
+                drawn[way][usize::from(fleet.share < 0.5)] += 1;
+                assert_eq!(twins(&endpoint, fleet).count(), 1);
+            }
+        }
+        assert_eq!(drawn, [[750, 250], [750, 250]]);
+        assert!(by_name(&endpoint, "gone", 0.5).is_none(), "who only leaves was found by name");
     }
 
     proptest! {

@@ -30,7 +30,7 @@ use crate::answer::{AnswerBody, BoxError, ModelStream, whole};
 use crate::gateway::{Gateway, GatewaySettings};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
-use crate::pick::{by_name, by_weight, least_busy};
+use crate::pick::{by_name, by_weight, least_busy, twins};
 use crate::table::Permit;
 use crate::upstream::UpstreamError;
 
@@ -117,8 +117,8 @@ impl Gateway {
                 .find(&key)
                 .filter(|endpoint| endpoint.name == invocation.endpoint_name)
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
-            let variant = match invocation.target_variant {
-                Some(name) => by_name(&endpoint, name).ok_or_else(|| {
+            let fleet = match invocation.target_variant {
+                Some(name) => by_name(&endpoint, name, rand::random()).ok_or_else(|| {
                     ApiError::validation_error(format!(
                         "Variant {name} not found for endpoint {}.",
                         invocation.endpoint_name
@@ -127,7 +127,8 @@ impl Gateway {
                 None => by_weight(&endpoint.variants, rand::random())
                     .ok_or_else(|| ApiError::internal("an endpoint without variants was routed"))?,
             };
-            if let Some(permit) = least_busy(variant, tried, rand::random()) {
+            let place = |fleet| least_busy(fleet, tried, rand::random());
+            if let Some(permit) = place(fleet).or_else(|| twins(&endpoint, fleet).find_map(place)) {
                 return Ok(permit);
             }
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.

@@ -37,6 +37,7 @@ pub(crate) struct LiveEndpoint {
 pub(crate) struct LiveVariant {
     pub(crate) name: VariantName,
     pub(crate) weight: f64,
+    pub(crate) share: f64,
     pub(crate) lanes: Vec<Arc<Lane>>,
 }
 
@@ -108,6 +109,7 @@ impl RouteTable for RoutingTable {
         let variants = route.variants.iter().map(|variant| LiveVariant {
             name: variant.name.clone(),
             weight: variant.weight,
+            share: variant.share,
             lanes: variant
                 .instances
                 .iter()
@@ -220,8 +222,12 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], 1)),
             draining,
         });
-        let variant =
-            VariantRoute { name: VariantName::new("v"), weight: 1.0, instances: instances.collect() };
+        let variant = VariantRoute {
+            name: VariantName::new("v"),
+            weight: 1.0,
+            share: 1.0,
+            instances: instances.collect(),
+        };
         Arc::new(EndpointRoute {
             key: key(),
             name: "demo".into(),

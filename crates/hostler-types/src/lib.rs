@@ -20,8 +20,9 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    Deployment, EndpointConfigRecord, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord,
-    ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError,
+    Change, Deployment, EndpointConfigRecord, EndpointRecord, Fleet, FleetSize, Goal, InstanceIntent,
+    InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage,
+    Stranded, Update,
 };
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
 pub use secret::Secret;

@@ -8,15 +8,17 @@
 mod endpoint;
 mod endpoint_config;
 mod model;
+mod update;
 
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };
 pub use endpoint_config::EndpointConfigRecord;
 pub use model::ModelRecord;
+pub use update::{Change, FleetSize, Stage, Stranded, Update};
 
-/// The schema that this release writes.
-pub const RECORD_SCHEMA: u32 = 1;
+/// The schema that this release writes. 2: an endpoint may be in the middle of an update.
+pub const RECORD_SCHEMA: u32 = 2;
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -18,17 +18,21 @@ pub struct EndpointRoute {
     pub name: String,
     /// The endpoint's id.
     pub uid: EndpointUid,
-    /// The variants in the config's order.
+    /// The fleets in the order of their deployments and configs. While one deployment follows another, a variant of
+    /// both stands here twice.
     pub variants: Vec<VariantRoute>,
 }
 
-/// A variant's share of the traffic and its instances.
+/// One fleet's part of the traffic, and its instances.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariantRoute {
     /// The variant's name.
     pub name: VariantName,
-    /// Its weight; 0 is reachable by `TargetVariant` only.
+    /// The variant's weight in its deployment; 0 is reachable by `TargetVariant` only.
     pub weight: f64,
+    /// This fleet's share of the requests to the variant, 0 to 1; of a fleet of share 0 the instances are used only
+    /// when no other of the variant can take a request.
+    pub share: f64,
     /// The instances that may get requests, draining ones included.
     pub instances: Vec<InstanceRoute>,
 }

@@ -11,12 +11,12 @@ use hostler_shapes::{
 };
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    Arn, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal, Key,
-    Kind, ModelSnapshot, RECORD_SCHEMA, Record, VariantName,
+    Arn, EndpointRecord, EndpointStatus, EndpointUid, Goal, Key, Kind, RECORD_SCHEMA, Record,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::deployment_config::{check_deployment_config, deployment_config_notes};
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use crate::accelerators::marks;
@@ -32,20 +32,16 @@ impl Control {
     ) -> Result<CreateEndpointOutput, ApiError> {
         let scope = &caller.scope;
         let tags = check_new_tags(input.tags.take())?;
+        check_deployment_config(input.deployment_config.as_ref())?;
         let key = Key::new(scope, Kind::Endpoint, &input.endpoint_name);
         loop {
             if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
                 return Err(already_exists(scope, Kind::Endpoint, &input.endpoint_name));
             }
             let mut checks = vec![Check { key: key.clone(), expect: Expect::Absent }];
-            let deployment = self.snapshot(caller, &input.endpoint_config_name, &mut checks).await?;
+            let deployment = self.snapshot(caller, &input.endpoint_config_name, 1, &mut checks).await?;
             let now = deployment.started_at;
-            let mut notes = Vec::new();
-            if input.deployment_config.is_some() {
-                notes.push(
-                    "DeploymentConfig is kept for a later update and has no effect on creation".to_owned(),
-                );
-            }
+            let notes = deployment_config_notes(input.deployment_config.as_ref(), true);
             let record = EndpointRecord {
                 schema: RECORD_SCHEMA,
                 scope: scope.clone(),
@@ -57,6 +53,9 @@ impl Control {
                 status: EndpointStatus::Creating,
                 failure_reason: None,
                 deployment,
+                update: None,
+                stranded: None,
+                generations: 1,
                 places: Vec::new(),
                 instances: Vec::new(),
                 deployment_config: input.deployment_config.clone(),
@@ -186,56 +185,6 @@ impl Control {
     /// What the endpoint's variants run without on this machine.
     pub(crate) fn marks(&self, record: &EndpointRecord) -> Vec<String> {
         marks(record, &self.parts.capabilities, self.parts.settings.accelerators)
-    }
-
-    /// The config and its models as they are now, and the checks that they still are when it is committed.
-    async fn snapshot(
-        &self,
-        caller: &Caller,
-        config_name: &str,
-        checks: &mut Vec<Check>,
-    ) -> Result<Deployment, ApiError> {
-        let (version, config) = self.endpoint_config(caller, config_name).await?;
-        checks.push(Check { key: config.key(), expect: Expect::Version(version) });
-        let mut models: Vec<ModelSnapshot> = Vec::new();
-        for variant in &config.request.production_variants {
-            let Some(name) = &variant.model_name else { continue };
-            if models.iter().any(|known| known.request.model_name.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            let (version, model) = self.model(caller, name).await?;
-            checks.push(Check { key: model.key(), expect: Expect::Version(version) });
-            models.push(ModelSnapshot { created_at: model.created_at, request: model.request });
-        }
-        Ok(Deployment {
-            generation: 1,
-            started_at: self.parts.clock.now(),
-            fleets: self.fleets(&config),
-            config: config.request,
-            models,
-        })
-    }
-
-    fn fleets(&self, config: &EndpointConfigRecord) -> Vec<Fleet> {
-        let settings = &self.parts.settings;
-        let ms =
-            |seconds: Option<i32>, default: i64| seconds.map_or(default, |seconds| i64::from(seconds) * 1000);
-        let fleet = |variant: &hostler_shapes::ProductionVariant| Fleet {
-            variant: VariantName::new(&variant.variant_name),
-            model_name: variant.model_name.clone().unwrap_or_default(),
-            weight: variant.initial_variant_weight.unwrap_or(1.0),
-            count: variant.initial_instance_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
-            instance_type: variant.instance_type.map(|instance_type| instance_type.as_str().to_owned()),
-            download_timeout_ms: ms(
-                variant.model_data_download_timeout_in_seconds,
-                settings.download_timeout_ms,
-            ),
-            startup_timeout_ms: ms(
-                variant.container_startup_health_check_timeout_in_seconds,
-                settings.startup_timeout_ms,
-            ),
-        };
-        config.request.production_variants.iter().map(fleet).collect()
     }
 }
 

@@ -1,25 +1,34 @@
 //! What DescribeEndpoint shows of a record.
 //!
 //! Why: the view is a pure function, so that its shape can be checked without a server.
-//! Invariants: while an endpoint is created, its variants stand in PendingDeploymentSummary only; afterwards they
-//! stand in ProductionVariants. A count is of instances that passed their health check.
+//! Invariants: until an endpoint first serves, its variants stand in PendingDeploymentSummary only; afterwards those of
+//! the deployment it runs stand in ProductionVariants, and those of one that comes in PendingDeploymentSummary. A count
+//! is of instances that passed their health check.
+
+mod variant_status;
 
 use hostler_shapes::{
     CaptureStatus, DataCaptureConfigSummary, DeployedImage, DescribeEndpointOutput, PendingDeploymentSummary,
-    PendingProductionVariantSummary, ProductionVariant, ProductionVariantSummary, Timestamp,
+    PendingProductionVariantSummary, ProductionVariant, ProductionVariantStatus, ProductionVariantSummary,
+    Timestamp,
 };
-use hostler_types::{EndpointRecord, EndpointStatus, Fleet, InstanceIntent};
+use hostler_types::{
+    Change, Deployment, EndpointRecord, EndpointStatus, Fleet, FleetSize, InstanceIntent, Update,
+};
+
+use crate::plan::goals::{FleetGoal, goals};
 
 pub(super) fn describe(record: &EndpointRecord) -> DescribeEndpointOutput {
     let config = &record.deployment.config;
     let is_creating = record.status == EndpointStatus::Creating;
     let status = hostler_shapes::EndpointStatus::from_value(record.status.as_str())
         .expect("both enums are AWS's, a test compares them");
+    let view = View { record, goals: goals(record) };
     DescribeEndpointOutput {
         endpoint_name: record.name.clone(),
         endpoint_arn: record.arn().into(),
         endpoint_config_name: Some(record.config_name().to_owned()),
-        production_variants: (!is_creating).then(|| each(record, summary)),
+        production_variants: (!is_creating).then(|| view.each(&record.deployment, View::summary)),
         data_capture_config: config.data_capture_config.as_ref().map(|capture| DataCaptureConfigSummary {
             enable_capture: capture.enable_capture.unwrap_or(false),
             capture_status: CaptureStatus::Stopped,
@@ -31,14 +40,9 @@ pub(super) fn describe(record: &EndpointRecord) -> DescribeEndpointOutput {
         failure_reason: record.failure_reason.clone(),
         creation_time: Timestamp::from_millis(record.created_at.0),
         last_modified_time: Timestamp::from_millis(record.modified_at.0),
-        last_deployment_config: None,
+        last_deployment_config: record.deployment_config.clone(),
         async_inference_config: config.async_inference_config.clone(),
-        pending_deployment_summary: is_creating.then(|| PendingDeploymentSummary {
-            endpoint_config_name: record.config_name().to_owned(),
-            production_variants: Some(each(record, pending)),
-            start_time: Some(Timestamp::from_millis(record.deployment.started_at.0)),
-            shadow_production_variants: None,
-        }),
+        pending_deployment_summary: view.pending_deployment(),
         explainer_config: config.explainer_config.clone(),
         shadow_production_variants: None,
         metrics_config: config.metrics_config.clone(),
@@ -46,79 +50,134 @@ pub(super) fn describe(record: &EndpointRecord) -> DescribeEndpointOutput {
     }
 }
 
-fn each<T>(
-    record: &EndpointRecord,
-    view: impl Fn(&EndpointRecord, &Fleet, &ProductionVariant) -> T,
-) -> Vec<T> {
-    let deployment = &record.deployment;
-    let pairs = deployment.fleets.iter().zip(&deployment.config.production_variants);
-    pairs.map(|(fleet, variant)| view(record, fleet, variant)).collect()
+struct View<'a> {
+    record: &'a EndpointRecord,
+    goals: Vec<FleetGoal>,
 }
 
-fn summary(record: &EndpointRecord, fleet: &Fleet, variant: &ProductionVariant) -> ProductionVariantSummary {
-    ProductionVariantSummary {
-        variant_name: variant.variant_name.clone(),
-        deployed_images: deployed_images(record, fleet),
-        current_weight: Some(fleet.weight),
-        desired_weight: Some(fleet.weight),
-        current_instance_count: Some(healthy_count(record, fleet)),
-        desired_instance_count: Some(count(fleet.count)),
-        instance_pools: None,
-        variant_status: None,
-        current_serverless_config: None,
-        desired_serverless_config: None,
-        managed_instance_scaling: None,
-        routing_config: variant.routing_config.clone(),
-        capacity_reservation_config: None,
-        accelerator_partition_layouts: None,
+impl View<'_> {
+    /// What is on its way: the creation, or another deployment.
+    fn pending_deployment(&self) -> Option<PendingDeploymentSummary> {
+        let record = self.record;
+        let pending = match (record.status, &record.update) {
+            (EndpointStatus::Creating, _) => &record.deployment,
+            (EndpointStatus::Updating | EndpointStatus::RollingBack, Some(update)) => update.deployment()?,
+            _ => return None,
+        };
+        Some(PendingDeploymentSummary {
+            endpoint_config_name: pending.config.endpoint_config_name.clone(),
+            production_variants: Some(self.each(pending, Self::pending)),
+            start_time: Some(Timestamp::from_millis(pending.started_at.0)),
+            shadow_production_variants: None,
+        })
     }
-}
 
-fn pending(
-    record: &EndpointRecord,
-    fleet: &Fleet,
-    variant: &ProductionVariant,
-) -> PendingProductionVariantSummary {
-    PendingProductionVariantSummary {
-        variant_name: variant.variant_name.clone(),
-        deployed_images: deployed_images(record, fleet),
-        current_weight: Some(0.0),
-        desired_weight: Some(fleet.weight),
-        current_instance_count: Some(healthy_count(record, fleet)),
-        desired_instance_count: Some(count(fleet.count)),
-        instance_type: variant.instance_type,
-        instance_pools: None,
-        accelerator_type: variant.accelerator_type,
-        variant_status: None,
-        current_serverless_config: None,
-        desired_serverless_config: None,
-        managed_instance_scaling: None,
-        routing_config: variant.routing_config.clone(),
-        accelerator_partition_layouts: None,
+    fn each<T>(
+        &self,
+        deployment: &Deployment,
+        view: impl Fn(&Self, &Deployment, &Fleet, &ProductionVariant) -> T,
+    ) -> Vec<T> {
+        let pairs = deployment.fleets.iter().zip(&deployment.config.production_variants);
+        pairs.map(|(fleet, variant)| view(self, deployment, fleet, variant)).collect()
+    }
+
+    fn summary(
+        &self,
+        deployment: &Deployment,
+        fleet: &Fleet,
+        variant: &ProductionVariant,
+    ) -> ProductionVariantSummary {
+        let desired = self.desired(fleet);
+        ProductionVariantSummary {
+            variant_name: variant.variant_name.clone(),
+            deployed_images: deployed_images(deployment, fleet),
+            current_weight: Some(fleet.weight),
+            desired_weight: Some(desired.weight),
+            current_instance_count: Some(self.healthy_count(deployment, fleet)),
+            desired_instance_count: Some(count(desired.count)),
+            instance_pools: None,
+            variant_status: self.variant_status(deployment, fleet),
+            current_serverless_config: None,
+            desired_serverless_config: None,
+            managed_instance_scaling: None,
+            routing_config: variant.routing_config.clone(),
+            capacity_reservation_config: None,
+            accelerator_partition_layouts: None,
+        }
+    }
+
+    fn pending(
+        &self,
+        deployment: &Deployment,
+        fleet: &Fleet,
+        variant: &ProductionVariant,
+    ) -> PendingProductionVariantSummary {
+        // What it gets of the traffic by now, in the measure of its own weight.
+        let goal = self.goal(deployment, fleet).filter(|_| self.record.status != EndpointStatus::Creating);
+        PendingProductionVariantSummary {
+            variant_name: variant.variant_name.clone(),
+            deployed_images: deployed_images(deployment, fleet),
+            current_weight: Some(goal.map_or(0.0, |goal| fleet.weight * goal.share)),
+            desired_weight: Some(fleet.weight),
+            current_instance_count: Some(self.healthy_count(deployment, fleet)),
+            desired_instance_count: Some(count(fleet.count)),
+            instance_type: variant.instance_type,
+            instance_pools: None,
+            accelerator_type: variant.accelerator_type,
+            variant_status: self.variant_status(deployment, fleet),
+            current_serverless_config: None,
+            desired_serverless_config: None,
+            managed_instance_scaling: None,
+            routing_config: variant.routing_config.clone(),
+            accelerator_partition_layouts: None,
+        }
+    }
+
+    fn goal(&self, deployment: &Deployment, fleet: &Fleet) -> Option<&FleetGoal> {
+        self.goals
+            .iter()
+            .find(|goal| goal.generation == deployment.generation && goal.variant == fleet.variant)
+    }
+
+    /// The size that is wanted of a fleet of the deployment that runs.
+    fn desired(&self, fleet: &Fleet) -> FleetSize {
+        let fleets = &self.record.deployment.fleets;
+        let index = fleets.iter().position(|other| other.variant == fleet.variant);
+        let scaled = match &self.record.update {
+            Some(Update { change: Change::Scale { sizes }, .. }) => {
+                index.and_then(|index| sizes.get(index).copied())
+            }
+            _ => None,
+        };
+        scaled.unwrap_or(FleetSize { weight: fleet.weight, count: fleet.count })
+    }
+
+    fn variant_status(&self, deployment: &Deployment, fleet: &Fleet) -> Option<Vec<ProductionVariantStatus>> {
+        let status = variant_status::of(self.record, deployment, self.goal(deployment, fleet)?)?;
+        Some(vec![status])
+    }
+
+    fn healthy_count(&self, deployment: &Deployment, fleet: &Fleet) -> i32 {
+        let healthy = self.record.instances.iter().filter(|instance| {
+            instance.intent == InstanceIntent::Wanted
+                && instance.healthy_at.is_some()
+                && instance.id.generation == deployment.generation
+                && instance.id.variant == fleet.variant
+        });
+        count(u32::try_from(healthy.count()).unwrap_or(u32::MAX))
     }
 }
 
 /// No image is pulled, so none has a digest: the resolved name is the one that was given.
-fn deployed_images(record: &EndpointRecord, fleet: &Fleet) -> Option<Vec<DeployedImage>> {
-    let model = record.deployment.model(&fleet.model_name)?;
+fn deployed_images(deployment: &Deployment, fleet: &Fleet) -> Option<Vec<DeployedImage>> {
+    let model = deployment.model(&fleet.model_name)?;
     let containers = model.request.primary_container.iter().chain(model.request.containers.iter().flatten());
     let image = |container: &hostler_shapes::ContainerDefinition| DeployedImage {
         specified_image: container.image.clone(),
         resolved_image: container.image.clone(),
-        resolution_time: Some(Timestamp::from_millis(record.deployment.started_at.0)),
+        resolution_time: Some(Timestamp::from_millis(deployment.started_at.0)),
     };
     Some(containers.map(image).collect())
-}
-
-fn healthy_count(record: &EndpointRecord, fleet: &Fleet) -> i32 {
-    let generation = record.deployment.generation;
-    let healthy = record.instances.iter().filter(|instance| {
-        instance.intent == InstanceIntent::Wanted
-            && instance.healthy_at.is_some()
-            && instance.id.generation == generation
-            && instance.id.variant == fleet.variant
-    });
-    count(u32::try_from(healthy.count()).unwrap_or(u32::MAX))
 }
 
 fn count(instances: u32) -> i32 {

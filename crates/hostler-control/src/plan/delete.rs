@@ -1,11 +1,11 @@
-//! The ways out: draining, removal, teardown of a failed creation, deletion.
+//! The ways out: dismissal, draining, removal, teardown of a failed creation, deletion.
 //!
 //! Why: whatever made an instance unwanted, it leaves by the same two doors: it drains while it may hold requests,
 //! then it is removed until no backend shows it any more.
 //! Invariants: a record of an instance goes only when nothing of the instance is seen.
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointStatus, InstanceIntent};
+use hostler_types::{EndpointStatus, InstanceIntent, InstanceRecord};
 
 use super::{Action, Step, is_running};
 
@@ -13,7 +13,7 @@ impl Step<'_> {
     /// Returns whether nothing is left, so that the record can go.
     pub(super) fn plan_deletion(&mut self) -> bool {
         self.set_status(EndpointStatus::Deleting);
-        self.dismiss_all();
+        self.dismiss(|_| true);
         self.plan_departures();
         self.record.instances.is_empty() && self.seen.is_empty()
     }
@@ -22,15 +22,16 @@ impl Step<'_> {
     pub(super) fn plan_teardown(&mut self) {
         // Another place may have been filled earlier in the step that gives up.
         self.actions.retain(|action| !matches!(action, Action::Launch(_)));
-        self.dismiss_all();
+        self.dismiss(|_| true);
         self.plan_departures();
     }
 
-    fn dismiss_all(&mut self) {
+    /// What is chosen of the wanted instances is wanted no more.
+    pub(super) fn dismiss(&mut self, is_chosen: impl Fn(&InstanceRecord) -> bool) {
         let now = self.now;
         let seen = self.seen;
         for instance in &mut self.record.instances {
-            if instance.intent != InstanceIntent::Wanted {
+            if instance.intent != InstanceIntent::Wanted || !is_chosen(instance) {
                 continue;
             }
             let sighting = seen.iter().find(|sighting| sighting.id == instance.id);

@@ -106,6 +106,16 @@ impl WhyFailed {
     }
 }
 
+/// Two reasons in one text: each keeps its beginning.
+pub(super) fn two_reasons(first: &str, second: &str) -> String {
+    let half = |text: &str, chars: usize| text.chars().take(chars).collect::<String>();
+    let link = " The rollback failed too: ";
+    let room = FAILURE_REASON_CHARS - link.len();
+    let first = half(first, room / 2);
+    let second = half(second, room - first.chars().count());
+    format!("{first}{link}{second}")
+}
+
 /// The pause before the next launch after `failures` failures in a row.
 pub fn backoff_ms(failures: u32, policy: &Policy) -> i64 {
     let doublings = failures.saturating_sub(1).min(30);

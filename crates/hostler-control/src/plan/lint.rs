@@ -4,7 +4,7 @@
 //! record before it and what was seen. The executor runs it in debug builds, every test and simulation runs it.
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent};
+use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent, Stage};
 
 use super::{Action, Health, Plan, Sighting};
 
@@ -53,14 +53,63 @@ pub fn lint_plan(before: &EndpointRecord, seen: &[Sighting], plan: &Plan) -> Vec
         broken.push("forgotten while it is to serve".to_owned());
     }
     lint_places(after, &mut broken);
+    lint_service(before, after, seen, plan, &mut broken);
     broken
+}
+
+/// Whoever could answer before the plan is followed by somebody who can: nothing goes before it is made up for.
+fn lint_service(
+    before: &EndpointRecord,
+    after: &EndpointRecord,
+    seen: &[Sighting],
+    plan: &Plan,
+    broken: &mut Vec<String>,
+) {
+    if !before.status.is_serving() || !after.status.is_serving() || after.goal != Goal::Serve {
+        return;
+    }
+    let could_answer = before.instances.iter().any(|instance| {
+        instance.intent == InstanceIntent::Wanted
+            && instance.healthy_at.is_some()
+            && seen.iter().any(|sighting| sighting.id == instance.id && is_well(sighting))
+            && before.deployment.generation == instance.id.generation
+    });
+    let variants = plan.route.iter().flat_map(|route| &route.variants);
+    let mut takers = variants.flat_map(|variant| &variant.instances);
+    if could_answer && !takers.any(|instance| !instance.draining) {
+        broken.push("nobody takes requests, though an instance could".to_owned());
+    }
+    let turned_on = |record: &EndpointRecord| match record.update.as_ref().map(|update| &update.stage) {
+        Some(Stage::Baking { step }) => i64::from(*step),
+        Some(Stage::Finishing) => i64::MAX,
+        _ => -1,
+    };
+    if let Some(update) = &after.update
+        && turned_on(after) > turned_on(before)
+        && let Some(coming) = update.deployment()
+    {
+        for fleet in &coming.fleets {
+            let is_well = |sighting: &&Sighting| {
+                sighting.id.generation == coming.generation
+                    && sighting.id.variant == fleet.variant
+                    && is_well(sighting)
+            };
+            if fleet.count > 0 && !seen.iter().any(|sighting| is_well(&sighting)) {
+                broken.push(format!("traffic is turned on for `{}`, where nobody is healthy", fleet.variant));
+            }
+        }
+    }
+}
+
+fn is_well(sighting: &Sighting) -> bool {
+    matches!(sighting.state, InstanceState::Running { .. }) && !matches!(sighting.health, Health::Sick(_))
 }
 
 fn lint_launch(id: &InstanceId, after: &EndpointRecord, seen: &[Sighting], broken: &mut Vec<String>) {
     if seen.iter().any(|sighting| sighting.id == *id) {
         broken.push(format!("instance `{id}` is launched while it is there"));
     }
-    if id.generation != after.deployment.generation || id.endpoint != after.uid {
+    if after.deployment_of(id.generation).is_none() || id.endpoint != after.uid {
         broken.push(format!("foreign instance `{id}` is launched"));
     }
     let is_written_down = after.instances.iter().any(|instance| {

@@ -6,46 +6,45 @@
 
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_types::{
-    EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Millis, PlaceRecord, VariantName,
+    Change, EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Millis, PlaceRecord, Stage,
+    VariantName,
 };
 
+use super::goals::FleetGoal;
 use super::{Action, Health, Step, WhyFailed, backoff_ms, is_running};
 
 impl Step<'_> {
-    pub(super) fn plan_place(&mut self, fleet_index: usize, ordinal: u32) {
-        let fleet = &self.record.deployment.fleets[fleet_index];
-        let (variant, startup_timeout_ms) = (fleet.variant.clone(), fleet.startup_timeout_ms);
-        let generation = self.record.deployment.generation;
-        let current = self.record.instances.iter().position(|instance| {
-            instance.intent == InstanceIntent::Wanted
-                && instance.id.generation == generation
-                && instance.id.variant == variant
-                && instance.id.ordinal == ordinal
-        });
+    pub(super) fn plan_place(&mut self, goal: &FleetGoal, ordinal: u32) {
+        let place = Place { generation: goal.generation, variant: goal.variant.clone(), ordinal };
+        let current = self
+            .record
+            .instances
+            .iter()
+            .position(|instance| instance.intent == InstanceIntent::Wanted && place.is_of(&instance.id));
         match current {
-            Some(index) => self.plan_instance(index, startup_timeout_ms),
-            None => self.fill_place(&variant, ordinal),
+            Some(index) => self.plan_instance(index, goal.startup_timeout_ms),
+            None => self.fill_place(&place),
         }
     }
 
     /// (empty) => (Wanted, launching | empty until the pause is over)
-    fn fill_place(&mut self, variant: &VariantName, ordinal: u32) {
-        let (now, generation) = (self.now, self.record.deployment.generation);
-        let newest_seen = self.newest_attempt_seen(variant, ordinal);
-        let place = self.place(variant, ordinal);
-        if now < place.not_before {
-            let not_before = place.not_before;
+    fn fill_place(&mut self, place: &Place) {
+        let now = self.now;
+        let newest_seen = self.newest_attempt_seen(place);
+        let memory = self.place(place);
+        if now < memory.not_before {
+            let not_before = memory.not_before;
             self.requeue_at(not_before);
             return;
         }
         // An old record (a restored backup) may not know the newest attempt: an id that exists is never given out.
-        place.attempts = place.attempts.max(newest_seen).saturating_add(1);
+        memory.attempts = memory.attempts.max(newest_seen).saturating_add(1);
         let id = InstanceId {
-            attempt: place.attempts,
+            attempt: memory.attempts,
             endpoint: self.record.uid.clone(),
-            generation,
-            variant: variant.clone(),
-            ordinal,
+            generation: place.generation,
+            variant: place.variant.clone(),
+            ordinal: place.ordinal,
         };
         self.events.push(format!("launching instance {id}"));
         self.record.instances.push(InstanceRecord {
@@ -65,11 +64,11 @@ impl Step<'_> {
                 // (Wanted, stopped with the server) => (Removing): the next attempt follows at once.
                 self.record.instances[index].intent = InstanceIntent::Removing;
                 self.events.push(format!("instance {} was stopped with the server", instance.id));
-                self.fill_place(&instance.id.variant, instance.id.ordinal);
+                self.fill_place(&Place::of(&instance.id));
             } else if instance.was_seen {
                 // (Wanted, seen) => (gone): the next attempt follows.
                 self.fail_instance(index, WhyFailed::Vanished);
-            } else if self.is_provisioning_over() {
+            } else if self.is_provisioning_over(&instance.id) {
                 let failure = InstanceFailure {
                     fault: Fault::Infrastructure,
                     phase: Phase::Fetching,
@@ -116,11 +115,11 @@ impl Step<'_> {
     /// A place whose instance stayed healthy starts its pauses anew.
     fn forgive(&mut self, index: usize) {
         let instance = &self.record.instances[index];
-        let (variant, ordinal) = (instance.id.variant.clone(), instance.id.ordinal);
+        let place = Place::of(&instance.id);
         let Some(healthy_at) = instance.healthy_at else { return };
         let stable_at = healthy_at.plus(self.policy.stable_after_ms);
         let now = self.now;
-        let place = self.place(&variant, ordinal);
+        let place = self.place(&place);
         if place.failures == 0 {
             return;
         }
@@ -134,7 +133,6 @@ impl Step<'_> {
     /// (Wanted) => (Draining | Removing), and a pause for the place.
     fn fail_instance(&mut self, index: usize, why: WhyFailed) {
         let instance = self.record.instances[index].clone();
-        let (variant, ordinal) = (instance.id.variant.clone(), instance.id.ordinal);
         let still_runs = self.sighting(&instance.id).is_some_and(|sighting| is_running(&sighting.state));
         let may_hold_requests = still_runs && instance.healthy_at.is_some();
         self.record.instances[index].intent = if may_hold_requests {
@@ -145,7 +143,7 @@ impl Step<'_> {
         let (now, policy) = (self.now, self.policy);
         let was_stable =
             instance.healthy_at.is_some_and(|healthy_at| now.since(healthy_at) >= policy.stable_after_ms);
-        let place = self.place(&variant, ordinal);
+        let place = self.place(&Place::of(&instance.id));
         place.failures = if was_stable { 1 } else { place.failures.saturating_add(1) };
         // A long-lived instance is replaced at once; what failed young waits.
         let pause = if was_stable { 0 } else { backoff_ms(place.failures, policy) };
@@ -153,16 +151,15 @@ impl Step<'_> {
         place.last_failure = Some(why.to_string());
         let failures = place.failures;
         self.events.push(format!("instance {} ended: {why}", instance.id));
-        if self.record.status == EndpointStatus::Creating && self.is_hopeless(&why, failures) {
+        if self.is_hopeless(&instance.id, &why, failures) {
             self.give_up(&instance.id, &why);
-        } else {
-            self.requeue_in(pause);
         }
+        self.requeue_in(pause);
     }
 
-    /// Whether a creation is given up: the user's own mistakes and what never fits at once, crashes after a few tries,
-    /// the rest in time.
-    fn is_hopeless(&self, why: &WhyFailed, failures: u32) -> bool {
+    /// Whether what the instance belongs to is given up: the user's own mistakes and what never fits at once, crashes
+    /// after a few tries, the rest in time.
+    fn is_hopeless(&self, id: &InstanceId, why: &WhyFailed, failures: u32) -> bool {
         match why {
             WhyFailed::PingTimeout(_)
             | WhyFailed::Exited { cause: ExitCause::OutOfMemory { .. }, .. }
@@ -171,27 +168,70 @@ impl Step<'_> {
             | WhyFailed::Sick(_) => failures >= self.policy.start_attempts,
             WhyFailed::Exited { cause: ExitCause::Unseen, .. }
             | WhyFailed::NeverRan(_)
-            | WhyFailed::Vanished => self.is_provisioning_over(),
+            | WhyFailed::Vanished => self.is_provisioning_over(id),
         }
     }
 
-    /// A creation has waited long enough for capacity and infrastructure.
-    fn is_provisioning_over(&self) -> bool {
-        let waited_ms = self.now.since(self.record.deployment.started_at);
-        self.record.status == EndpointStatus::Creating && waited_ms >= self.policy.provision_timeout_ms
+    /// What the instance belongs to has waited long enough for capacity and infrastructure.
+    fn is_provisioning_over(&self, id: &InstanceId) -> bool {
+        let since = match self.trial_of(id) {
+            Trial::None => return false,
+            Trial::Creation => self.record.deployment.started_at,
+            Trial::Update | Trial::Rollback => {
+                self.record.update.as_ref().map_or(self.now, |update| update.stage_since)
+            }
+        };
+        self.now.since(since) >= self.policy.provision_timeout_ms
+    }
+
+    /// What stands or falls with an instance.
+    fn trial_of(&self, id: &InstanceId) -> Trial {
+        if self.record.status == EndpointStatus::Creating {
+            return Trial::Creation;
+        }
+        let Some(update) = &self.record.update else { return Trial::None };
+        let is_former = id.generation == self.record.deployment.generation;
+        let fleets = &self.record.deployment.fleets;
+        let index = fleets.iter().position(|fleet| fleet.variant == id.variant);
+        match (&update.stage, &update.change) {
+            (Stage::Provisioning { .. } | Stage::Baking { .. }, Change::Deploy { deployment, .. }) => {
+                if id.generation == deployment.generation { Trial::Update } else { Trial::None }
+            }
+            (Stage::Provisioning { .. } | Stage::Baking { .. }, Change::Scale { .. }) => {
+                let is_new = index.is_some_and(|index| id.ordinal >= fleets[index].count);
+                if is_former && is_new { Trial::Update } else { Trial::None }
+            }
+            (Stage::RollingBack { old, .. }, Change::Deploy { .. }) => {
+                let is_brought_back =
+                    index.and_then(|index| old.get(index)).is_some_and(|left| id.ordinal >= *left);
+                if is_former && is_brought_back { Trial::Rollback } else { Trial::None }
+            }
+            (Stage::RollingBack { .. }, Change::Scale { .. }) | (Stage::Finishing, _) => Trial::None,
+        }
     }
 
     fn give_up(&mut self, id: &InstanceId, why: &WhyFailed) {
-        let container = self.container_name(id);
-        self.set_status(EndpointStatus::Failed);
-        self.record.failure_reason = Some(why.failure_reason(&self.record, id, &container));
+        let trial = self.trial_of(id);
+        if trial == Trial::None {
+            return;
+        }
+        let reason = why.failure_reason(&self.record, id, &self.container_name(id));
+        match trial {
+            Trial::None => {}
+            Trial::Creation => {
+                self.set_status(EndpointStatus::Failed);
+                self.record.failure_reason = Some(reason);
+            }
+            Trial::Update => self.roll_back(reason),
+            Trial::Rollback => self.strand(&reason),
+        }
     }
 
     /// AWS says `primary container`, or the hostname that the model gives it.
     fn container_name(&self, id: &InstanceId) -> String {
-        let deployment = &self.record.deployment;
-        let fleet = deployment.fleets.iter().find(|fleet| fleet.variant == id.variant);
-        let model = fleet.and_then(|fleet| deployment.model(&fleet.model_name));
+        let deployment = self.record.deployment_of(id.generation);
+        let model =
+            deployment.and_then(|deployment| deployment.model(&deployment.fleet(&id.variant)?.model_name));
         let container = model.and_then(|model| {
             let request = &model.request;
             request.primary_container.as_ref().or_else(|| request.containers.as_ref()?.first())
@@ -201,27 +241,23 @@ impl Step<'_> {
             .unwrap_or_else(|| "primary".to_owned())
     }
 
-    fn newest_attempt_seen(&self, variant: &VariantName, ordinal: u32) -> u32 {
-        let generation = self.record.deployment.generation;
-        let in_place = self
-            .seen
-            .iter()
-            .map(|sighting| &sighting.id)
-            .filter(|id| id.generation == generation && id.variant == *variant && id.ordinal == ordinal);
+    fn newest_attempt_seen(&self, place: &Place) -> u32 {
+        let in_place = self.seen.iter().map(|sighting| &sighting.id).filter(|id| place.is_of(id));
         in_place.map(|id| id.attempt).max().unwrap_or(0)
     }
 
-    fn place(&mut self, variant: &VariantName, ordinal: u32) -> &mut PlaceRecord {
-        let generation = self.record.deployment.generation;
+    fn place(&mut self, place: &Place) -> &mut PlaceRecord {
         let places = &mut self.record.places;
-        let known = places.iter().position(|place| {
-            place.generation == generation && place.variant == *variant && place.ordinal == ordinal
+        let known = places.iter().position(|known| {
+            known.generation == place.generation
+                && known.variant == place.variant
+                && known.ordinal == place.ordinal
         });
         let index = known.unwrap_or_else(|| {
             places.push(PlaceRecord {
-                generation,
-                variant: variant.clone(),
-                ordinal,
+                generation: place.generation,
+                variant: place.variant.clone(),
+                ordinal: place.ordinal,
                 attempts: 0,
                 failures: 0,
                 not_before: Millis(0),
@@ -231,4 +267,31 @@ impl Step<'_> {
         });
         &mut places[index]
     }
+}
+
+/// Where an instance stands.
+struct Place {
+    generation: u64,
+    variant: VariantName,
+    ordinal: u32,
+}
+
+impl Place {
+    fn of(id: &InstanceId) -> Self {
+        Self { generation: id.generation, variant: id.variant.clone(), ordinal: id.ordinal }
+    }
+
+    fn is_of(&self, id: &InstanceId) -> bool {
+        self.generation == id.generation && self.variant == id.variant && self.ordinal == id.ordinal
+    }
+}
+
+/// What is given up when an instance cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    /// Nothing: it serves, and is tried for ever.
+    None,
+    Creation,
+    Update,
+    Rollback,
 }

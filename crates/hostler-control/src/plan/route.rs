@@ -19,24 +19,30 @@ impl Step<'_> {
         if record.goal != Goal::Serve || !record.status.is_serving() {
             return None;
         }
-        let generation = record.deployment.generation;
-        let variants = record.deployment.fleets.iter().map(|fleet| VariantRoute {
-            name: fleet.variant.clone(),
-            weight: fleet.weight,
+        let variants = self.goals().into_iter().map(|goal| VariantRoute {
             instances: record
                 .instances
                 .iter()
                 .filter(|instance| {
-                    instance.id.generation == generation && instance.id.variant == fleet.variant
+                    instance.id.generation == goal.generation && instance.id.variant == goal.variant
+                })
+                .filter(|instance| {
+                    instance.intent != InstanceIntent::Wanted || instance.id.ordinal < goal.active
                 })
                 .filter_map(|instance| self.instance_route(instance))
                 .collect(),
+            name: goal.variant,
+            weight: goal.weight,
+            share: goal.share,
         });
+        let mut variants: Vec<VariantRoute> = variants.collect();
+        // A fleet without a share and without instances is not there; one with a share waits for its instances.
+        variants.retain(|route| route.share > 0.0 || !route.instances.is_empty());
         Some(EndpointRoute {
             key: record.key(),
             name: record.name.clone(),
             uid: record.uid.clone(),
-            variants: variants.collect(),
+            variants,
         })
     }
 

@@ -4,14 +4,18 @@ mod leaving;
 mod properties;
 mod reasons;
 mod serving;
+mod updating;
 mod world;
 
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
-use hostler_shapes::{ContainerDefinition, CreateEndpointConfigInput, CreateModelInput, ProductionVariant};
-use hostler_types::{
-    AccountId, Deployment, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal, InstanceId, Millis,
-    ModelSnapshot, RECORD_SCHEMA, Region, Scope, VariantName,
+use hostler_shapes::{
+    ContainerDefinition, CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, ProductionVariant,
 };
+use hostler_types::{
+    AccountId, Change, Deployment, EndpointRecord, EndpointStatus, EndpointUid, Fleet, FleetSize, Goal,
+    InstanceId, Millis, ModelSnapshot, RECORD_SCHEMA, Region, Scope, Stage, Update, VariantName,
+};
+use serde_json::{Value, json};
 
 use super::{Health, Plan, Policy, Sighting, lint_plan, plan};
 
@@ -64,6 +68,9 @@ fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
             models: vec![ModelSnapshot { created_at: START, request: model }],
             fleets: fleets.iter().map(fleet).collect(),
         },
+        update: None,
+        stranded: None,
+        generations: GENERATION,
         places: Vec::new(),
         instances: Vec::new(),
         deployment_config: None,
@@ -122,4 +129,63 @@ fn in_service() -> (EndpointRecord, Sighting) {
     step(&mut record, std::slice::from_ref(&healthy), START);
     assert_eq!(record.status, EndpointStatus::InService);
     (record, healthy)
+}
+
+/// Every way of deployment, with its waits short and long.
+fn deployment_configs() -> Vec<Option<DeploymentConfig>> {
+    let instances = |value: u32| json!({ "Type": "INSTANCE_COUNT", "Value": value });
+    let percent = |value: u32| json!({ "Type": "CAPACITY_PERCENT", "Value": value });
+    let blue_green = |traffic: Value| {
+        json!({ "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": traffic,
+            "TerminationWaitInSeconds": 60, "MaximumExecutionTimeoutInSeconds": 600,
+        }})
+    };
+    let configs = [
+        blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 })),
+        blue_green(json!({ "Type": "CANARY", "WaitIntervalInSeconds": 30, "CanarySize": percent(30) })),
+        blue_green(json!({ "Type": "LINEAR", "WaitIntervalInSeconds": 10, "LinearStepSize": instances(1) })),
+        json!({ "RollingUpdatePolicy": { "MaximumBatchSize": instances(1), "WaitIntervalInSeconds": 5 } }),
+        json!({ "RollingUpdatePolicy": {
+            "MaximumBatchSize": percent(50), "WaitIntervalInSeconds": 0,
+            "RollbackMaximumBatchSize": instances(1), "MaximumExecutionTimeoutInSeconds": 600,
+        }}),
+    ];
+    let read = |config: Value| Some(serde_json::from_value(config).expect("the service model's own shape"));
+    std::iter::once(None).chain(configs.into_iter().map(read)).collect()
+}
+
+/// What UpdateEndpoint writes down; nothing where it would be refused.
+fn begin_deploy(
+    record: &mut EndpointRecord,
+    fleets: &[(&str, u32)],
+    deployment_config: Option<DeploymentConfig>,
+    now: Millis,
+) {
+    let generation = record.newest_generation() + 1;
+    let deployment = Deployment { generation, started_at: now, ..endpoint(fleets).deployment };
+    begin(record, Change::Deploy { deployment: Box::new(deployment), deployment_config }, now);
+}
+
+/// What UpdateEndpointWeightsAndCapacities writes down; nothing where it would be refused.
+fn begin_scale(record: &mut EndpointRecord, counts: &[u32], now: Millis) {
+    let size = |(index, &count): (usize, &u32)| FleetSize { weight: index as f64 + 2.0, count };
+    let sizes = counts.iter().enumerate().take(record.deployment.fleets.len()).map(size).collect();
+    if record.stranded.is_none() {
+        begin(record, Change::Scale { sizes }, now);
+    }
+}
+
+fn begin(record: &mut EndpointRecord, change: Change, now: Millis) {
+    if record.goal == Goal::Gone || !record.status.can_become(EndpointStatus::Updating) {
+        return;
+    }
+    if let Change::Deploy { deployment, .. } = &change {
+        record.generations = deployment.generation;
+    }
+    record.status = EndpointStatus::Updating;
+    record.modified_at = record.modified_at.max(now);
+    record.update =
+        Some(Update { change, started_at: now, stage: Stage::Provisioning { step: 0 }, stage_since: now });
+    record.forget_places();
 }

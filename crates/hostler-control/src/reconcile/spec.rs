@@ -24,9 +24,9 @@ pub(super) fn instance_spec(
     catalog: &ImageCatalog,
     policy: AcceleratorPolicy,
 ) -> InstanceSpec {
-    let deployment = &record.deployment;
-    let fleet = deployment.fleets.iter().find(|fleet| fleet.variant == id.variant);
-    let model = fleet.and_then(|fleet| deployment.model(&fleet.model_name));
+    let deployment = record.deployment_of(id.generation);
+    let fleet = deployment.and_then(|deployment| deployment.fleet(&id.variant));
+    let model = fleet.and_then(|fleet| deployment?.model(&fleet.model_name));
     let containers: Vec<ContainerSpec> = model
         .into_iter()
         .flat_map(|model| {

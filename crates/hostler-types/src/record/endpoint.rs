@@ -8,6 +8,7 @@ use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConf
 use serde::{Deserialize, Serialize};
 
 use super::Record;
+use super::update::{Stranded, Update};
 use crate::{Arn, EndpointStatus, EndpointUid, InstanceId, Key, Kind, Millis, Scope, VariantName};
 
 /// An endpoint.
@@ -31,13 +32,22 @@ pub struct EndpointRecord {
     pub status: EndpointStatus,
     /// Why it failed.
     pub failure_reason: Option<String>,
-    /// The attempt to run one config.
+    /// The attempt to run one config. During an update: the former one, which is gone back to when it fails.
     pub deployment: Deployment,
+    /// The change on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+    /// What a failed rollback left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranded: Option<Stranded>,
+    /// The newest generation that was ever given out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generations: u64,
     /// Places of the fleets that were filled at least once.
     pub places: Vec<PlaceRecord>,
     /// Every instance that may exist.
     pub instances: Vec<InstanceRecord>,
-    /// Kept for a later update with RetainDeploymentConfig.
+    /// How the last deployment came, for a later update with RetainDeploymentConfig.
     pub deployment_config: Option<DeploymentConfig>,
     /// The tags now.
     pub tags: Vec<Tag>,
@@ -54,7 +64,8 @@ pub enum Goal {
     Gone,
 }
 
-/// An immutable snapshot: the config and every model it names, as they were when the call was accepted.
+/// A snapshot: the config and every model it names, as they were when the call was accepted. Only the sizes of its
+/// fleets change afterwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
     /// 1 for creation, the next for each update.
@@ -145,6 +156,11 @@ pub enum InstanceIntent {
     Removing,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(generations: &u64) -> bool {
+    *generations == 0
+}
+
 impl EndpointRecord {
     /// Where it is stored.
     pub fn key(&self) -> Key {
@@ -160,9 +176,37 @@ impl EndpointRecord {
     pub fn config_name(&self) -> &str {
         &self.deployment.config.endpoint_config_name
     }
+
+    /// Every deployment in play: the one it runs, what a failed rollback left, the one that comes.
+    pub fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        let stranded = self.stranded.as_ref().map(|stranded| &stranded.deployment);
+        let coming = self.update.as_ref().and_then(Update::deployment);
+        std::iter::once(&self.deployment).chain(stranded).chain(coming)
+    }
+
+    /// The deployment in play with this generation.
+    pub fn deployment_of(&self, generation: u64) -> Option<&Deployment> {
+        self.deployments().find(|deployment| deployment.generation == generation)
+    }
+
+    /// Forgets places of deployments that are no more in play: a generation is never given out again.
+    pub fn forget_places(&mut self) {
+        let in_play: Vec<u64> = self.deployments().map(|deployment| deployment.generation).collect();
+        self.places.retain(|place| in_play.contains(&place.generation));
+    }
+
+    /// The newest generation that was ever given out.
+    pub fn newest_generation(&self) -> u64 {
+        self.deployments().map(|deployment| deployment.generation).fold(self.generations, u64::max)
+    }
 }
 
 impl Deployment {
+    /// A fleet by its variant.
+    pub fn fleet(&self, variant: &VariantName) -> Option<&Fleet> {
+        self.fleets.iter().find(|fleet| fleet.variant == *variant)
+    }
+
     /// The snapshot of a model by name.
     pub fn model(&self, name: &str) -> Option<&ModelSnapshot> {
         self.models.iter().find(|model| model.request.model_name.eq_ignore_ascii_case(name))

@@ -8,15 +8,17 @@ use hostler_shapes::{
     ProductionVariant, ProductionVariantInstanceType, S3ModelDataSource, S3ModelDataType, Tag,
 };
 use hostler_types::{
-    AccountId, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet, Goal,
-    InstanceId, InstanceIntent, InstanceRecord, Millis, ModelRecord, ModelSnapshot, PlaceRecord, Record,
-    RecordError, Region, Scope, VariantName,
+    AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet,
+    FleetSize, Goal, InstanceId, InstanceIntent, InstanceRecord, Millis, ModelRecord, ModelSnapshot,
+    PlaceRecord, Record, RecordError, Region, Scope, Stage, Stranded, Update, VariantName,
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
 const MODEL_DATA: &str = include_str!("../golden/model_data.v1.json");
 const ENDPOINT_CONFIG: &str = include_str!("../golden/endpoint_config.v1.json");
 const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
+const ENDPOINT_UPDATING: &str = include_str!("../golden/endpoint.v2.json");
+const ENDPOINT_STRANDED: &str = include_str!("../golden/endpoint_stranded.v2.json");
 const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
 
 fn scope() -> Scope {
@@ -137,6 +139,36 @@ fn an_endpoint_of_schema_1_is_read_and_written_back() {
     check(ENDPOINT, &endpoint());
 }
 
+#[test]
+fn an_endpoint_of_schema_2_in_the_middle_of_an_update_is_read_and_written_back() {
+    let coming = Deployment { generation: 2, started_at: Millis(1_700_000_009_000), ..deployment() };
+    let update = Update {
+        change: Change::Deploy {
+            deployment: Box::new(coming.clone()),
+            deployment_config: endpoint().deployment_config,
+        },
+        started_at: Millis(1_700_000_009_000),
+        stage: Stage::RollingBack { step: 1, old: vec![2], new: vec![1] },
+        stage_since: Millis(1_700_000_009_500),
+    };
+    let record = EndpointRecord {
+        schema: 2,
+        status: EndpointStatus::RollingBack,
+        update: Some(update.clone()),
+        generations: 2,
+        ..endpoint()
+    };
+    check(ENDPOINT_UPDATING, &record);
+    let scale = Change::Scale { sizes: vec![FleetSize { weight: 0.25, count: 4 }] };
+    let record = EndpointRecord {
+        status: EndpointStatus::Updating,
+        update: Some(Update { change: scale, stage: Stage::Provisioning { step: 0 }, ..update }),
+        stranded: Some(Stranded { deployment: coming, counts: vec![1], former_counts: vec![2] }),
+        ..record
+    };
+    check(ENDPOINT_STRANDED, &record);
+}
+
 fn endpoint() -> EndpointRecord {
     // Shapes that this file does not look into are read by the service model's own structure.
     let deployment_config: DeploymentConfig = serde_json::from_value(serde_json::json!({
@@ -156,6 +188,9 @@ fn endpoint() -> EndpointRecord {
         status: EndpointStatus::InService,
         failure_reason: Some("an earlier reason".to_owned()),
         deployment: deployment(),
+        update: None,
+        stranded: None,
+        generations: 0,
         places: vec![PlaceRecord {
             generation: 1,
             variant: VariantName::new("AllTraffic"),
@@ -252,9 +287,9 @@ fn a_member_of_a_later_release_is_read_over() {
 
 #[test]
 fn a_record_of_a_newer_schema_is_refused_with_advice() {
-    let body = ENDPOINT.replacen("\"schema\": 1,", "\"schema\": 2,", 1);
+    let body = ENDPOINT.replacen("\"schema\": 1,", "\"schema\": 3,", 1);
     let error = EndpointRecord::from_body(&body).unwrap_err();
-    assert!(matches!(error, RecordError::Newer { found: 2, .. }), "{error:?}");
+    assert!(matches!(error, RecordError::Newer { found: 3, .. }), "{error:?}");
     assert!(error.to_string().contains("use a newer hostler"), "{error}");
 }
 

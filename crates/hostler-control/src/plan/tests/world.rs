@@ -7,7 +7,7 @@ use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIn
 use proptest::prelude::*;
 
 use super::super::{Action, Health, Plan, Policy, Sighting, lint_plan, plan};
-use super::{START, endpoint, exited, id, never_ran, running};
+use super::{START, begin_deploy, begin_scale, deployment_configs, endpoint, exited, id, never_ran, running};
 
 /// What happens next; `usize` picks an instance.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub(super) enum Event {
     Restart,
     /// Somebody else's instance appears under a newer generation.
     Newcomer,
+    /// UpdateEndpoint, with one of [`deployment_configs`] and these counts.
+    Deploy(usize, [u32; 2]),
+    /// UpdateEndpointWeightsAndCapacities.
+    Scale([u32; 2]),
     Delete,
 }
 
@@ -64,6 +68,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         2 => which.prop_map(Event::Vanish),
         1 => Just(Event::Restart),
         1 => Just(Event::Newcomer),
+        4 => (0..deployment_configs().len(), [1..5_u32, 1..3_u32]).prop_map(|(c, n)| Event::Deploy(c, n)),
+        2 => [1..5_u32, 1..3_u32].prop_map(Event::Scale),
         1 => Just(Event::Delete),
     ]
 }
@@ -148,7 +154,7 @@ impl World {
             Event::Newcomer if self.record.is_none() => {}
             Event::Newcomer => {
                 let mut newer = id("a", 0, 1);
-                newer.generation += 1;
+                newer.generation += 1_000;
                 let state = running(self.now);
                 self.inhabitants.entry(newer).or_insert(Inhabitant {
                     state,
@@ -156,6 +162,17 @@ impl World {
                     in_flight: 0,
                     was_healthy: false,
                 });
+            }
+            Event::Deploy(config, counts) => {
+                if let Some(record) = &mut self.record {
+                    let fleets = [("a", counts[0]), ("b", counts[1])];
+                    begin_deploy(record, &fleets, deployment_configs()[*config].clone(), self.now);
+                }
+            }
+            Event::Scale(counts) => {
+                if let Some(record) = &mut self.record {
+                    begin_scale(record, counts, self.now);
+                }
             }
             Event::Delete => {
                 if let Some(record) = &mut self.record {
@@ -237,14 +254,17 @@ impl World {
                         && inhabitant.was_healthy
                         && !matches!(inhabitant.health, Health::Sick(_))
                 });
-                prop_assert_eq!(healthy.count() >= fleet.count as usize, true, "InService too early");
+                // What serves already goes on healing in service; a creation must have everything.
+                let needed = if before.status == EndpointStatus::Creating { fleet.count as usize } else { 1 };
+                prop_assert!(healthy.count() >= needed, "InService too early");
             }
+            prop_assert!(after.update.is_none());
         }
         for action in &plan.actions {
             let (Action::Launch(id) | Action::Remove { id, .. }) = action;
             prop_assert_eq!(&id.endpoint, &before.uid);
             if before.goal == Goal::Serve {
-                prop_assert!(id.generation <= before.deployment.generation, "foreign `{}` is touched", id);
+                prop_assert!(id.generation <= before.newest_generation(), "foreign `{}` is touched", id);
             }
             if let Action::Remove { id, .. } = action {
                 self.check_removal(before, id)?;
@@ -300,8 +320,8 @@ impl World {
 
     /// No more faults: everything starts, gets well (or, when `is_broken`, crashes) and goes as it should, until
     /// nothing is left to do. A plan that neither waits for something nor asks to be called again is stuck.
-    pub(super) fn settle(&mut self, is_broken: bool) -> Result<(), TestCaseError> {
-        for _ in 0..500 {
+    pub(super) fn settle(&mut self, is_broken: impl Fn(&InstanceId) -> bool) -> Result<(), TestCaseError> {
+        for _ in 0..1500 {
             let before = self.record.clone();
             let plan = self.run(Some(usize::MAX))?;
             if self.is_settled() {
@@ -311,12 +331,12 @@ impl World {
             for id in self.inhabitants.keys().cloned().collect::<Vec<_>>() {
                 moved |= self.advance(&id);
             }
-            for inhabitant in self.inhabitants.values_mut() {
+            for (id, inhabitant) in &mut self.inhabitants {
                 moved |= std::mem::take(&mut inhabitant.in_flight) > 0;
                 if !is_running(&inhabitant.state) {
                     continue;
                 }
-                if is_broken {
+                if is_broken(id) {
                     inhabitant.state = exited(1, "told to");
                     moved = true;
                 } else if inhabitant.health != Health::Healthy
@@ -336,21 +356,22 @@ impl World {
 
     fn is_settled(&self) -> bool {
         let Some(record) = &self.record else { return true };
-        let own = |id: &InstanceId| id.generation <= record.deployment.generation;
+        let own = |id: &InstanceId| id.generation <= record.newest_generation();
         let own_count = self.inhabitants.keys().filter(|id| own(id)).count();
-        match record.status {
-            EndpointStatus::Failed => own_count == 0 && record.instances.is_empty(),
-            EndpointStatus::InService => {
-                let wanted: u32 = record.deployment.fleets.iter().map(|fleet| fleet.count).sum();
-                let healthy = self.inhabitants.iter().filter(|(id, inhabitant)| {
-                    own(id) && is_running(&inhabitant.state) && inhabitant.health == Health::Healthy
-                });
-                own_count == wanted as usize
-                    && healthy.count() == own_count
-                    && record.instances.len() == own_count
+        let wanted = match (record.status, &record.stranded) {
+            (EndpointStatus::Failed, _) => return own_count == 0 && record.instances.is_empty(),
+            (EndpointStatus::InService, None) => {
+                record.deployment.fleets.iter().map(|fleet| fleet.count).sum::<u32>()
             }
-            _ => false,
-        }
+            (EndpointStatus::UpdateRollbackFailed, Some(stranded)) => {
+                stranded.counts.iter().chain(&stranded.former_counts).sum()
+            }
+            _ => return false,
+        };
+        let healthy = self.inhabitants.iter().filter(|(id, inhabitant)| {
+            own(id) && is_running(&inhabitant.state) && inhabitant.health == Health::Healthy
+        });
+        own_count == wanted as usize && healthy.count() == own_count && record.instances.len() == own_count
     }
 }
 

@@ -1,0 +1,353 @@
+//! Updates step by step: who gets which share of the requests, what is launched, and when what leaves.
+
+use hostler_shapes::DeploymentConfig;
+use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, Millis, Stage};
+use serde_json::{Value, json};
+
+use super::super::{Action, Health, Plan, Sighting};
+use super::{START, begin_deploy, begin_scale, exited, in_service, running, sighting, step};
+
+/// An endpoint in service whose instances appear healthy as soon as they are launched, unless they are to fail.
+struct Scene {
+    record: EndpointRecord,
+    seen: Vec<Sighting>,
+    now: Millis,
+    fails: fn(&InstanceId) -> bool,
+}
+
+impl Scene {
+    /// One variant `v` of so many instances.
+    fn new(count: u32) -> Self {
+        let (record, seen) = in_service();
+        let mut scene = Self { record, seen: vec![seen], now: START, fails: |_| false };
+        if count > 1 {
+            begin_scale(&mut scene.record, &[count], START);
+            scene.record.update.as_mut().unwrap().change =
+                hostler_types::Change::Scale { sizes: vec![hostler_types::FleetSize { weight: 1.0, count }] };
+            scene.run();
+        }
+        assert_eq!(scene.record.status, EndpointStatus::InService);
+        scene
+    }
+
+    fn deploy(&mut self, count: u32, config: Value) {
+        let config: Option<DeploymentConfig> = serde_json::from_value(config).unwrap();
+        begin_deploy(&mut self.record, &[("v", count)], config, self.now);
+        assert_eq!(self.record.status, EndpointStatus::Updating);
+    }
+
+    /// Plans until nothing moves at this moment; the last plan.
+    fn run(&mut self) -> Plan {
+        for _ in 0..50 {
+            let before = (self.record.clone(), self.seen.clone());
+            let plan = step(&mut self.record, &self.seen, self.now);
+            for action in &plan.actions {
+                match action {
+                    Action::Launch(id) if (self.fails)(id) => {
+                        self.seen.push(sighting(id, exited(3, "no such file"), Health::Unknown));
+                    }
+                    Action::Launch(id) => self.seen.push(sighting(id, running(self.now), Health::Healthy)),
+                    Action::Remove { id, .. } => self.seen.retain(|seen| seen.id != *id),
+                }
+            }
+            // Draining is judged a moment after it began; every other wait is longer than that.
+            let waits_a_moment = plan.requeue_after_ms == Some(1);
+            self.now = self.now.plus(1);
+            if before == (self.record.clone(), self.seen.clone()) && !waits_a_moment {
+                return plan;
+            }
+        }
+        panic!("it never rests: {:#?}", self.record)
+    }
+
+    fn pass(&mut self, seconds: i64) -> Plan {
+        self.now = self.now.plus(seconds * 1000);
+        self.run()
+    }
+
+    /// (generation counted from the first, instances that take requests, share in hundredths) of each fleet told.
+    fn traffic(&mut self) -> Vec<(u64, usize, u32)> {
+        let plan = step(&mut self.record, &self.seen, self.now);
+        let route = plan.route.unwrap();
+        let first = super::GENERATION;
+        let of = |variant: &hostler_types::VariantRoute| {
+            let takers = variant.instances.iter().filter(|instance| !instance.draining).count();
+            (variant.instances[0].id.generation - first, takers, (variant.share * 100.0).round() as u32)
+        };
+        route.variants.iter().filter(|variant| !variant.instances.is_empty()).map(of).collect()
+    }
+
+    /// How many instances of each generation there are.
+    fn population(&self) -> Vec<usize> {
+        let of = |generation: u64| self.seen.iter().filter(|seen| seen.id.generation == generation).count();
+        (0..3).map(|newer| of(super::GENERATION + newer)).collect()
+    }
+
+    fn stage(&self) -> Option<&Stage> {
+        self.record.update.as_ref().map(|update| &update.stage)
+    }
+}
+
+fn blue_green(traffic: Value, termination_wait: u32) -> Value {
+    json!({ "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": traffic, "TerminationWaitInSeconds": termination_wait,
+    }})
+}
+
+fn instances(value: u32) -> Value {
+    json!({ "Type": "INSTANCE_COUNT", "Value": value })
+}
+
+#[test]
+fn without_a_policy_all_is_switched_at_once_when_every_new_instance_is_healthy() {
+    let mut scene = Scene::new(2);
+    scene.deploy(3, Value::Null);
+    // One of the three is slow.
+    step(&mut scene.record, &scene.seen, scene.now);
+    let coming: Vec<InstanceId> =
+        scene.record.instances.iter().map(|i| i.id.clone()).filter(|id| id.generation == 3).collect();
+    assert_eq!(coming.len(), 3);
+    for id in &coming[..2] {
+        scene.seen.push(sighting(id, running(scene.now), Health::Healthy));
+    }
+    scene.seen.push(sighting(&coming[2], running(scene.now), Health::Unknown));
+    assert_eq!(scene.traffic(), [(0, 2, 100)]);
+    assert_eq!(scene.record.status, EndpointStatus::Updating);
+    scene.seen.last_mut().unwrap().health = Health::Healthy;
+    let plan = step(&mut scene.record, &scene.seen, scene.now);
+    let draining = plan.route.unwrap().variants.into_iter().flat_map(|variant| variant.instances);
+    assert_eq!(draining.filter(|instance| instance.draining).count(), 2, "the former ones drain first");
+    assert_eq!(plan.actions, []);
+    scene.run();
+    assert_eq!(scene.population(), [0, 3, 0]);
+    assert_eq!((scene.record.status, &scene.record.update), (EndpointStatus::InService, &None));
+    assert_eq!(scene.record.deployment.generation, 3);
+}
+
+#[test]
+fn a_canary_gets_its_part_is_watched_and_then_gets_the_rest() {
+    let mut scene = Scene::new(4);
+    let traffic = json!({ "Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": instances(1) });
+    scene.deploy(4, blue_green(traffic, 300));
+    scene.run();
+    assert_eq!(scene.stage(), Some(&Stage::Baking { step: 0 }));
+    assert_eq!(scene.traffic(), [(0, 4, 75), (1, 1, 25)]);
+    assert_eq!(scene.pass(59).requeue_after_ms.map(|ms| ms / 1000), Some(0));
+    assert_eq!(scene.traffic(), [(0, 4, 75), (1, 1, 25)]);
+    scene.pass(1);
+    // All on the new; the former stands by, for the way back.
+    assert_eq!(scene.traffic(), [(0, 4, 0), (1, 4, 100)]);
+    assert_eq!(scene.population(), [4, 4, 0]);
+    scene.pass(300);
+    assert_eq!(scene.population(), [0, 4, 0]);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+}
+
+#[test]
+fn a_linear_deployment_shifts_step_by_step() {
+    let mut scene = Scene::new(2);
+    let traffic = json!({ "Type": "LINEAR", "WaitIntervalInSeconds": 10, "LinearStepSize": instances(2) });
+    scene.deploy(6, blue_green(traffic, 0));
+    let mut shares = Vec::new();
+    scene.run();
+    while scene.record.update.is_some() {
+        shares.push(scene.traffic());
+        scene.pass(10);
+    }
+    assert_eq!(shares, [vec![(0, 2, 67), (1, 2, 33)], vec![(0, 2, 33), (1, 4, 67)]]);
+    assert_eq!(scene.population(), [0, 6, 0]);
+}
+
+#[test]
+fn rolling_never_has_less_than_before_nor_more_than_a_batch_beyond() {
+    let mut scene = Scene::new(4);
+    scene.deploy(
+        4,
+        json!({ "RollingUpdatePolicy": { "MaximumBatchSize": instances(2), "WaitIntervalInSeconds": 30 } }),
+    );
+    scene.run();
+    assert_eq!((scene.traffic(), scene.population()), (vec![(0, 4, 67), (1, 2, 33)], vec![4, 2, 0]));
+    scene.pass(30);
+    // The first batch was watched: two of the former left, the second batch came.
+    assert_eq!((scene.traffic(), scene.population()), (vec![(0, 2, 33), (1, 4, 67)], vec![2, 4, 0]));
+    scene.pass(30);
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![0, 4, 0]));
+}
+
+#[test]
+fn a_new_instance_that_crashes_brings_the_former_fleet_back_and_a_reason() {
+    let mut scene = Scene::new(2);
+    scene.fails = |id| id.generation == 3;
+    scene.deploy(2, Value::Null);
+    let mut statuses = vec![scene.record.status];
+    for _ in 0..20 {
+        scene.run();
+        assert_eq!(scene.traffic()[0], (0, 2, 100), "the former fleet stopped answering");
+        statuses.push(scene.record.status);
+        scene.now = scene.now.plus(1000);
+    }
+    assert_eq!(statuses.last(), Some(&EndpointStatus::InService));
+    assert_eq!((scene.record.deployment.generation, scene.population()), (2, vec![2, 0, 0]));
+    let reason = scene.record.failure_reason.clone().unwrap();
+    assert!(reason.starts_with("The primary container for production variant v did not pass"), "{reason}");
+    assert!(reason.contains("exited with code 3"), "{reason}");
+    // The next update gets a new generation, and a success clears the reason.
+    scene.fails = |_| false;
+    scene.deploy(1, Value::Null);
+    scene.run();
+    assert_eq!((scene.record.deployment.generation, scene.population()), (4, vec![0, 0, 1]));
+    assert_eq!(scene.record.failure_reason, None);
+}
+
+#[test]
+fn rolling_back_is_shown_while_the_new_instances_leave() {
+    let mut scene = Scene::new(1);
+    scene.deploy(1, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 600));
+    scene.run();
+    assert_eq!(scene.traffic(), [(0, 1, 0), (1, 1, 100)]);
+    // It crashes while it is watched, three times.
+    for _ in 0..3 {
+        if let Some(index) = scene.seen.iter().position(|seen| seen.id.generation == 3) {
+            scene.seen[index].state = exited(1, "");
+        }
+        let mut plan = step(&mut scene.record, &scene.seen, scene.now);
+        while scene.record.status == EndpointStatus::Updating
+            && !plan.actions.iter().any(|action| matches!(action, Action::Launch(_)))
+        {
+            scene.seen.retain(|seen| !matches!(seen.state, hostler_compute::InstanceState::Exited { .. }));
+            scene.now = scene.now.plus(500);
+            plan = step(&mut scene.record, &scene.seen, scene.now);
+        }
+        for action in &plan.actions {
+            if let Action::Launch(id) = action {
+                scene.seen.push(sighting(id, running(scene.now), Health::Healthy));
+            }
+        }
+    }
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    assert_eq!(scene.traffic()[0], (0, 1, 100));
+    scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![1, 0, 0]));
+}
+
+#[test]
+fn a_rolling_deployment_goes_back_in_its_own_batches() {
+    let mut scene = Scene::new(4);
+    scene.deploy(
+        4,
+        json!({ "RollingUpdatePolicy": {
+            "MaximumBatchSize": instances(2), "WaitIntervalInSeconds": 30,
+            "RollbackMaximumBatchSize": instances(1), "MaximumExecutionTimeoutInSeconds": 600,
+        }}),
+    );
+    scene.run();
+    scene.pass(30);
+    assert_eq!(scene.population(), [2, 4, 0]);
+    // The last batch is watched when the time is over.
+    scene.record.update.as_mut().unwrap().started_at = scene.now.plus(-600_000);
+    let mut seen = Vec::new();
+    for _ in 0..30 {
+        let plan = step(&mut scene.record, &scene.seen, scene.now);
+        for action in &plan.actions {
+            match action {
+                Action::Launch(id) => scene.seen.push(sighting(id, running(scene.now), Health::Healthy)),
+                Action::Remove { id, .. } => scene.seen.retain(|seen| seen.id != *id),
+            }
+        }
+        scene.now = scene.now.plus(1);
+        if seen.last() != Some(&scene.population()) {
+            seen.push(scene.population());
+        }
+    }
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+    assert_eq!(seen.last(), Some(&vec![4, 0, 0]));
+    assert!(seen.iter().all(|population| population[0] + population[1] >= 4), "{seen:?}");
+    assert!(seen.contains(&vec![4, 2, 0]), "{seen:?}");
+    let reason = scene.record.failure_reason.unwrap();
+    assert!(reason.contains("MaximumExecutionTimeoutInSeconds of 600"), "{reason}");
+}
+
+#[test]
+fn when_the_way_back_fails_too_both_go_on_with_what_they_have_and_the_next_update_replaces_both() {
+    let mut scene = Scene::new(4);
+    scene.deploy(
+        4,
+        json!({ "RollingUpdatePolicy": {
+            "MaximumBatchSize": instances(2), "WaitIntervalInSeconds": 30,
+            "MaximumExecutionTimeoutInSeconds": 600,
+        }}),
+    );
+    scene.run();
+    scene.pass(30);
+    scene.record.update.as_mut().unwrap().started_at = scene.now.plus(-600_000);
+    scene.fails = |id| id.generation == 2;
+    for _ in 0..20 {
+        scene.run();
+        scene.now = scene.now.plus(1000);
+    }
+    assert_eq!(scene.record.status, EndpointStatus::UpdateRollbackFailed);
+    assert_eq!(scene.population(), [2, 4, 0]);
+    assert_eq!(scene.traffic(), [(0, 2, 33), (1, 4, 67)]);
+    let reason = scene.record.failure_reason.clone().unwrap();
+    assert!(
+        reason.contains("MaximumExecutionTimeoutInSeconds") && reason.contains("exited with code 3"),
+        "{reason}"
+    );
+    // Both heal.
+    let lost = scene.seen.iter().position(|seen| seen.id.generation == 3).unwrap();
+    scene.seen.remove(lost);
+    scene.run();
+    assert_eq!(scene.population(), [2, 4, 0]);
+    scene.deploy(1, Value::Null);
+    scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![0, 0, 1]));
+    assert_eq!(scene.record.stranded, None);
+}
+
+#[test]
+fn more_instances_come_before_weights_shift_and_fewer_go_after() {
+    let mut scene = Scene::new(2);
+    begin_scale(&mut scene.record, &[3], scene.now);
+    let plan = step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(plan.actions.len(), 1, "only what is new is launched");
+    assert_eq!(scene.record.deployment.fleets[0].count, 2);
+    scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![3, 0, 0]));
+    assert_eq!((scene.record.deployment.fleets[0].count, scene.record.deployment.fleets[0].weight), (3, 2.0));
+    begin_scale(&mut scene.record, &[1], scene.now);
+    step(&mut scene.record, &scene.seen, scene.now);
+    scene.seen.iter_mut().find(|seen| seen.id.ordinal == 2).unwrap().in_flight = 1;
+    scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::Updating, vec![2, 0, 0]));
+    scene.seen.iter_mut().for_each(|seen| seen.in_flight = 0);
+    scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![1, 0, 0]));
+}
+
+#[test]
+fn a_failed_scale_out_goes_back_to_what_there_was() {
+    let mut scene = Scene::new(1);
+    scene.fails = |id| id.ordinal > 0;
+    begin_scale(&mut scene.record, &[3], scene.now);
+    for _ in 0..20 {
+        scene.run();
+        scene.now = scene.now.plus(1000);
+    }
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![1, 0, 0]));
+    assert_eq!((scene.record.deployment.fleets[0].count, scene.record.deployment.fleets[0].weight), (1, 1.0));
+    assert!(scene.record.failure_reason.is_some());
+}
+
+#[test]
+fn a_former_instance_that_dies_during_an_update_is_replaced_and_the_update_goes_on() {
+    let mut scene = Scene::new(1);
+    let traffic = json!({ "Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": instances(1) });
+    scene.deploy(2, blue_green(traffic, 0));
+    scene.run();
+    scene.seen.iter_mut().find(|seen| seen.id.generation == 2).unwrap().state = exited(9, "");
+    scene.run();
+    scene.pass(1);
+    assert_eq!((scene.traffic(), scene.population()), (vec![(0, 1, 50), (1, 1, 50)], vec![1, 2, 0]));
+    scene.pass(60);
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![0, 2, 0]));
+}

@@ -1,0 +1,251 @@
+//! The way of an update: provisioning, traffic, watching, the end, and the way back.
+//!
+//! Why: what each side is to have at a stage stands in `goals`; here is only when a stage follows another. Both kinds
+//! of update and all ways of deployment take this one path.
+//! Invariants: a stage turns on traffic only for instances that are healthy, and lets nothing go before it is made up
+//! for. A way back is possible until `Finishing`. An endpoint becomes InService only when nothing of the other side
+//! is left.
+
+use hostler_types::{
+    Change, EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Stage, Stranded, Update,
+};
+
+use super::goals::{FleetGoal, goals};
+use super::{Action, Step};
+use crate::rollout::Rollout;
+
+impl Step<'_> {
+    /// Goes through every stage whose time has come.
+    pub(super) fn advance_update(&mut self) {
+        while let Some(next) = self.next_stage() {
+            self.enter_stage(next);
+        }
+        self.check_update_deadline();
+    }
+
+    /// The stage that follows now, if one does.
+    fn next_stage(&mut self) -> Option<Stage> {
+        let update = self.record.update.as_ref()?;
+        let (since, rollout) = (update.stage_since, rollout_of(update));
+        let steps = update.deployment().map_or(1, |coming| rollout.steps(&coming.fleets));
+        match update.stage.clone() {
+            // Provisioning => (Baking | RollingBack)
+            Stage::Provisioning { step } => self.is_provisioned().then_some(Stage::Baking { step }),
+            // Baking => (Provisioning | Finishing | RollingBack)
+            Stage::Baking { step } => {
+                let is_last = step.saturating_add(1) >= steps;
+                let until = since.plus(rollout.wait_ms(is_last));
+                if self.now < until {
+                    self.requeue_at(until);
+                    None
+                } else if is_last {
+                    Some(Stage::Finishing)
+                } else {
+                    Some(Stage::Provisioning { step: step + 1 })
+                }
+            }
+            // RollingBack => (RollingBack, one step on)
+            Stage::RollingBack { step, old, new } => {
+                let goals = self.goals();
+                let is_coming = |goal: &&FleetGoal| Some(goal.generation) == self.coming_generation();
+                let has_new = goals.iter().filter(is_coming).any(|goal| goal.count > 0);
+                let is_back = goals.iter().filter(|goal| !is_coming(goal)).all(|goal| self.is_full(goal));
+                (has_new && is_back).then(|| Stage::RollingBack { step: step.saturating_add(1), old, new })
+            }
+            Stage::Finishing => None,
+        }
+    }
+
+    fn enter_stage(&mut self, stage: Stage) {
+        let now = self.now;
+        self.events.push(format!("update: {}", in_words(&stage)));
+        if let Some(update) = &mut self.record.update {
+            update.stage = stage;
+            update.stage_since = now;
+        }
+    }
+
+    /// An update that takes longer than it may goes back.
+    fn check_update_deadline(&mut self) {
+        let Some(update) = &self.record.update else { return };
+        if matches!(update.stage, Stage::Finishing | Stage::RollingBack { .. }) {
+            return;
+        }
+        let Some(timeout_ms) = rollout_of(update).timeout_ms() else { return };
+        let deadline = update.started_at.plus(timeout_ms);
+        if self.now < deadline {
+            self.requeue_at(deadline);
+            return;
+        }
+        self.roll_back(format!(
+            "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of {}.",
+            timeout_ms / 1000
+        ));
+    }
+
+    /// (Updating) => (RollingBack)
+    pub(super) fn roll_back(&mut self, reason: String) {
+        let Some(update) = &self.record.update else { return };
+        let old = self.counts_of(self.record.deployment.generation);
+        let coming = update.deployment().map(|coming| coming.generation);
+        let goals = self.goals();
+        let new =
+            goals.iter().filter(|goal| Some(goal.generation) == coming).map(|goal| goal.active).collect();
+        self.set_status(EndpointStatus::RollingBack);
+        self.record.failure_reason = Some(reason);
+        self.enter_stage(Stage::RollingBack { step: 0, old, new });
+        self.requeue_in(1);
+    }
+
+    /// (RollingBack) => (UpdateRollbackFailed): both deployments go on with what they have.
+    pub(super) fn strand(&mut self, reason: &str) {
+        let Some(Update { change: Change::Deploy { deployment, .. }, stage, .. }) =
+            self.record.update.clone()
+        else {
+            return;
+        };
+        let Stage::RollingBack { step, old, new } = stage else { return };
+        let counts = self.counts_of(deployment.generation);
+        // What this step was to bring back is given up; what the steps before it brought stays.
+        let former_counts = match step.checked_sub(1) {
+            None => old,
+            Some(before) => {
+                self.enter_stage(Stage::RollingBack { step: before, old, new });
+                self.counts_of(self.record.deployment.generation)
+            }
+        };
+        self.record.update = None;
+        self.record.stranded = Some(Stranded { deployment: *deployment, counts, former_counts });
+        self.set_status(EndpointStatus::UpdateRollbackFailed);
+        let first = self.record.failure_reason.take().unwrap_or_default();
+        self.record.failure_reason = Some(super::failure::two_reasons(&first, reason));
+        self.requeue_in(1);
+    }
+
+    /// What has no place any more, or never had one, goes.
+    pub(super) fn dismiss_surplus(&mut self) {
+        let goals = self.goals();
+        let has_place = |id: &InstanceId| {
+            goals.iter().any(|goal| {
+                goal.generation == id.generation && goal.variant == id.variant && id.ordinal < goal.count
+            })
+        };
+        self.dismiss(|instance| !has_place(&instance.id));
+        let instances = &self.record.instances;
+        let is_wanted = |id: &InstanceId| {
+            let mut known = instances.iter().filter(|instance| instance.id == *id);
+            known.any(|instance| instance.intent == InstanceIntent::Wanted)
+        };
+        self.actions.retain(|action| !matches!(action, Action::Launch(id) if !is_wanted(id)));
+    }
+
+    /// (Updating | RollingBack) => (InService) once nothing of the other side is left.
+    pub(super) fn conclude_update(&mut self) {
+        let Some(update) = &self.record.update else { return };
+        let is_back = match &update.stage {
+            Stage::Finishing => false,
+            Stage::RollingBack { .. } => true,
+            Stage::Provisioning { .. } | Stage::Baking { .. } => return,
+        };
+        let goals = self.goals();
+        let is_staying = |instance: &InstanceRecord| {
+            let id = &instance.id;
+            let mut of_fleet =
+                goals.iter().filter(|goal| goal.generation == id.generation && goal.variant == id.variant);
+            of_fleet.any(|goal| id.ordinal < goal.count)
+        };
+        let is_half_back = is_back
+            && goals.iter().any(|goal| Some(goal.generation) == self.coming_generation() && goal.count > 0);
+        let is_serving = goals.iter().filter(|goal| goal.count > 0).all(|goal| self.healthy(goal) > 0);
+        if is_half_back || !is_serving || !self.record.instances.iter().all(is_staying) {
+            return;
+        }
+        let Some(update) = self.record.update.take() else { return };
+        if !is_back {
+            self.take_over(update.change);
+            self.record.forget_places();
+        }
+        let next = if self.record.stranded.is_some() {
+            EndpointStatus::UpdateRollbackFailed
+        } else {
+            EndpointStatus::InService
+        };
+        self.set_status(next);
+    }
+
+    fn take_over(&mut self, change: Change) {
+        match change {
+            Change::Deploy { deployment, deployment_config } => {
+                self.record.deployment = *deployment;
+                self.record.deployment_config = deployment_config;
+                self.record.stranded = None;
+            }
+            Change::Scale { sizes } => {
+                for (fleet, size) in self.record.deployment.fleets.iter_mut().zip(sizes) {
+                    fleet.weight = size.weight;
+                    fleet.count = size.count;
+                }
+            }
+        }
+        self.record.failure_reason = None;
+    }
+
+    pub(super) fn goals(&self) -> Vec<FleetGoal> {
+        goals(&self.record)
+    }
+
+    fn coming_generation(&self) -> Option<u64> {
+        self.record.update.as_ref()?.deployment().map(|coming| coming.generation)
+    }
+
+    fn counts_of(&self, generation: u64) -> Vec<u32> {
+        self.goals().iter().filter(|goal| goal.generation == generation).map(|goal| goal.count).collect()
+    }
+
+    /// What the update adds is there and healthy; what was there before it is not its matter.
+    fn is_provisioned(&self) -> bool {
+        let coming = self.coming_generation();
+        self.goals().iter().all(|goal| {
+            if let Some(coming) = coming {
+                return goal.generation != coming || self.is_full(goal);
+            }
+            let before = self.record.deployment.fleet(&goal.variant).map_or(0, |fleet| fleet.count);
+            (before..goal.count).all(|ordinal| self.is_answering(goal, ordinal))
+        })
+    }
+
+    /// Every place of the fleet has an instance that can answer.
+    pub(super) fn is_full(&self, goal: &FleetGoal) -> bool {
+        self.healthy(goal) >= goal.count as usize
+    }
+
+    fn healthy(&self, goal: &FleetGoal) -> usize {
+        (0..goal.count).filter(|ordinal| self.is_answering(goal, *ordinal)).count()
+    }
+
+    fn is_answering(&self, goal: &FleetGoal, ordinal: u32) -> bool {
+        self.record.instances.iter().any(|instance| {
+            instance.intent == InstanceIntent::Wanted
+                && instance.id.ordinal == ordinal
+                && instance.id.generation == goal.generation
+                && instance.id.variant == goal.variant
+                && self.can_answer(&instance.id)
+        })
+    }
+}
+
+fn rollout_of(update: &Update) -> Rollout {
+    match &update.change {
+        Change::Deploy { deployment_config, .. } => Rollout::of(deployment_config.as_ref()),
+        Change::Scale { .. } => Rollout::of(None),
+    }
+}
+
+fn in_words(stage: &Stage) -> String {
+    match stage {
+        Stage::Provisioning { step } => format!("provisioning step {}", step + 1),
+        Stage::Baking { step } => format!("traffic of step {} is on", step + 1),
+        Stage::Finishing => "nothing holds the former instances any more".to_owned(),
+        Stage::RollingBack { step, .. } => format!("rolling back, step {}", step + 1),
+    }
+}
