@@ -245,7 +245,7 @@ fn in_words(stage: &Stage) -> String {
     match stage {
         Stage::Provisioning { step } => format!("provisioning step {}", step + 1),
         Stage::Baking { step } => format!("traffic of step {} is on", step + 1),
-        Stage::Finishing => "nothing holds the former instances any more".to_owned(),
+        Stage::Finishing => "what is not wanted any more leaves".to_owned(),
         Stage::RollingBack { step, .. } => format!("rolling back, step {}", step + 1),
     }
 }
