@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 
 use crate::table::Permit;
+use crate::upstream::ModelBody;
 
 /// What may break a body half-way.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -26,7 +26,7 @@ pub(crate) fn whole(bytes: Bytes) -> AnswerBody {
 /// What was read of a model's answer, then the rest of it.
 pub(crate) struct ModelStream {
     pub(crate) first: Option<Bytes>,
-    pub(crate) rest: Incoming,
+    pub(crate) rest: ModelBody,
     pub(crate) deadline: Pin<Box<tokio::time::Sleep>>,
     /// The request counts as in flight until the client has the last byte.
     pub(crate) _permit: Permit,

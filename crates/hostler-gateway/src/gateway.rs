@@ -21,7 +21,6 @@ use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::Invocation;
 use crate::stack::authenticate;
 use crate::table::RoutingTable;
-use crate::upstream::Upstream;
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,6 @@ impl Default for GatewaySettings {
 pub struct Gateway {
     pub(crate) table: Arc<RoutingTable>,
     pub(crate) settings: GatewaySettings,
-    pub(crate) upstream: Upstream,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
 }
@@ -64,7 +62,7 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
-        Self { table, settings, upstream: Upstream::new(), verifier, clock }
+        Self { table, settings, verifier, clock }
     }
 
     /// Answers one request.

@@ -22,7 +22,6 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -32,7 +31,7 @@ use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::pick::{by_name, by_weight, least_busy, twins};
 use crate::table::Permit;
-use crate::upstream::UpstreamError;
+use crate::upstream::{self, ModelBody};
 
 /// Answers up to this size are read whole before the first byte goes to the client.
 const WHOLE_ANSWER_BYTES_MAX: usize = 256 * 1024;
@@ -84,18 +83,15 @@ impl Gateway {
             let permit = self.find_instance(invocation, &mut tried, hold_until).await?;
             let deadline = Instant::now() + self.settings.model_timeout;
             let lane = permit.lane();
-            let sending = self.upstream.invoke(
-                lane.uri.clone(),
-                invocation.container_headers(),
-                invocation.body.clone(),
-            );
+            let sending =
+                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.clone());
             match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => return give_back(invocation, answer, permit, deadline).await,
-                Ok(Err(UpstreamError::NotSent(error))) => {
+                Ok(Err(error)) if error.is_unsent() => {
                     debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
                     tried.push(lane.id.clone());
                 }
-                Ok(Err(UpstreamError::Lost(error))) => {
+                Ok(Err(error)) => {
                     return Err(unanswered(invocation, NoAnswer::Lost).with_source(error));
                 }
                 Err(_) => return Err(unanswered(invocation, NoAnswer::TimedOut)),
@@ -154,7 +150,7 @@ fn no_endpoint(scope: &Scope, name: &str) -> ApiError {
 /// Layer 8.
 async fn give_back(
     invocation: &Invocation<'_>,
-    answer: Response<Incoming>,
+    answer: Response<ModelBody>,
     permit: Permit,
     deadline: Instant,
 ) -> Result<Response<AnswerBody>, ApiError> {
@@ -193,7 +189,7 @@ async fn give_back(
 }
 
 /// Reads until the end or until it is too much to keep.
-async fn read_first(body: &mut Incoming, deadline: Instant) -> Result<Bytes, NoAnswer> {
+async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, NoAnswer> {
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
     while !body.is_end_stream() {

@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hostler_types::{EndpointRoute, InstanceId, Key, RouteTable, VariantName};
-use http::Uri;
 use papaya::HashMap;
 use tokio::sync::watch;
 
-use crate::upstream::invocations_uri;
+use crate::upstream::Kept;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
 
@@ -45,8 +44,7 @@ pub(crate) struct LiveVariant {
 pub(crate) struct Lane {
     pub(crate) id: InstanceId,
     address: SocketAddr,
-    /// Made once for all of its requests.
-    pub(crate) uri: Uri,
+    pub(crate) kept: Arc<Kept>,
     in_flight: AtomicUsize,
     is_draining: AtomicBool,
     drained: Arc<OnceLock<DrainHook>>,
@@ -75,7 +73,7 @@ impl RoutingTable {
         let lane = Arc::new(Lane {
             id: id.clone(),
             address,
-            uri: invocations_uri(address),
+            kept: Arc::new(Kept::new(address)),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
             drained: self.drained.clone(),
@@ -90,6 +88,7 @@ impl RoutingTable {
         for lane in before.variants.iter().flat_map(|variant| &variant.lanes) {
             if !is_kept(&lane.id) {
                 lane.is_draining.store(true, Ordering::SeqCst);
+                lane.kept.close();
                 if lane.in_flight.load(Ordering::SeqCst) == 0 {
                     lanes.remove(&lane.id);
                 }

@@ -1,80 +1,85 @@
-//! The way to the containers: pooled HTTP/1.1 connections.
+//! The way to the containers: one exchange over a connection that is kept or made for it.
 //!
-//! Why: a new connection per request would cost more than most small models; hyper-util's pool is enough until a
-//! profile says otherwise.
+//! Why: a pool with a task of its own for each connection (hyper-util's) hands every request and every answer from
+//! one task to another; here whoever waits for the answer drives the connection.
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
-//! sent to another instance.
+//! sent again. A kept connection that turns out to be closed costs nobody an error.
 
+mod body;
+mod connection;
+mod kept;
+
+use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
 
-/// A container must take a connection within 250 ms; a busy machine gets some more.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) use body::ModelBody;
+use connection::{Connection, SendError};
+pub(crate) use kept::Kept;
 
-/// Idle connections are closed before common servers close them (gunicorn: 2 s, many others 5 s).
-const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// Idle connections kept per instance.
-const IDLE_PER_INSTANCE_MAX: usize = 256;
-
-pub(crate) struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
-}
+/// The request that a connection takes.
+type Call = Request<Full<Bytes>>;
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum UpstreamError {
-    /// The request was not written: another instance may get it.
-    NotSent(hyper_util::client::legacy::Error),
-    /// It may have been: nobody else may get it.
-    Lost(hyper_util::client::legacy::Error),
+    /// Nobody listens there, or nobody took the connection in time.
+    #[error("connecting to {address} failed")]
+    Connect { address: SocketAddr, source: io::Error },
+    /// A fresh connection was closed before the request was written.
+    #[error("{address} closed a new connection before it had the request")]
+    Closed { address: SocketAddr, source: hyper::Error },
+    /// The request may have been read.
+    #[error("{address} had the request and gave no answer")]
+    Lost { address: SocketAddr, source: hyper::Error },
 }
 
-impl Upstream {
-    pub(crate) fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_INSTANCE_MAX)
-            .build(connector);
-        Self { client }
-    }
-
-    /// `POST` to an instance's [`invocations_uri`].
-    pub(crate) async fn invoke(
-        &self,
-        uri: Uri,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, UpstreamError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("hostler"));
-        self.client.request(request).await.map_err(|error| {
-            if error.is_connect() { UpstreamError::NotSent(error) } else { UpstreamError::Lost(error) }
-        })
+impl UpstreamError {
+    /// Whether the request surely was not written, so that another instance may get it.
+    pub(crate) fn is_unsent(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Closed { .. } => true,
+            Self::Lost { .. } => false,
+        }
     }
 }
 
-/// Where an instance takes invocations.
-pub(crate) fn invocations_uri(address: SocketAddr) -> Uri {
-    Uri::builder()
-        .scheme("http")
-        .authority(address.to_string())
-        .path_and_query("/invocations")
-        .build()
-        .expect("a socket address is an authority")
+/// `POST /invocations` to the instance of `kept`.
+pub(crate) async fn invoke(
+    kept: &Arc<Kept>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response<ModelBody>, UpstreamError> {
+    let mut call = Request::new(Full::new(body));
+    *call.method_mut() = Method::POST;
+    *call.uri_mut() = Uri::from_static("/invocations");
+    *call.headers_mut() = headers;
+    call.headers_mut().insert(header::HOST, kept.host().clone());
+    call.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("hostler"));
+    let address = kept.address();
+    loop {
+        let (connection, is_fresh) = match kept.take() {
+            Some(connection) => (connection, false),
+            None => {
+                let opened = Connection::open(address).await;
+                (opened.map_err(|source| UpstreamError::Connect { address, source })?, true)
+            }
+        };
+        match connection.send(call).await {
+            Ok((answer, connection)) => {
+                return Ok(answer.map(|body| ModelBody::new(body, connection, kept.clone())));
+            }
+            Err(SendError::Unsent(unsent, _)) if !is_fresh => call = unsent,
+            Err(SendError::Unsent(_, source)) => return Err(UpstreamError::Closed { address, source }),
+            Err(SendError::Lost(source)) => return Err(UpstreamError::Lost { address, source }),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;
