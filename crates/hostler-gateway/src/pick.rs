@@ -110,6 +110,7 @@ mod tests {
             key: key.clone(),
             name: "demo".into(),
             uid: EndpointUid::new("u"),
+            retries_lost: false,
             variants: variants.collect(),
         };
         table.publish(Arc::new(route));
@@ -153,6 +154,7 @@ mod tests {
             key: key.clone(),
             name: "demo".into(),
             uid: EndpointUid::new("u"),
+            retries_lost: false,
             variants: vec![fleet("a", 1.0, 0.75), fleet("gone", 0.0, 0.0), fleet("a", 1.0, 0.25)],
         };
         table.publish(Arc::new(route));

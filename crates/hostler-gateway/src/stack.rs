@@ -6,7 +6,7 @@
 //! 4. signature: compared in constant time.
 //! 5. model of the service: every header against its constraint.
 //! 6. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
-//! 7. send: retried on another instance only while nothing was written.
+//! 7. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 8. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends.
 //!
@@ -77,25 +77,38 @@ where
 impl Gateway {
     /// Layers 6 to 8.
     pub(crate) async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Response<AnswerBody>, ApiError> {
-        let hold_until = Instant::now() + self.settings.hold_timeout;
+        let mut hold_until = Instant::now() + self.settings.hold_timeout;
         let mut tried = Vec::new();
+        let mut was_lost = false;
         loop {
-            let permit = self.find_instance(invocation, &mut tried, hold_until).await?;
+            let Found { permit, retries_lost } =
+                self.find_instance(invocation, &mut tried, hold_until).await?;
             let deadline = Instant::now() + self.settings.model_timeout;
-            let lane = permit.lane();
+            let lane = permit.lane().clone();
             let sending =
                 upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.clone());
-            match timeout_at(deadline, sending).await {
-                Ok(Ok(answer)) => return give_back(invocation, answer, permit, deadline).await,
+            let lost = match timeout_at(deadline, sending).await {
+                Ok(Ok(answer)) => match give_back(invocation, answer, permit, deadline).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Unanswered::Finally(error)) => return Err(error),
+                    Err(Unanswered::Lost(error)) => error,
+                },
                 Ok(Err(error)) if error.is_unsent() => {
                     debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
                     tried.push(lane.id.clone());
+                    continue;
                 }
-                Ok(Err(error)) => {
-                    return Err(unanswered(invocation, NoAnswer::Lost).with_source(error));
-                }
+                Ok(Err(error)) => unanswered(invocation, NoAnswer::Lost).with_source(error),
                 Err(_) => return Err(unanswered(invocation, NoAnswer::TimedOut)),
+            };
+            // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
+            if !retries_lost || was_lost {
+                return Err(lost);
             }
+            debug!(instance = %lane.id, "a request was lost with its instance and is tried once more");
+            was_lost = true;
+            tried.push(lane.id.clone());
+            hold_until = Instant::now() + self.settings.hold_timeout;
         }
     }
 
@@ -105,7 +118,7 @@ impl Gateway {
         invocation: &Invocation<'_>,
         tried: &mut Vec<InstanceId>,
         hold_until: Instant,
-    ) -> Result<Permit, ApiError> {
+    ) -> Result<Found, ApiError> {
         let key = Key::new(invocation.scope, Kind::Endpoint, invocation.endpoint_name);
         loop {
             let endpoint = self
@@ -125,7 +138,7 @@ impl Gateway {
             };
             let place = |fleet| least_busy(fleet, tried, rand::random());
             if let Some(permit) = place(fleet).or_else(|| twins(&endpoint, fleet).find_map(place)) {
-                return Ok(permit);
+                return Ok(Found { permit, retries_lost: endpoint.retries_lost });
             }
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
             let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
@@ -147,13 +160,28 @@ fn no_endpoint(scope: &Scope, name: &str) -> ApiError {
     ApiError::validation_error(format!("Endpoint {name} of account {} not found.", scope.account))
 }
 
+/// An instance that takes the request.
+struct Found {
+    permit: Permit,
+    /// The endpoint's owner allows a second try of what was lost with its instance.
+    retries_lost: bool,
+}
+
+/// Why nothing was given back.
+enum Unanswered {
+    /// The instance broke off, and the client has seen nothing of it.
+    Lost(ApiError),
+    /// There is an answer of its own, or no time left.
+    Finally(ApiError),
+}
+
 /// Layer 8.
 async fn give_back(
     invocation: &Invocation<'_>,
     answer: Response<ModelBody>,
     permit: Permit,
     deadline: Instant,
-) -> Result<Response<AnswerBody>, ApiError> {
+) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
     if !parts.status.is_success() {
         let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
@@ -161,12 +189,14 @@ async fn give_back(
             Ok(Ok(body)) => Some(body.to_bytes()),
             Ok(Err(_)) | Err(_) => None,
         };
-        return Err(answered(invocation, parts.status.as_u16(), body.as_deref()));
+        let error = answered(invocation, parts.status.as_u16(), body.as_deref());
+        return Err(Unanswered::Finally(error));
     }
     let variant = permit.lane().id.variant.to_string();
     let first = match read_first(&mut body, deadline).await {
         Ok(first) => first,
-        Err(why) => return Err(unanswered(invocation, why)),
+        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(unanswered(invocation, NoAnswer::Lost))),
+        Err(why @ NoAnswer::TimedOut) => return Err(Unanswered::Finally(unanswered(invocation, why))),
     };
     let body = if body.is_end_stream() {
         whole(first)

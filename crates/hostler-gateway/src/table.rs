@@ -28,6 +28,7 @@ pub struct RoutingTable {
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
+    pub(crate) retries_lost: bool,
     pub(crate) variants: Vec<LiveVariant>,
     /// Changes when this route was replaced: whoever waits for an instance looks again.
     replaced: watch::Sender<bool>,
@@ -121,6 +122,7 @@ impl RouteTable for RoutingTable {
         });
         let live = Arc::new(LiveEndpoint {
             name: route.name.clone(),
+            retries_lost: route.retries_lost,
             variants: variants.collect(),
             replaced: watch::channel(false).0,
         });
@@ -176,7 +178,7 @@ impl Lane {
 }
 
 impl Permit {
-    pub(crate) fn lane(&self) -> &Lane {
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
         &self.0
     }
 }
@@ -231,6 +233,7 @@ mod tests {
             key: key(),
             name: "demo".into(),
             uid: EndpointUid::new("u"),
+            retries_lost: false,
             variants: vec![variant],
         })
     }

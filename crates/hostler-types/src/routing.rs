@@ -18,6 +18,8 @@ pub struct EndpointRoute {
     pub name: String,
     /// The endpoint's id.
     pub uid: EndpointUid,
+    /// A request that was written to an instance which then died may be tried once more on another.
+    pub retries_lost: bool,
     /// The fleets in the order of their deployments and configs. While one deployment follows another, a variant of
     /// both stands here twice.
     pub variants: Vec<VariantRoute>,

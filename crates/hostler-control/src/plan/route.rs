@@ -42,6 +42,7 @@ impl Step<'_> {
             key: record.key(),
             name: record.name.clone(),
             uid: record.uid.clone(),
+            retries_lost: record.retries_lost(),
             variants,
         })
     }

@@ -11,6 +11,9 @@ use super::Record;
 use super::update::{Stranded, Update};
 use crate::{Arn, EndpointStatus, EndpointUid, InstanceId, Key, Kind, Millis, Scope, VariantName};
 
+/// The tag of an endpoint that allows a second try of requests that were lost with their instance.
+pub(super) const RETRY_LOST_TAG: &str = "hostler:retry_lost";
+
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndpointRecord {
@@ -175,6 +178,12 @@ impl EndpointRecord {
     /// The name of the config that its deployment runs.
     pub fn config_name(&self) -> &str {
         &self.deployment.config.endpoint_config_name
+    }
+
+    /// Whether its owner allows a second try of requests that were lost with their instance, by the tag
+    /// [`RETRY_LOST_TAG`]: a tag, so that code says it through the API that it uses anyway.
+    pub fn retries_lost(&self) -> bool {
+        self.tags.iter().any(|tag| tag.key == RETRY_LOST_TAG && tag.value == "true")
     }
 
     /// Every deployment in play: the one it runs, what a failed rollback left, the one that comes.

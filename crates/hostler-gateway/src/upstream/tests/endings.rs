@@ -69,9 +69,15 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
     let id =
         InstanceId { endpoint: uid.clone(), generation: 1, variant: name.clone(), ordinal: 0, attempt: 1 };
     let instances = vec![InstanceRoute { id, address: container.kept.address(), draining: false }];
-    let variants = vec![VariantRoute { name, weight: 1.0, instances }];
+    let variants = vec![VariantRoute { name, weight: 1.0, share: 1.0, instances }];
     let table = RoutingTable::new();
-    table.publish(Arc::new(EndpointRoute { key: key.clone(), name: "demo".into(), uid, variants }));
+    table.publish(Arc::new(EndpointRoute {
+        key: key.clone(),
+        name: "demo".into(),
+        uid,
+        retries_lost: false,
+        variants,
+    }));
     let kept = table.find(&key).unwrap().variants[0].lanes[0].kept.clone();
     invoke(&kept, HeaderMap::new(), Bytes::new()).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(kept.len(), 1);
