@@ -159,6 +159,44 @@ async fn a_protected_model_stays_while_an_endpoint_runs_it_whose_config_is_gone(
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_creation_and_a_deletion_of_what_it_uses_exactly_one_wins() {
+    let world = protected().await;
+    let call = |operation: &'static str, input: Value| {
+        let (control, body) = (world.control.clone(), input.to_string());
+        tokio::spawn(async move { control.call(&caller(), operation, body.as_bytes()).await })
+    };
+    for round in 0..100 {
+        let name = format!("e{round}");
+        let create = json!({ "EndpointName": name, "EndpointConfigName": "c" });
+        let delete = json!({ "EndpointConfigName": "c" });
+        // Now the one is first, now the other.
+        let (creation, deletion) = if round % 2 == 0 {
+            (call("CreateEndpoint", create), call("DeleteEndpointConfig", delete))
+        } else {
+            let deletion = call("DeleteEndpointConfig", delete);
+            (call("CreateEndpoint", create), deletion)
+        };
+        match (creation.await.unwrap(), deletion.await.unwrap()) {
+            (Ok(_), Err(error)) => {
+                let expected = format!("while endpoint \"{PREFIX}:endpoint/{name}\" uses it.");
+                assert!(error.message().unwrap().ends_with(&expected), "{error:?}");
+                let key = Key::new(&caller().scope, Kind::Endpoint, &name);
+                let writes = vec![Write::Delete(key)];
+                world.store.commit(Transaction { writes, ..Transaction::default() }).await.unwrap();
+            }
+            (Err(error), Ok(_)) => {
+                let expected =
+                    format!("Could not find endpoint configuration \"{PREFIX}:endpoint-config/c\".");
+                assert_eq!(error.message(), Some(expected.as_str()));
+                delete_model(&world).await.expect("its config is gone");
+                world.create_config(1).await;
+            }
+            both => panic!("exactly one wins: {both:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_nothing_uses_is_deleted_though_it_is_protected() {
     let world = protected().await;
