@@ -23,44 +23,49 @@ const FIRST_USER_IN_STATUS: &str = "SELECT key FROM document_uses INDEXED BY doc
 
 /// The first document by key that uses what should not be in use.
 pub(super) fn first_user(connection: &Connection, unused: &Unused) -> rusqlite::Result<Option<Key>> {
-    let scope = unused.key.scope();
-    let (account, region) = words(scope);
     let used = used(&unused.key);
     // In the order of keys, which is not that of the kinds' words.
     for kind in Kind::ALL {
-        let first: Option<String> = match &unused.statuses {
-            Statuses::Any => connection
-                .prepare_cached(FIRST_USER)?
-                .query_row(
-                    named_params! {
-                        ":account": account, ":region": region, ":used": used, ":kind": kind.as_str(),
-                    },
-                    |row| row.get(0),
-                )
-                .optional()?,
+        let of_kind = Users { connection, scope: unused.key.scope(), used: &used, kind };
+        let first = match &unused.statuses {
+            Statuses::Any => of_kind.first()?,
             Statuses::Of(statuses) => {
-                let mut first: Option<String> = None;
-                for status in statuses {
-                    let found: Option<String> = connection
-                        .prepare_cached(FIRST_USER_IN_STATUS)?
-                        .query_row(
-                            named_params! {
-                                ":account": account, ":region": region, ":used": used, ":kind": kind.as_str(),
-                                ":status": status,
-                            },
-                            |row| row.get(0),
-                        )
-                        .optional()?;
-                    first = [first, found].into_iter().flatten().min();
-                }
-                first
+                let firsts = statuses.iter().filter_map(|status| of_kind.first_in(status).transpose());
+                firsts.collect::<rusqlite::Result<Vec<String>>>()?.into_iter().min()
             }
         };
         if let Some(first) = first {
-            return Ok(Some(Key::new(scope, kind, &first)));
+            return Ok(Some(Key::new(unused.key.scope(), kind, &first)));
         }
     }
     Ok(None)
+}
+
+/// The documents of one kind that use one thing.
+struct Users<'a> {
+    connection: &'a Connection,
+    scope: &'a Scope,
+    used: &'a str,
+    kind: Kind,
+}
+
+impl Users<'_> {
+    fn first(&self) -> rusqlite::Result<Option<String>> {
+        let (account, region) = words(self.scope);
+        let params = named_params! {
+            ":account": account, ":region": region, ":used": self.used, ":kind": self.kind.as_str(),
+        };
+        self.connection.prepare_cached(FIRST_USER)?.query_row(params, |row| row.get(0)).optional()
+    }
+
+    fn first_in(&self, status: &str) -> rusqlite::Result<Option<String>> {
+        let (account, region) = words(self.scope);
+        let params = named_params! {
+            ":account": account, ":region": region, ":used": self.used, ":kind": self.kind.as_str(),
+            ":status": status,
+        };
+        self.connection.prepare_cached(FIRST_USER_IN_STATUS)?.query_row(params, |row| row.get(0)).optional()
+    }
 }
 
 /// The column's text; none when nothing is used.
