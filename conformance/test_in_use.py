@@ -35,6 +35,25 @@ def test_config_and_model_of_a_steady_endpoint_may_be_deleted_and_it_serves_on(h
     hosting.delete(name)
 
 
+def test_neither_config_of_an_update_may_be_deleted_before_its_end(hosting, tmp_path):
+    release = tmp_path / "release"
+    old = hosting.config(hosting.test_model("pid"))
+    name = hosting.endpoint(old)
+    new = hosting.config(hosting.test_model("loading", {"TEST_PING_FILE": str(release)}))
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    for config in (old, new):
+        message = refused(hosting.sagemaker.delete_endpoint_config, EndpointConfigName=config)
+        assert message == (
+            f'Cannot delete endpoint configuration "{arn("endpoint-config", config)}" while endpoint '
+            f'"{arn("endpoint", name)}" is being created or updated with it.'
+        )
+    release.touch()
+    hosting.in_service(name)
+    for config in (old, new):
+        hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    hosting.delete(name)
+
+
 def test_a_protected_config_and_model_stay_while_they_are_used(make_server):
     hosting = Hosting(make_server("protect_in_use = true\n"))
     model = hosting.test_model("pid")
@@ -94,6 +113,18 @@ def test_a_strict_server_refuses_to_delete_an_endpoint_in_progress_as_aws_does(m
     assert refused(hosting.sagemaker.delete_endpoint, EndpointName=name) == expected
     release.touch()
     hosting.in_service(name)
+    hosting.delete(name)
+
+
+def test_a_strict_server_updates_no_endpoint_whose_config_is_gone(make_server):
+    """As terraform-provider-aws#40048 saw it: AWS names the former config, not the one that is asked for."""
+    hosting = Hosting(make_server("strict_aws = true\n"))
+    old, new = (hosting.config(hosting.test_model("pid")) for _ in range(2))
+    name = hosting.endpoint(old)
+    hosting.sagemaker.delete_endpoint_config(EndpointConfigName=old)
+    message = refused(hosting.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=new)
+    assert message == f'Could not find endpoint configuration "{arn("endpoint-config", old)}".'
+    assert hosting.status(name) == "InService"
     hosting.delete(name)
 
 

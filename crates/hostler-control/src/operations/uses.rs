@@ -26,3 +26,40 @@ pub(super) fn config_uses(record: &EndpointConfigRecord) -> BTreeSet<Key> {
     let models = variants.filter_map(|variant| variant.model_name.as_deref());
     models.map(|name| Key::new(&record.scope, Kind::Model, name)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use hostler_types::{Record, Stranded};
+
+    use super::*;
+
+    #[test]
+    fn every_deployment_in_play_uses_its_config_and_its_models() {
+        let golden = include_str!("../../../hostler-types/tests/golden/endpoint.v2.json");
+        let former = EndpointRecord::from_body(golden).unwrap();
+        let other = |name: &str| {
+            let other = EndpointRecord::from_body(&golden.replace("Digits-", name)).unwrap();
+            other.deployment
+        };
+        let of = |names: &[&str]| -> BTreeSet<Key> {
+            let key = |kind, name: String| Key::new(&former.scope, kind, &name);
+            let both = |name: &&str| {
+                [
+                    key(Kind::EndpointConfig, format!("{name}-config")),
+                    key(Kind::Model, format!("{name}-model")),
+                ]
+            };
+            names.iter().flat_map(both).collect()
+        };
+        let mut record = EndpointRecord { update: None, ..former.clone() };
+        assert_eq!(uses(&record), of(&["digits"]));
+        record.deployment = other("New-");
+        record.update.clone_from(&former.update);
+        assert_eq!(uses(&record), of(&["new", "digits"]));
+        let stranded = other("Stranded-");
+        record.stranded = Some(Stranded { deployment: stranded, counts: vec![1], former_counts: vec![1] });
+        assert_eq!(uses(&record), of(&["new", "digits", "stranded"]));
+        record.update = None;
+        assert_eq!(uses(&record), of(&["new", "stranded"]));
+    }
+}

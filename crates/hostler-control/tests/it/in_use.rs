@@ -108,6 +108,78 @@ async fn an_unprotected_config_stays_while_an_endpoint_is_changed_with_it_and_no
     }
 }
 
+/// Config `name` of model `model`.
+async fn create_config(world: &SimWorld, name: &str, model: &str) {
+    let variant = json!({
+        "VariantName": "v", "ModelName": model, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1
+    });
+    let config = json!({ "EndpointConfigName": name, "ProductionVariants": [variant] });
+    world.call("CreateEndpointConfig", config).await.unwrap();
+}
+
+/// Endpoint `e` on its way from config `c` to config `Next` of model `next`; without a server it stays on its way.
+async fn begin_update(world: &SimWorld) {
+    create_model(world, "next").await;
+    create_config(world, "Next", "Next").await;
+    world.create_endpoint().await;
+    put_in_status(world, EndpointStatus::InService).await;
+    let input = json!({ "EndpointName": "e", "EndpointConfigName": "next" });
+    world.call("UpdateEndpoint", input).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_the_old_nor_the_new_config_of_an_update_may_go_before_its_end() {
+    let mut world = SimWorld::new(DELAYS);
+    world.create_config(1).await;
+    begin_update(&world).await;
+    let both = keys(&[
+        (Kind::EndpointConfig, "c"),
+        (Kind::EndpointConfig, "next"),
+        (Kind::Model, "m"),
+        (Kind::Model, "next"),
+    ]);
+    assert_eq!(document(&world, Kind::Endpoint, "e").await.uses, both);
+    for name in ["c", "next"] {
+        let expected = format!(
+            "Cannot delete endpoint configuration \"{PREFIX}:endpoint-config/{name}\" while endpoint \
+             \"{PREFIX}:endpoint/e\" is being created or updated with it."
+        );
+        let input = json!({ "EndpointConfigName": name });
+        check_refused(world.call("DeleteEndpointConfig", input).await, &expected);
+    }
+    world.start(Effects::new());
+    world.wait_until("in service", SOON, has_status(EndpointStatus::InService)).await;
+    let new = keys(&[(Kind::EndpointConfig, "next"), (Kind::Model, "next")]);
+    assert_eq!(document(&world, Kind::Endpoint, "e").await.uses, new);
+    for name in ["c", "next"] {
+        world.call("DeleteEndpointConfig", json!({ "EndpointConfigName": name })).await.unwrap();
+    }
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_update_comes_from_and_goes_to_is_protected_until_nothing_uses_it() {
+    let mut world = protected().await;
+    begin_update(&world).await;
+    let refused = |name: &str| {
+        format!(
+            "Cannot delete endpoint configuration \"{PREFIX}:endpoint-config/{name}\" while endpoint \
+             \"{PREFIX}:endpoint/e\" uses it."
+        )
+    };
+    for name in ["c", "next"] {
+        let answer = world.call("DeleteEndpointConfig", json!({ "EndpointConfigName": name })).await;
+        check_refused(answer, &refused(name));
+    }
+    world.start(Effects::new());
+    world.wait_until("in service", SOON, has_status(EndpointStatus::InService)).await;
+    delete_config(&world).await.unwrap();
+    delete_model(&world).await.unwrap();
+    let answer = world.call("DeleteEndpointConfig", json!({ "EndpointConfigName": "Next" })).await;
+    check_refused(answer, &refused("next"));
+    world.kill().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_protected_config_stays_while_an_endpoint_uses_it_in_any_status() {
     let world = protected().await;
@@ -202,11 +274,7 @@ async fn what_nothing_uses_is_deleted_though_it_is_protected() {
     let world = protected().await;
     world.create_endpoint().await;
     create_model(&world, "spare").await;
-    let variant = json!({
-        "VariantName": "v", "ModelName": "M", "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1
-    });
-    let config = json!({ "EndpointConfigName": "spare", "ProductionVariants": [variant] });
-    world.call("CreateEndpointConfig", config).await.unwrap();
+    create_config(&world, "spare", "M").await;
     world.call("DeleteEndpointConfig", json!({ "EndpointConfigName": "spare" })).await.unwrap();
     world.call("DeleteModel", json!({ "ModelName": "spare" })).await.unwrap();
     let missing = world.call("DeleteModel", json!({ "ModelName": "spare" })).await;

@@ -90,6 +90,18 @@ async fn an_endpoint_keeps_its_snapshot_when_config_and_model_are_deleted() {
         .await;
     assert_eq!(world.record().await.unwrap().deployment, before);
     assert_eq!(describe().await.unwrap(), described, "it is described as fully as before");
+    // It scales too, by what it keeps.
+    let sizes = json!([{ "VariantName": "v", "DesiredInstanceCount": 3 }]);
+    let input = json!({ "EndpointName": "e", "DesiredWeightsAndCapacities": sizes });
+    world.call("UpdateEndpointWeightsAndCapacities", input).await.unwrap();
+    world
+        .wait_until("scaled out", limit, |record, instances| {
+            instances.len() == 3 && record.is_some_and(|record| record.status == EndpointStatus::InService)
+        })
+        .await;
+    for instance in world.instances().await {
+        assert_eq!(world.compute.spec(&instance).unwrap().hash(), spec.hash(), "as the deleted model says");
+    }
     world.kill().await;
 }
 

@@ -7,6 +7,7 @@
 --
 -- Which models the documents that are there use stands in their bodies alone. Bodies are nobody's business here, but a
 -- config is never written again, so nobody else would ever tell; and a body of that day is `"schema": 1` for good.
+-- (An endpoint is written anew by its reconciler where it uses more.)
 
 DROP INDEX documents_by_uses_name;
 DROP INDEX documents_by_uses_created;
