@@ -47,6 +47,8 @@ pub struct ControlSettings {
     pub quotas: Quotas,
     /// What becomes of types whose accelerators the machine lacks.
     pub accelerators: AcceleratorPolicy,
+    /// Nothing that anything uses is deleted: no endpoint config of an endpoint, no model of either.
+    pub protect_in_use: bool,
     /// Refuse what AWS refuses, also where nothing here needs it.
     pub strict_aws: bool,
 }
@@ -61,6 +63,7 @@ impl Default for ControlSettings {
             download_timeout_ms: 60 * 60 * 1000,
             quotas: Quotas::default(),
             accelerators: AcceleratorPolicy::default(),
+            protect_in_use: false,
             strict_aws: false,
         }
     }

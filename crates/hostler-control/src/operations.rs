@@ -13,7 +13,9 @@ mod snapshot;
 mod tags;
 mod update_endpoint;
 mod update_weights;
+mod uses;
 
 pub(crate) use data_source::{additional_model_data, model_data};
 pub(crate) use endpoint::document as endpoint_document;
 pub(crate) use local_url::LocalUrls;
+pub(crate) use uses::uses as endpoint_uses;

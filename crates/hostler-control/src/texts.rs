@@ -3,7 +3,7 @@
 //! Source: sightings in public issues; `../docs/compatibility.md` lists those without one.
 
 use hostler_aws::ApiError;
-use hostler_types::{Arn, EndpointStatus, Kind, Scope};
+use hostler_types::{Arn, EndpointStatus, Key, Kind, Scope};
 
 /// `Cannot create already existing …`
 pub(crate) fn already_exists(scope: &Scope, kind: Kind, name: &str) -> ApiError {
@@ -27,6 +27,13 @@ pub(crate) fn in_progress(scope: &Scope, name: &str) -> ApiError {
 pub(crate) fn not_updatable(scope: &Scope, name: &str, status: EndpointStatus) -> ApiError {
     let arn = Arn::new(scope, Kind::Endpoint, name);
     ApiError::validation(format!("Cannot update endpoint \"{arn}\" in status {status}."))
+}
+
+/// The deletion of something that is used, refused because of what its user is doing.
+pub(crate) fn in_use(used: &Key, user: &Key, doing: &str) -> ApiError {
+    let named =
+        |key: &Key| format!("{} \"{}\"", noun(key.kind()), Arn::new(key.scope(), key.kind(), key.name()));
+    ApiError::validation(format!("Cannot delete {} while {} {doing}.", named(used), named(user)))
 }
 
 /// A feature that would change answers or safety, and that is not there.

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostler_store::conformance::{endpoint, key, query};
-use hostler_store::{Document, Store, Transaction, Write};
+use hostler_store::{Document, Statuses, Store, StoreError, Transaction, Unused, Write};
 use hostler_store_sql::SqliteStore;
-use hostler_types::Kind;
+use hostler_types::{Key, Kind};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -32,6 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     println!("  1 reader:     {:>7.0} reads/s", reads(&store).await?);
+    for (users, model) in [(0, "nobodys"), (store.keys(Kind::Endpoint).await?.len(), "everybodys")] {
+        let asked = questions(&store, &key(Kind::Model, model)).await?;
+        println!("  who of {users} users uses it: {asked:>7.0} answers/s");
+    }
     println!("  listings of 100 by name: {:>7.0} pages/s", pages(&store).await?);
     let documents = store.keys(Kind::Endpoint).await?.len();
     store.close().await?;
@@ -54,12 +58,16 @@ async fn commits(
             let mut done = 0_u32;
             while start.elapsed() < MEASURED {
                 let name = format!("e-{}", numbers.fetch_add(1, Ordering::Relaxed));
-                let document = Document { body: "b".repeat(BODY_BYTES), ..endpoint(&name) };
+                let document = Document {
+                    body: "b".repeat(BODY_BYTES),
+                    uses: [key(Kind::Model, "everybodys")].into(),
+                    ..endpoint(&name)
+                };
                 let writes = vec![Write::Put(document)];
                 store.commit(Transaction { writes, ..Transaction::default() }).await?;
                 done += 1;
             }
-            Ok::<u32, hostler_store::StoreError>(done)
+            Ok::<u32, StoreError>(done)
         });
     }
     let mut total = 0;
@@ -74,6 +82,22 @@ async fn reads(store: &SqliteStore) -> Result<f64, Box<dyn Error>> {
     while start.elapsed() < MEASURED {
         store.get(&key(Kind::Endpoint, &format!("e-{}", done % 100))).await?;
         done += 1;
+    }
+    Ok(f64::from(done) / start.elapsed().as_secs_f64())
+}
+
+/// What a deletion asks: in any status, and in some that no user has.
+async fn questions(store: &SqliteStore, used: &Key) -> Result<f64, Box<dyn Error>> {
+    let (start, mut done) = (Instant::now(), 0_u32);
+    let passing = || Statuses::Of(["Creating", "Updating", "RollingBack"].map(str::to_owned).into());
+    while start.elapsed() < MEASURED {
+        for statuses in [Statuses::Any, passing()] {
+            let unused = Some(Unused { key: used.clone(), statuses });
+            match store.commit(Transaction { unused, ..Transaction::default() }).await {
+                Ok(_) | Err(StoreError::InUse { .. }) => done += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
     Ok(f64::from(done) / start.elapsed().as_secs_f64())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_store::{
-    CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction,
+    CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction, Write,
 };
 use hostler_types::{Key, Kind, Millis, Scope};
 use tempfile::TempDir;
@@ -31,6 +31,7 @@ mod listing;
 mod plans;
 mod readers;
 mod schema;
+mod uses;
 mod writer;
 
 pub use fault::{DatabaseFault, OpenError, Overloaded};
@@ -91,6 +92,8 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
+        // Here and not in the writer's thread, which a panic would end for everybody.
+        transaction.writes.iter().for_each(Write::assert_storable);
         self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await
     }
 

@@ -12,8 +12,8 @@ use hostler_types::{Key, Kind, Millis, Scope};
 use tokio::sync::broadcast;
 
 use crate::{
-    CHANGES_KEPT, Change, Check, Document, Expect, Lease, ListQuery, Order, Page, Position, Quota, Store,
-    StoreError, StoreResult, Transaction, Unused, Write,
+    CHANGES_KEPT, Change, Check, Document, Expect, Lease, ListQuery, Order, Page, Position, Quota, Statuses,
+    Store, StoreError, StoreResult, Transaction, Unused, Write,
 };
 
 /// A [`Store`] that forgets everything when it is dropped.
@@ -56,6 +56,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
+        transaction.writes.iter().for_each(Write::assert_storable);
         let mut state = self.state();
         if let Some(Check { key, .. }) = transaction.checks.into_iter().find(|check| !state.holds(check)) {
             return Err(StoreError::Conflict { key });
@@ -171,12 +172,12 @@ impl State {
 
     /// The first document by key that uses what should not be in use.
     fn user(&self, unused: &Unused) -> Option<Key> {
-        let uses = |document: &Document| {
-            document.key.scope() == unused.key.scope()
-                && document.uses.as_deref() == Some(unused.key.name())
-                && document.status.as_ref().is_some_and(|status| unused.statuses.contains(status))
+        let counts = |status: &Option<String>| match &unused.statuses {
+            Statuses::Any => true,
+            Statuses::Of(statuses) => status.as_ref().is_some_and(|status| statuses.contains(status)),
         };
-        self.documents.values().find(|document| uses(document)).map(|document| document.key.clone())
+        let is_user = |document: &&Document| document.uses.contains(&unused.key) && counts(&document.status);
+        self.documents.values().find(is_user).map(|document| document.key.clone())
     }
 
     /// What the documents of a quota's scope hold of it; read from all of them, which is what the sum means.
@@ -246,7 +247,6 @@ fn counts(document: &Document, quota: &Quota) -> u64 {
 }
 
 fn matches(query: &ListQuery, document: &Document) -> bool {
-    let is_equal = |filter: &Option<String>, value: &Option<String>| filter.is_none() || filter == value;
     document.key.scope() == &query.scope
         && document.key.kind() == query.kind
         && query.name_contains.as_ref().is_none_or(|part| document.name.contains(part.as_str()))
@@ -254,6 +254,5 @@ fn matches(query: &ListQuery, document: &Document) -> bool {
         && query.created_before.is_none_or(|before| document.created_at < before)
         && query.modified_from.is_none_or(|from| document.modified_at >= from)
         && query.modified_before.is_none_or(|before| document.modified_at < before)
-        && is_equal(&query.status, &document.status)
-        && is_equal(&query.uses, &document.uses)
+        && (query.status.is_none() || query.status == document.status)
 }

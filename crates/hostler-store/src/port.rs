@@ -8,7 +8,7 @@
 //! documents and lease calls. What a scope holds is the sum over its documents, in the same instant: it is no record
 //! of its own that could differ from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use hostler_types::{Key, Kind, Millis, Scope};
@@ -32,8 +32,8 @@ pub struct Document {
     pub modified_at: Millis,
     /// The endpoint's status; none for other kinds.
     pub status: Option<String>,
-    /// Lower-case name of the endpoint config that an endpoint uses; none for other kinds.
-    pub uses: Option<String>,
+    /// What it uses, all of it in its own scope; whether that is there is no matter.
+    pub uses: BTreeSet<Key>,
     /// What it takes up of the things that are counted in its scope.
     pub holds: Holdings,
     /// Versioned JSON.
@@ -70,12 +70,22 @@ pub enum Write {
     Delete(Key),
 }
 
+impl Write {
+    /// Panics on a document that no store can keep: one that uses something of another scope.
+    pub fn assert_storable(&self) {
+        if let Self::Put(Document { key, uses, .. }) = self {
+            let is_own = uses.iter().all(|used| used.scope() == key.scope());
+            assert!(is_own, "`{key}` uses what is in another scope: {uses:?}");
+        }
+    }
+}
+
 /// Checks and writes that happen together or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transaction {
     /// All must hold before the first write; the first that does not is named in the conflict.
     pub checks: Vec<Check>,
-    /// Must hold too, in the same instant: nothing in these statuses uses that document.
+    /// Must hold too, in the same instant: nothing uses that document.
     pub unused: Option<Unused>,
     /// Must hold after the writes; the first that does not is named.
     pub quotas: Vec<Quota>,
@@ -83,15 +93,24 @@ pub struct Transaction {
     pub writes: Vec<Write>,
 }
 
-/// No document of the key's scope, of any kind, whose `uses` column is the key's name has one of these statuses. Else
-/// the transaction is a [`StoreError::InUse`] that names the first such user by key, and nothing is written. It is
-/// judged after the checks and before the first write.
+/// No document of any kind that has the key in its `uses` is in these statuses. Else the transaction is a
+/// [`StoreError::InUse`] that names the first such user by key, and nothing is written. It is judged after the checks
+/// and before the first write, and its cost does not grow with the number of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
     /// What must not be in use.
     pub key: Key,
-    /// The statuses in which use counts.
-    pub statuses: Vec<String>,
+    /// In which statuses of its users use counts.
+    pub statuses: Statuses,
+}
+
+/// Which statuses count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statuses {
+    /// Every one, and none at all.
+    Any,
+    /// These; a document without a status is in none of them.
+    Of(Vec<String>),
 }
 
 /// The documents of a scope, of all kinds together, hold at most so much of one thing. A transaction that would raise
@@ -150,8 +169,6 @@ pub struct ListQuery {
     pub modified_before: Option<Millis>,
     /// Equal to the status column.
     pub status: Option<String>,
-    /// Equal to the `uses` column.
-    pub uses: Option<String>,
     /// Ordered by.
     pub sort_by: SortBy,
     /// In which direction.

@@ -19,7 +19,7 @@ use crate::{Document, ListQuery, PageToken, SortBy, StoreError, StoreResult};
 const TOKEN_BYTES_MAX: usize = 8192;
 
 /// Stands first in the sum: a token of an older form is refused, not misread.
-const FORM: &str = "hostler-page-1";
+const FORM: &str = "hostler-page-2";
 
 /// The value of the column that a listing is ordered by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,7 +89,6 @@ impl Position {
             modified_from,
             modified_before,
             status,
-            uses,
             sort_by,
             order,
             limit: _,
@@ -111,7 +110,6 @@ impl Position {
             part(moment.map(|Millis(ms)| ms.to_string()).as_deref());
         }
         part(status.as_deref());
-        part(uses.as_deref());
         part(Some(&format!("{sort_by:?} {order:?}")));
         match &self.value {
             SortValue::Number(number) => part(Some(&format!("number {number}"))),

@@ -12,6 +12,7 @@ mod papers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::DeployArgs;
@@ -97,6 +98,15 @@ pub(crate) struct ServeArgs {
     /// Listen beyond loopback without TLS: signatures then protect requests, nothing protects their secrecy
     #[arg(long)]
     pub(crate) allow_plaintext: bool,
+    /// Refuse to delete an endpoint config or a model that is in use [default: false]
+    #[arg(long, value_name = "BOOL", env = "HOSTLER_PROTECT_IN_USE", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub(crate) protect_in_use: Option<bool>,
+    /// Refuse what AWS refuses though it could be done, such as deleting an endpoint that is being created
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", env = "HOSTLER_STRICT_AWS", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub(crate) strict_aws: Option<bool>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -113,12 +113,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: ControlSettings {
-                describe_hold: settings.describe_hold,
-                quotas: settings.quotas,
-                accelerators: settings.accelerators,
-                ..ControlSettings::default()
-            },
+            settings: control_settings(&settings),
         });
         let reconciler = Reconciler::new(ReconcilerParts {
             store: dyn_store,
@@ -220,6 +215,17 @@ async fn open_cache(
         limits.object_bytes = bytes;
     }
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
+}
+
+fn control_settings(settings: &Settings) -> ControlSettings {
+    ControlSettings {
+        describe_hold: settings.describe_hold,
+        quotas: settings.quotas.clone(),
+        accelerators: settings.accelerators,
+        protect_in_use: settings.protect_in_use,
+        strict_aws: settings.strict_aws,
+        ..ControlSettings::default()
+    }
 }
 
 fn key_ring(keys: &ServerKeys) -> KeyRing {

@@ -28,6 +28,9 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr
 const ACCOUNT_DEFAULT: &str = "000000000000";
 const REGION_DEFAULT: &str = "us-east-1";
 const DESCRIBE_HOLD_DEFAULT_MS: u64 = 1000;
+/// AWS lets configs and models go under what uses them.
+const PROTECT_IN_USE_DEFAULT: bool = false;
+const STRICT_AWS_DEFAULT: bool = false;
 /// AWS's limit for a model's answer.
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 /// AWS's limit for a request.
@@ -46,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) describe_hold: Duration,
+    /// Nothing that is in use is deleted.
+    pub(crate) protect_in_use: bool,
+    /// What AWS refuses is refused, also where it could be done.
+    pub(crate) strict_aws: bool,
     pub(crate) model_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
     pub(crate) artifact_bytes_max: Option<u64>,
@@ -166,6 +173,8 @@ impl Settings {
             account: AccountId::new(account),
             region: Region::new(file.region.unwrap_or_else(|| REGION_DEFAULT.to_owned())),
             describe_hold: Duration::from_millis(file.describe_hold_ms.unwrap_or(DESCRIBE_HOLD_DEFAULT_MS)),
+            protect_in_use: args.protect_in_use.or(file.protect_in_use).unwrap_or(PROTECT_IN_USE_DEFAULT),
+            strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             artifact_bytes_max: limits.artifact_bytes,

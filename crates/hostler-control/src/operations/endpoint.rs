@@ -19,10 +19,11 @@ use tokio::time::Instant;
 use super::deployment_config::{check_deployment_config, deployment_config_notes};
 use super::listing::Listing;
 use super::tags::check_new_tags;
+use super::uses::uses;
 use crate::accelerators::marks;
 use crate::control::{Caller, Control, log_notes, store_failed};
 use crate::quotas;
-use crate::texts::{already_exists, not_found};
+use crate::texts::{already_exists, in_progress, not_found};
 
 impl Control {
     pub(crate) async fn create_endpoint(
@@ -150,6 +151,9 @@ impl Control {
     ) -> Result<(), ApiError> {
         loop {
             let (stored, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
+            if self.parts.settings.strict_aws && record.status.is_passing() {
+                return Err(in_progress(&record.scope, &record.name));
+            }
             if record.goal == Goal::Gone {
                 return Ok(());
             }
@@ -197,7 +201,7 @@ pub(crate) fn document(record: &EndpointRecord) -> Document {
         created_at: record.created_at,
         modified_at: record.modified_at,
         status: Some(record.status.as_str().to_owned()),
-        uses: Some(record.config_name().to_ascii_lowercase()),
+        uses: uses(record),
         holds: quotas::holdings(record),
         body: record.to_body(),
     }

@@ -1,7 +1,8 @@
 //! CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs, DeleteEndpointConfig.
 //!
 //! Invariants: a config never changes. It does not look whether its models exist: CreateEndpoint does, as in AWS.
-//! It cannot be deleted while an endpoint is being created with it; the store checks that in the same transaction.
+//! It cannot be deleted while an endpoint is being created or updated with it, nor, where it is protected, while there is
+//! an endpoint that uses it; the store judges that in the transaction that deletes.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +12,18 @@ use hostler_shapes::{
     DescribeEndpointConfigInput, DescribeEndpointConfigOutput, EndpointConfigSummary,
     ListEndpointConfigsInput, ListEndpointConfigsOutput, ProductionVariant, Timestamp,
 };
-use hostler_store::{Check, Document, Expect, Holdings, StoreError, Transaction, Unused, Write};
+use hostler_store::{Check, Document, Expect, Holdings, Statuses, StoreError, Transaction, Unused, Write};
 use hostler_types::{Arn, EndpointConfigRecord, EndpointStatus, Key, Kind, RECORD_SCHEMA, Record};
 
 use super::listing::Listing;
 use super::tags::check_new_tags;
+use super::uses::config_uses;
 use crate::control::{Caller, Control, log_notes, store_failed};
-use crate::texts::{already_exists, not_found, refused};
+use crate::texts::{already_exists, in_use, not_found, refused};
+
+/// In these statuses an endpoint needs the config that it is brought to, or back to.
+const CHANGING: [EndpointStatus; 3] =
+    [EndpointStatus::Creating, EndpointStatus::Updating, EndpointStatus::RollingBack];
 
 /// AWS's default share of a variant.
 const WEIGHT_DEFAULT: f64 = 1.0;
@@ -120,26 +126,21 @@ impl Control {
     ) -> Result<(), ApiError> {
         loop {
             let (version, record) = self.endpoint_config(caller, &input.endpoint_config_name).await?;
-            let passing = [EndpointStatus::Creating, EndpointStatus::Updating, EndpointStatus::RollingBack];
+            let (statuses, doing) = if self.parts.settings.protect_in_use {
+                (Statuses::Any, "uses it")
+            } else {
+                let passing = CHANGING.map(|status| status.as_str().to_owned());
+                (Statuses::Of(passing.into()), "is being created or updated with it")
+            };
             let transaction = Transaction {
                 checks: vec![Check { key: record.key(), expect: Expect::Version(version) }],
-                unused: Some(Unused {
-                    key: record.key(),
-                    statuses: passing.iter().map(|status| status.as_str().to_owned()).collect(),
-                }),
+                unused: Some(Unused { key: record.key(), statuses }),
                 writes: vec![Write::Delete(record.key())],
                 ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(()),
-                Err(StoreError::InUse { by }) => {
-                    let user = Arn::new(by.scope(), Kind::Endpoint, by.name());
-                    return Err(ApiError::validation(format!(
-                        "Cannot delete endpoint configuration \"{}\" while endpoint \"{user}\" is being created or \
-                         updated with it.",
-                        record.arn()
-                    )));
-                }
+                Err(StoreError::InUse { by }) => return Err(in_use(&record.key(), &by, doing)),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_failed(error)),
             }
@@ -266,7 +267,7 @@ pub(super) fn document(record: &EndpointConfigRecord) -> Document {
         created_at: record.created_at,
         modified_at: record.created_at,
         status: None,
-        uses: None,
+        uses: config_uses(record),
         holds: Holdings::new(),
         body: record.to_body(),
     }

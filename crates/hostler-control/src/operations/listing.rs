@@ -43,7 +43,6 @@ impl Control {
             modified_from: millis(listing.modified_after),
             modified_before: millis(listing.modified_before),
             status: listing.status,
-            uses: None,
             sort_by: match listing.sort_by {
                 Some("Name") => SortBy::Name,
                 Some("Status") => SortBy::Status,

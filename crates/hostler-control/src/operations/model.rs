@@ -1,20 +1,23 @@
 //! CreateModel, DescribeModel, ListModels, DeleteModel.
 //!
-//! Invariants: a model is only its record: deleting it touches nothing that runs.
+//! Invariants: a model is only its record: deleting it touches nothing that runs. Where it is protected, it stays while
+//! a config or an endpoint uses it; the store judges that in the transaction that deletes.
+
+use std::collections::BTreeSet;
 
 use hostler_aws::ApiError;
 use hostler_shapes::{
     ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
 };
-use hostler_store::{Check, Document, Expect, Holdings, StoreError, Transaction, Write};
+use hostler_store::{Check, Document, Expect, Holdings, Statuses, StoreError, Transaction, Unused, Write};
 use hostler_types::{Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
 
 use super::data_source::check_data_sources;
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
-use crate::texts::{already_exists, not_found, refused};
+use crate::texts::{already_exists, in_use, not_found, refused};
 
 impl Control {
     pub(crate) async fn create_model(
@@ -113,13 +116,16 @@ impl Control {
     ) -> Result<(), ApiError> {
         loop {
             let (version, record) = self.model(caller, &input.model_name).await?;
+            let unused = || Unused { key: record.key(), statuses: Statuses::Any };
             let transaction = Transaction {
                 checks: vec![Check { key: record.key(), expect: Expect::Version(version) }],
+                unused: self.parts.settings.protect_in_use.then(unused),
                 writes: vec![Write::Delete(record.key())],
                 ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(()),
+                Err(StoreError::InUse { by }) => return Err(in_use(&record.key(), &by, "uses it")),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_failed(error)),
             }
@@ -206,7 +212,7 @@ pub(super) fn document(record: &ModelRecord) -> Document {
         created_at: record.created_at,
         modified_at: Millis(record.created_at.0),
         status: None,
-        uses: None,
+        uses: BTreeSet::new(),
         holds: Holdings::new(),
         body: record.to_body(),
     }

@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 use super::Reconciler;
 use super::queue::KeyQueue;
 use super::spec::instance_spec;
-use crate::operations::endpoint_document;
+use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Action, Plan, Sighting, lint_plan, plan};
 use crate::prober::Target;
 use crate::quotas::holdings;
@@ -142,8 +142,9 @@ impl Reconciler {
             info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
         }
         self.publish(key, plan.route.clone());
-        // What an endpoint holds is part of its document; one that was written by another rule is written anew.
-        let is_stale = !plan.forget && document.holds != holdings(&record);
+        // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
+        let is_stale =
+            !plan.forget && (document.holds != holdings(&record) || document.uses != endpoint_uses(&record));
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
             && !self.write_down(&document, next).await?
         {

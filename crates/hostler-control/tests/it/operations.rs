@@ -10,7 +10,7 @@ use hostler_compute::{Capabilities, Delays};
 use hostler_control::{Control, ControlParts, ControlSettings};
 use hostler_store::MemoryStore;
 use hostler_testkit::{Effects, SimClock, SimObjects, SimWorld, caller};
-use hostler_types::EndpointStatus;
+use hostler_types::{EndpointRecord, EndpointStatus};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -65,6 +65,10 @@ async fn an_endpoint_keeps_its_snapshot_when_config_and_model_are_deleted() {
         })
         .await;
     let before = world.record().await.unwrap().deployment;
+    let describe = || world.call("DescribeEndpoint", json!({ "EndpointName": "e" }));
+    let described = describe().await.unwrap();
+    assert_eq!(described["EndpointConfigName"], "c");
+    assert_eq!(described["ProductionVariants"][0]["DeployedImages"].as_array().map(Vec::len), Some(1));
     world.call("DeleteEndpointConfig", json!({ "EndpointConfigName": "c" })).await.unwrap();
     world.call("DeleteModel", json!({ "ModelName": "m" })).await.unwrap();
     // Others under the same names are others.
@@ -74,15 +78,30 @@ async fn an_endpoint_keeps_its_snapshot_when_config_and_model_are_deleted() {
     let spec = world.compute.spec(&lost).unwrap();
     world.compute.exit(&lost, hostler_compute::ExitCause::Code(1), "");
     world
-        .wait_until("healed", limit, |_, instances| {
+        .wait_until("healed", limit, |record, instances| {
+            let is_healthy = |record: &EndpointRecord| {
+                matches!(&record.instances[..], [instance] if instance.healthy_at.is_some())
+            };
             instances.len() == 1
                 && instances[0] != lost
+                && record.is_some_and(is_healthy)
                 && world.compute.spec(&instances[0]).is_some_and(|healed| healed.hash() == spec.hash())
         })
         .await;
     assert_eq!(world.record().await.unwrap().deployment, before);
-    let shown = world.call("DescribeEndpoint", json!({ "EndpointName": "e" })).await.unwrap();
-    assert_eq!(shown["EndpointConfigName"], "c");
+    assert_eq!(describe().await.unwrap(), described, "it is described as fully as before");
+    // It scales too, by what it keeps.
+    let sizes = json!([{ "VariantName": "v", "DesiredInstanceCount": 3 }]);
+    let input = json!({ "EndpointName": "e", "DesiredWeightsAndCapacities": sizes });
+    world.call("UpdateEndpointWeightsAndCapacities", input).await.unwrap();
+    world
+        .wait_until("scaled out", limit, |record, instances| {
+            instances.len() == 3 && record.is_some_and(|record| record.status == EndpointStatus::InService)
+        })
+        .await;
+    for instance in world.instances().await {
+        assert_eq!(world.compute.spec(&instance).unwrap().hash(), spec.hash(), "as the deleted model says");
+    }
     world.kill().await;
 }
 

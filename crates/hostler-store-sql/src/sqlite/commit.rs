@@ -9,7 +9,7 @@ use hostler_store::{Expect, StoreError, Transaction, Write};
 use hostler_types::Key;
 use rusqlite::Connection;
 
-use super::{documents, holdings};
+use super::{documents, holdings, uses};
 
 /// What was written.
 pub(super) struct Committed {
@@ -46,7 +46,7 @@ pub(super) fn apply(connection: &Connection, transaction: Transaction) -> Result
         }
     }
     if let Some(unused) = transaction.unused
-        && let Some(by) = documents::first_user(connection, &unused)?
+        && let Some(by) = uses::first_user(connection, &unused)?
     {
         return Err(Refusal::Store(StoreError::InUse { by }));
     }

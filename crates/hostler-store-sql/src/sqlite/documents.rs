@@ -4,11 +4,11 @@
 //! between.
 //! Invariants: every statement finds its rows by index. Versions come from the one sequence and from nowhere else.
 
-use hostler_store::{Document, Unused};
+use hostler_store::Document;
 use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::holdings;
+use super::{holdings, uses};
 
 /// The columns that [`document`] reads, in its order.
 pub(super) const COLUMNS: &str = "key, version, name, created_at, modified_at, status, uses, holds, body";
@@ -34,10 +34,6 @@ const DELETE: &str = "DELETE FROM documents \
 
 const KEYS: &str = "SELECT account, region, key FROM documents INDEXED BY documents_by_name \
      WHERE kind = :kind ORDER BY account, region, key";
-
-const FIRST_USER: &str = "SELECT key FROM documents INDEXED BY documents_by_uses_name \
-     WHERE kind = :kind AND account = :account AND region = :region AND uses = :uses \
-     AND status IN (SELECT value FROM json_each(:statuses)) ORDER BY key LIMIT 1";
 
 const TAKE_FROM_SEQUENCE: &str = "UPDATE sequence SET last = last + :count WHERE id = 1 RETURNING last";
 
@@ -81,7 +77,7 @@ pub(super) fn put(connection: &Connection, document: &Document, version: u64) ->
         ":created_at": document.created_at.0,
         ":modified_at": document.modified_at.0,
         ":status": document.status,
-        ":uses": document.uses,
+        ":uses": uses::to_column(&document.uses),
         ":holds": holdings::to_column(&document.holds),
         ":body": document.body,
     })?;
@@ -119,32 +115,6 @@ pub(super) fn keys(connection: &Connection, kind: Kind) -> rusqlite::Result<Vec<
     rows.collect()
 }
 
-/// The first document by key that uses what should not be in use.
-pub(super) fn first_user(connection: &Connection, unused: &Unused) -> rusqlite::Result<Option<Key>> {
-    let (account, region) = words(unused.key.scope());
-    let statuses = serde_json::Value::from(unused.statuses.clone()).to_string();
-    let mut statement = connection.prepare_cached(FIRST_USER)?;
-    // In the order of keys, which is not that of the kinds' words.
-    for kind in Kind::ALL {
-        let name: Option<String> = statement
-            .query_row(
-                named_params! {
-                    ":kind": kind.as_str(),
-                    ":account": account,
-                    ":region": region,
-                    ":uses": unused.key.name(),
-                    ":statuses": statuses,
-                },
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(name) = name {
-            return Ok(Some(Key::new(unused.key.scope(), kind, &name)));
-        }
-    }
-    Ok(None)
-}
-
 /// Takes `count` numbers that nobody had before; the last of them.
 pub(super) fn take_from_sequence(connection: &Connection, count: usize) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached(TAKE_FROM_SEQUENCE)?;
@@ -160,7 +130,7 @@ pub(super) fn document(scope: &Scope, kind: Kind, row: &Row<'_>) -> rusqlite::Re
         created_at: Millis(row.get(3)?),
         modified_at: Millis(row.get(4)?),
         status: row.get(5)?,
-        uses: row.get(6)?,
+        uses: uses::from_column(scope, row, 6)?,
         holds: holdings::from_column(row, 7)?,
         body: text(row, 8)?,
     })
@@ -185,16 +155,6 @@ mod tests {
             let plan = explain(sql);
             assert!(is_index_walk(&plan), "{sql}: {plan:?}");
         }
-    }
-
-    #[test]
-    fn the_first_user_is_found_by_index() {
-        // The scan is of the few statuses that are asked for, which are no rows of the database.
-        let plan = explain(FIRST_USER);
-        let walk = "SEARCH documents USING INDEX documents_by_uses_name \
-                    (kind=? AND account=? AND region=? AND uses=?)";
-        assert_eq!(plan[0], walk, "{plan:?}");
-        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
     }
 
     #[test]

@@ -14,9 +14,10 @@ use super::fault::OpenError;
 use super::holdings;
 
 /// In order; the first makes schema 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_documents.sql"),
     include_str!("../../migrations/sqlite/0002_holdings.sql"),
+    include_str!("../../migrations/sqlite/0003_uses.sql"),
 ];
 
 /// "HOST" in SQLite's header, by which `file` and we know whose database it is.

@@ -5,3 +5,4 @@ mod data_dir;
 mod durability;
 mod limits;
 mod opening;
+mod upgrading;

@@ -107,25 +107,6 @@ async fn sums_that_differ_from_their_documents_are_counted_anew_at_the_next_star
     }
 }
 
-#[tokio::test]
-async fn documents_from_before_holdings_are_read_and_hold_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join(DATABASE_FILE);
-    let old = Connection::open(&file).unwrap();
-    old.execute_batch(include_str!("../../migrations/sqlite/0001_documents.sql")).unwrap();
-    // "HOST", as schema 1 wrote it.
-    old.pragma_update(None, "application_id", 0x484f_5354).unwrap();
-    old.pragma_update(None, "user_version", 1).unwrap();
-    let row = "INSERT INTO documents (kind, account, region, key, version, name, created_at, modified_at, body) \
-               VALUES ('endpoint', '000000000000', 'us-east-1', 'old', 7, 'Old', 1, 2, 'body')";
-    old.execute(row, ()).unwrap();
-    drop(old);
-    let store = open(dir.path());
-    let read = store.get(&key(Kind::Endpoint, "old")).await.unwrap().unwrap();
-    assert_eq!((read.version, read.body.as_str(), read.holds.len()), (7, "body", 0));
-    assert!(store.holdings(&scope()).await.unwrap().is_empty());
-}
-
 #[test]
 fn a_file_that_is_no_database_is_named_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,8 +4,8 @@
 
 use hostler_types::{Key, Kind, Millis};
 
-use super::{TestStore, assert_conflict, check, endpoint, key, put, put_if, scope_of, unused, writes};
-use crate::{Document, Expect, Holdings, StoreError, Transaction, Write};
+use super::{TestStore, assert_conflict, check, endpoint, key, put, put_if, scope_of, uses, writes};
+use crate::{Document, Expect, Holdings, Transaction, Write};
 
 pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
     let full = Document {
@@ -15,7 +15,7 @@ pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
         created_at: Millis(1_700_000_000_123),
         modified_at: Millis(-5),
         status: Some("Creating".to_owned()),
-        uses: Some("a-config".to_owned()),
+        uses: uses([key(Kind::EndpointConfig, "A-config"), key(Kind::Model, "quotes ' \" / \\ [0]")]),
         holds: Holdings::from([("endpoints".to_owned(), 1), ("ml.m5.large".to_owned(), 4)]),
         body: "{\"text\":\"quotes ' \\\" and \u{1f980}, a line\\nbreak\"}".to_owned(),
     };
@@ -26,7 +26,7 @@ pub async fn a_document_is_read_back_as_it_was_written(store: TestStore) {
         created_at: Millis(i64::MIN),
         modified_at: Millis(i64::MAX),
         status: None,
-        uses: None,
+        uses: uses([]),
         holds: Holdings::new(),
         body: String::new(),
     };
@@ -199,87 +199,6 @@ pub async fn a_commit_of_nothing_is_fine(store: TestStore) {
         store.commit(Transaction { checks, ..Transaction::default() }).await.unwrap(),
         Vec::<u64>::new()
     );
-}
-
-/// An endpoint that uses `config` in `status`.
-fn user(name: &str, config: &str, status: &str) -> Document {
-    Document { uses: Some(config.to_owned()), status: Some(status.to_owned()), ..endpoint(name) }
-}
-
-fn config(name: &str) -> Document {
-    Document { key: key(Kind::EndpointConfig, name), status: None, uses: None, ..endpoint(name) }
-}
-
-fn delete_unused(config: &Key, statuses: &[&str]) -> Transaction {
-    Transaction {
-        unused: Some(unused(config, statuses)),
-        writes: vec![Write::Put(endpoint("other")), Write::Delete(config.clone())],
-        ..Transaction::default()
-    }
-}
-
-pub async fn what_is_in_use_is_not_deleted(store: TestStore) {
-    let config = config("Busy");
-    put(&*store, config.clone()).await;
-    put(&*store, user("steady", "busy", "InService")).await;
-    for name in ["Zulu", "bravo"] {
-        put(&*store, user(name, "busy", "Creating")).await;
-    }
-    let passing = ["Updating", "Creating"];
-    for (first_user, next) in [("bravo", true), ("zulu", true), ("", false)] {
-        let result = store.commit(delete_unused(&config.key, &passing)).await;
-        if next {
-            let first = key(Kind::Endpoint, first_user);
-            assert!(matches!(&result, Err(StoreError::InUse { by }) if *by == first), "{result:?}");
-            assert_eq!(store.get(&key(Kind::Endpoint, "other")).await.unwrap(), None);
-            put(&*store, user(first_user, "busy", "InService")).await;
-        } else {
-            result.unwrap();
-        }
-    }
-    assert_eq!(store.get(&config.key).await.unwrap(), None);
-}
-
-pub async fn use_counts_in_its_statuses_and_its_scope_only(store: TestStore) {
-    let config = config("config");
-    put(&*store, config.clone()).await;
-    put(&*store, user("other-config", "config-2", "Creating")).await;
-    put(&*store, user("steady", "config", "InService")).await;
-    put(&*store, Document { status: None, ..user("no-status", "config", "") }).await;
-    let elsewhere = Key::new(&scope_of("000000000000", "us-west-2"), Kind::Endpoint, "elsewhere");
-    put(&*store, Document { key: elsewhere, ..user("elsewhere", "config", "Creating") }).await;
-    put(&*store, config.clone()).await;
-    store.commit(delete_unused(&config.key, &["Creating", ""])).await.unwrap();
-    // No status at all: nothing counts, not even a user.
-    put(&*store, user("creating", "config", "Creating")).await;
-    store.commit(delete_unused(&config.key, &[])).await.unwrap();
-    // Any kind of document can be the user.
-    let model = key(Kind::Model, "by-a-model");
-    put(&*store, Document { key: model.clone(), ..user("by-a-model", "config", "Odd") }).await;
-    let result = store.commit(delete_unused(&config.key, &["Odd"])).await;
-    assert!(matches!(&result, Err(StoreError::InUse { by }) if *by == model), "{result:?}");
-    // The first by key: models come before endpoints.
-    let result = store.commit(delete_unused(&config.key, &["Creating", "Odd"])).await;
-    assert!(matches!(&result, Err(StoreError::InUse { by }) if *by == model), "{result:?}");
-}
-
-pub async fn checks_are_judged_before_use(store: TestStore) {
-    let config = config("config");
-    put(&*store, config.clone()).await;
-    put(&*store, user("creating", "config", "Creating")).await;
-    let transaction = Transaction {
-        checks: vec![check(&config.key, Expect::Absent)],
-        ..delete_unused(&config.key, &["Creating"])
-    };
-    assert_conflict(store.commit(transaction).await, &config.key);
-    // The writes of the transaction itself do not count: what it ends, it may rely on having been there.
-    let transaction = Transaction {
-        unused: Some(unused(&config.key, &["Creating"])),
-        writes: vec![Write::Delete(key(Kind::Endpoint, "creating")), Write::Delete(config.key.clone())],
-        ..Transaction::default()
-    };
-    let result = store.commit(transaction).await;
-    assert!(matches!(result, Err(StoreError::InUse { .. })), "{result:?}");
 }
 
 pub async fn names_that_differ_in_case_are_one_document(store: TestStore) {

@@ -150,7 +150,7 @@ pub async fn quotas_are_judged_last(store: TestStore) {
     let none = quota("room", 0);
     let document = holder("new", &[("room", 1)]);
     let (there, missing) = (key(Kind::Endpoint, "there"), key(Kind::Endpoint, "missing"));
-    put(&*store, Document { uses: Some("there".to_owned()), ..endpoint("there") }).await;
+    put(&*store, Document { uses: super::uses([there.clone()]), ..endpoint("there") }).await;
     let within = put_within(document, &none);
     let checked = Transaction { checks: vec![check(&there, Expect::Absent)], ..within.clone() };
     super::assert_conflict(store.commit(checked).await, &there);

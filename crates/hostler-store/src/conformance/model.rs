@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hostler_types::{Key, Kind, Millis, Scope};
 
-use super::{TestStore, scope_of, unused};
+use super::{TestStore, scope_of};
 use crate::{
-    Check, Document, Expect, Holdings, ListQuery, Order, Quota, SortBy, StoreError, StoreResult, Transaction,
-    Write,
+    Check, Document, Expect, Holdings, ListQuery, Order, Quota, SortBy, Statuses, StoreError, StoreResult,
+    Transaction, Unused, Write,
 };
 
 /// Bytes that make one operation.
-pub const STEP_BYTES: usize = 12;
+pub const STEP_BYTES: usize = 14;
 
 /// Sequences tried per run: each makes a store, which on a disk costs a few syncs.
 pub const CASES: u32 = 48;
@@ -25,7 +25,6 @@ const NAMES: [&str; 6] = ["a", "B", "ab", "Ba", "b_a", "A-b"];
 const STATUSES: [Option<&str>; 4] = [None, Some("Creating"), Some("InService"), Some("Failed")];
 const REGIONS: [&str; 2] = ["us-east-1", "us-west-2"];
 const THINGS: [&str; 2] = ["x", "y"];
-const USES: [Option<&str>; 3] = [None, Some("a"), Some("b")];
 
 /// Runs the operations on `store` and on the model, and panics at the first difference.
 pub async fn agrees(store: TestStore, steps: &[[u8; STEP_BYTES]]) {
@@ -124,9 +123,12 @@ impl Model {
             let mut users: Vec<&Key> = self
                 .documents
                 .iter()
-                .filter(|row| row.key.scope() == unused.key.scope())
-                .filter(|row| row.uses.as_deref() == Some(unused.key.name()))
-                .filter(|row| row.status.as_ref().is_some_and(|status| unused.statuses.contains(status)))
+                .filter(|row| row.uses.iter().any(|used| used == &unused.key))
+                .filter(|row| match (&unused.statuses, &row.status) {
+                    (Statuses::Any, _) => true,
+                    (Statuses::Of(statuses), Some(status)) => statuses.contains(status),
+                    (Statuses::Of(_), None) => false,
+                })
                 .map(|row| &row.key)
                 .collect();
             users.sort();
@@ -207,6 +209,7 @@ fn any_write(bytes: &mut Bytes<'_>) -> Write {
         0..=4 => {
             let name = NAMES.into_iter().find(|name| name.to_ascii_lowercase() == key.name()).unwrap();
             let text = |text: &str| text.to_owned();
+            let uses = any_uses(key.scope(), bytes.next());
             Write::Put(Document {
                 key,
                 version: u64::from(choice),
@@ -214,7 +217,7 @@ fn any_write(bytes: &mut Bytes<'_>) -> Write {
                 created_at: Millis(i64::from(choice % 5)),
                 modified_at: Millis(i64::from(choice % 7)),
                 status: STATUSES[usize::from(choice / 8) % STATUSES.len()].map(text),
-                uses: USES[usize::from(choice / 32) % USES.len()].map(text),
+                uses,
                 holds: any_holdings(choice),
                 body: choice.to_string(),
             })
@@ -222,6 +225,13 @@ fn any_write(bytes: &mut Bytes<'_>) -> Write {
         5 => Write::Touch(key),
         _ => Write::Delete(key),
     }
+}
+
+/// Some of what [`any_key`] names; a document may use itself.
+fn any_uses(scope: &Scope, choice: u8) -> BTreeSet<Key> {
+    let kinds = [Kind::Endpoint, Kind::EndpointConfig, Kind::Endpoint, Kind::EndpointConfig];
+    let used = kinds.into_iter().zip(NAMES).enumerate().filter(|(at, _)| choice & (1 << at) != 0);
+    used.map(|(_, (kind, name))| Key::new(scope, kind, name)).collect()
 }
 
 /// Nothing, one thing or both, in counts that a limit of a few is soon reached by.
@@ -246,9 +256,14 @@ async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
         3 => model.versions.get(key).and_then(BTreeSet::first).copied().map(Expect::Version),
         _ => None,
     };
-    if shape & 0xc0 == 0xc0 {
-        transaction.unused = Some(unused(key, &["Creating"]));
-    }
+    let of = |statuses: &[&str]| Statuses::Of(statuses.iter().map(|&status| status.to_owned()).collect());
+    let statuses = match shape >> 5 {
+        5 => Some(of(&["Failed", "Creating"])),
+        6 => Some(of(&["InService"])),
+        7 => Some(Statuses::Any),
+        _ => None,
+    };
+    transaction.unused = statuses.map(|statuses| Unused { key: key.clone(), statuses });
     transaction.checks.extend(expect.map(|expect| Check { key: key.clone(), expect }));
 
     let limits = bytes.next();
@@ -292,7 +307,6 @@ async fn list(store: &TestStore, model: &Model, bytes: &mut Bytes<'_>) {
         modified_from: moment(8, bytes.next()),
         modified_before: moment(16, bytes.next()),
         status: if filters & 32 != 0 { STATUSES[bytes.below(STATUSES.len())].map(text) } else { None },
-        uses: if filters & 64 != 0 { USES[bytes.below(USES.len())].map(text) } else { None },
         sort_by: [SortBy::Name, SortBy::CreationTime, SortBy::Status][bytes.below(3)],
         order: if filters & 128 != 0 { Order::Descending } else { Order::Ascending },
         limit: 1 + bytes.below(4),
@@ -335,9 +349,6 @@ fn expected_rows(model: &Model, query: &ListQuery) -> Vec<Document> {
     }
     if query.status.is_some() {
         rows.retain(|row| row.status == query.status);
-    }
-    if query.uses.is_some() {
-        rows.retain(|row| row.uses == query.uses);
     }
     rows.sort_by_key(|row| row.key.name().to_owned());
     match query.sort_by {

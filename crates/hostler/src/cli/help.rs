@@ -45,7 +45,8 @@ Exit codes:
 
 Environment:
   HOSTLER_DATA_DIR, HOSTLER_LISTEN, HOSTLER_CONFIG, HOSTLER_TLS_CERT,
-  HOSTLER_TLS_KEY  the flags of these names
+  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS
+                   the flags of these names
   HOSTLER_LOG      what is logged: error, warn, info (default), debug, or
                    directives such as hostler_control=debug
 

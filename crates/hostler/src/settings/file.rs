@@ -24,6 +24,8 @@ pub(super) struct SettingsFile {
     pub(super) region: Option<String>,
     pub(super) account: Option<String>,
     pub(super) describe_hold_ms: Option<u64>,
+    pub(super) protect_in_use: Option<bool>,
+    pub(super) strict_aws: Option<bool>,
     pub(super) undeclared_roles: Option<String>,
     pub(super) model_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
@@ -171,6 +173,8 @@ impl SettingsFile {
                 "region" => entry.read(&mut file.region),
                 "account" => entry.read(&mut file.account),
                 "describe_hold_ms" => entry.read(&mut file.describe_hold_ms),
+                "protect_in_use" => entry.read(&mut file.protect_in_use),
+                "strict_aws" => entry.read(&mut file.strict_aws),
                 "undeclared_roles" => entry.read(&mut file.undeclared_roles),
                 "accelerators" => entry.read(&mut file.accelerators),
                 "model_dirs" => entry.read(&mut file.model_dirs),
@@ -256,13 +260,14 @@ mod tests {
     #[test]
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
-            "listen = '127.0.0.1:0'\nmodel_dirs = ['/srv/models']\nregion = 'eu-central-1'\naccount = '123456789012'\n\
+            "listen = '127.0.0.1:0'\nprotect_in_use = true\nstrict_aws = false\nmodel_dirs = ['/srv/models']\nregion = 'eu-central-1'\naccount = '123456789012'\n\
              [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
              [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n\
              needs_opt_ml = true\nmemory_mib = 512\ncpu_millis = 500\n",
         );
         assert!(mistakes.is_empty(), "{mistakes:?}");
+        assert_eq!((file.protect_in_use, file.strict_aws), (Some(true), Some(false)));
         assert_eq!(file.limits.model_timeout_s, Some(5));
         assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
         assert_eq!(file.model_dirs, [PathBuf::from("/srv/models")]);
