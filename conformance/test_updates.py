@@ -4,7 +4,7 @@
 import pytest
 
 from harness.expect import refused
-from harness.hosting import arn, fresh
+from harness.hosting import Hosting, arn, fresh
 from harness.waiting import eventually
 
 
@@ -242,4 +242,72 @@ def test_what_is_not_there_cannot_be_updated_to(hosting):
     unknown = refused(hosting.sagemaker.update_endpoint, EndpointName="nobody", EndpointConfigName="nowhere")
     assert unknown == f'Could not find endpoint "{arn("endpoint", "nobody")}".'
     assert hosting.status(name) == "InService"
+    hosting.delete(name)
+
+
+def test_neither_the_old_nor_the_new_config_may_be_deleted_during_an_update(hosting, tmp_path):
+    release = tmp_path / "release"
+    old = says(hosting, "old")
+    new = hosting.config(hosting.test_model("plain", {"TEST_PING_FILE": str(release)}))
+    name = hosting.endpoint(old)
+    update(hosting, name, new)
+    for config in (old, new):
+        message = refused(hosting.sagemaker.delete_endpoint_config, EndpointConfigName=config)
+        assert message == (
+            f'Cannot delete endpoint configuration "{arn("endpoint-config", config)}" while endpoint '
+            f'"{arn("endpoint", name)}" is being created or updated with it.'
+        )
+    release.touch()
+    hosting.in_service(name)
+    for config in (old, new):
+        hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    hosting.delete(name)
+
+
+def test_an_endpoint_whose_config_and_model_are_gone_is_described_scales_and_is_updated(hosting):
+    model = hosting.test_model("plain", {"TEST_ANSWER": "body=old"})
+    config = hosting.config(model)
+    name = hosting.endpoint(config)
+    before = describe(hosting, name)
+    hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    hosting.sagemaker.delete_model(ModelName=model)
+    after = describe(hosting, name)
+    assert {key: after[key] for key in before if key != "ResponseMetadata"} == {
+        key: before[key] for key in before if key != "ResponseMetadata"
+    }
+    hosting.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
+    )
+    hosting.in_service(name)
+    assert describe(hosting, name)["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    update(hosting, name, says(hosting, "new"))
+    hosting.in_service(name)
+    assert answers(hosting, name) == {"new"}
+    hosting.delete(name)
+
+
+def test_an_endpoint_is_deleted_in_the_middle_of_an_update(hosting):
+    name = hosting.endpoint(says(hosting, "old", count=2))
+    update(hosting, name, hosting.config(hosting.test_model("never")))
+    assert hosting.status(name) == "Updating"
+    hosting.delete(name)
+
+
+def test_aws_wants_the_former_config_and_so_does_strict_aws(make_server):
+    hosting = Hosting(make_server("strict_aws = true"))
+    old, new = says(hosting, "old"), says(hosting, "new")
+    name = hosting.endpoint(old)
+    hosting.sagemaker.delete_endpoint_config(EndpointConfigName=old)
+    message = refused(hosting.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=new)
+    assert message == f'Could not find endpoint configuration "{arn("endpoint-config", old)}".'
+    hosting.delete(name)
+
+
+def test_the_log_of_a_failed_update_is_there_after_it_went_back(hosting):
+    name = hosting.endpoint(says(hosting, "old"))
+    update(hosting, name, hosting.config(hosting.test_model("crash")))
+    hosting.in_service(name)
+    log = hosting.server.cli("logs", name).stdout.decode()
+    assert "ValueError: the weights are of the wrong shape" in log
     hosting.delete(name)
