@@ -50,10 +50,12 @@ impl Limits {
     /// Numbers that nobody means: nothing at all, or a time past every clock.
     pub(super) fn mistakes(&self) -> Vec<String> {
         const DAY_S: u64 = 24 * 60 * 60;
+        /// A request is held in memory.
+        const PAYLOAD_BYTES: u64 = 1 << 30;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
-            ("payload_bytes", self.payload_bytes, u64::MAX),
+            ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
         ]
@@ -243,11 +245,15 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
         assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
-        let said = mistakes("[limits]\nmodel_timeout_s = 86401\ninstance_memory_bytes = 0");
+        assert_eq!(mistakes("[limits]\npayload_bytes = 1073741824"), Vec::<String>::new());
+        let said = mistakes(
+            "[limits]\nmodel_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
+        );
         assert_eq!(
             said,
             [
                 "[limits] model_timeout_s = 86401 is not between 1 and 86400",
+                "[limits] payload_bytes = 1073741825 is not between 1 and 1073741824",
                 "[limits] instance_memory_bytes = 0 is not 1 or more"
             ]
         );
