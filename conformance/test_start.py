@@ -78,6 +78,18 @@ def test_mistakes_under_quotas_are_reported_together(make_server):
         assert wrong in said, said
 
 
+def test_mistakes_in_roles_are_reported_with_all_others(make_server):
+    settings = (
+        'backend = "lambda"\nlisten = "here"\n'
+        '[[role]]\narn = "digits"\nallow = []\n'
+        '[[role]]\narn = "arn:aws:iam::000000000000:role/some"\nallow = ["models/*"]\n'
+        '[[role]]\narn = "arn:aws:iam::000000000000:role/some"\nallow = []\n'
+    )
+    said = refused_start(make_server(settings, start=False))
+    for wrong in ('listen = "here"', "[[role]] `digits` is not", "[[role]] `models/*`", "is declared twice"):
+        assert wrong in said, said
+
+
 def test_settings_that_are_not_toml_are_reported_with_the_place(make_server):
     server = make_server("this is = = not toml\n", start=False)
     said = refused_start(server)

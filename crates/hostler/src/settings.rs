@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
-use hostler_localaws::{RoleRule, UndeclaredRoles};
+use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
 use crate::cli::ServeArgs;
@@ -56,8 +56,7 @@ pub(crate) struct Settings {
     /// None: the embedded S3.
     pub(crate) s3: Option<ExternalS3>,
     pub(crate) inactive_regions: BTreeSet<Region>,
-    pub(crate) roles: Vec<RoleRule>,
-    pub(crate) undeclared_roles: UndeclaredRoles,
+    pub(crate) roles: RolePolicies,
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
@@ -91,8 +90,8 @@ impl Settings {
             Some(path) => read(path, &mut mistakes),
             None => SettingsFile::default(),
         };
-        let listen = args.listen.or_else(|| parse_listen(file.listen.as_deref(), &mut mistakes));
-        let listen = listen.unwrap_or(LISTEN_DEFAULT);
+        let in_file = parse_listen(file.listen.as_deref(), &mut mistakes);
+        let listen = args.listen.or(in_file).unwrap_or(LISTEN_DEFAULT);
         let tls = match (&args.tls_cert, &args.tls_key) {
             (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.clone(), key: key.clone() }),
             (None, None) => None,
@@ -156,6 +155,11 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let rules = file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect();
+        let roles = RolePolicies::new(rules, undeclared_roles).unwrap_or_else(|RoleRuleError(found)| {
+            mistakes.extend(found.into_iter().map(|mistake| format!("[[role]] {mistake}")));
+            RolePolicies::default()
+        });
         let limits = file.limits;
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -177,8 +181,7 @@ impl Settings {
             ),
             s3,
             inactive_regions,
-            roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
-            undeclared_roles,
+            roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
         };
