@@ -108,9 +108,12 @@ impl Settings {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             mistakes.push(format!("account = \"{account}\" is not twelve digits"));
         }
-        if let Some(region) = file.region.as_ref().filter(|region| !is_region(region)) {
+        let region = file.region.as_deref().unwrap_or(REGION_DEFAULT);
+        // It goes into the written profile and into ARNs.
+        let region = Region::parse(region).unwrap_or_else(|| {
             mistakes.push(format!("region = \"{region}\" is not a region such as {REGION_DEFAULT}"));
-        }
+            Region::new(REGION_DEFAULT)
+        });
         mistakes.extend(file.limits.mistakes());
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
@@ -168,7 +171,7 @@ impl Settings {
             leave_running: args.leave_running,
             tls,
             account: AccountId::new(account),
-            region: Region::new(file.region.unwrap_or_else(|| REGION_DEFAULT.to_owned())),
+            region,
             describe_hold: Duration::from_millis(file.describe_hold_ms.unwrap_or(DESCRIBE_HOLD_DEFAULT_MS)),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
@@ -187,12 +190,6 @@ impl Settings {
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }
-}
-
-/// As the service model spells regions; the name goes into the written profile and into ARNs.
-fn is_region(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn read(path: &Path, mistakes: &mut Vec<String>) -> SettingsFile {
