@@ -328,3 +328,12 @@ def test_the_version_and_help_are_there():
         assert done.returncode == 0
         assert "hostler" in done.stdout.lower()
     assert os.access(BINARY, os.X_OK)
+
+
+def test_what_is_no_certificate_or_key_is_named(make_server, tmp_path):
+    cert, key = self_signed(tmp_path)
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    server = make_server(start=False)
+    assert f"no certificate in `{empty}`" in refused_start(server, "--tls-cert", str(empty), "--tls-key", str(key))
+    assert f"no private key in `{empty}`" in refused_start(server, "--tls-cert", str(cert), "--tls-key", str(empty))

@@ -5,6 +5,7 @@
 //! Invariants: the only place that knows defaults and where they come from.
 
 mod file;
+mod image;
 mod quotas;
 mod services;
 
