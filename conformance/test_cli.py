@@ -91,6 +91,22 @@ def test_a_name_that_is_not_there_brings_the_nearest_ones(server, hosting):
     hosting.delete(name)
 
 
+@pytest.mark.parametrize("name", ["a b", "a/b", "a?b", "..", "", "ä", "a%20b", "a\nb"])
+@pytest.mark.parametrize("command", ["describe", "logs", "invoke"])
+def test_what_cannot_be_a_name_is_refused_before_it_becomes_a_url(server, command, name):
+    more = ("--body", "-", "--content-type", "text/csv") if command == "invoke" else ()
+    done = server.cli(command, name, *more, stdin=b"1", check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert said.startswith("error: `") and "cannot be an endpoint's name\nhint: a name has letters" in said, said
+
+
+def test_a_header_that_cannot_be_sent_is_named(server, endpoint):
+    done = server.cli("invoke", endpoint, "--body", "-", "--content-type", "a\nb", stdin=b"1", check=False)
+    assert done.returncode == 1
+    assert b"`a\\nb` cannot be sent as --content-type" in done.stderr
+
+
 def test_a_key_of_another_server_is_explained(server, make_server):
     other = make_server()
     done = other.cli("ls", "--endpoint", server.url, check=False)
@@ -137,8 +153,9 @@ def test_a_port_in_use_is_explained(server, tmp_path):
     assert "hint: another program has the port: choose one with --listen" in done.stderr
 
 
-def test_a_url_that_is_none_is_refused_with_an_example(server):
-    done = server.cli("ls", "--endpoint", "127.0.0.1:7070", check=False)
+@pytest.mark.parametrize("url", ["127.0.0.1:7070", "http://a b", "http://", "https://host/?x=1"])
+def test_a_url_that_is_none_is_refused_with_an_example(server, url):
+    done = server.cli("ls", "--endpoint", url, check=False)
     assert done.returncode == 1
     assert b"hint: a URL begins with http:// or https://" in done.stderr
 

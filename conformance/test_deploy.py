@@ -174,10 +174,35 @@ def test_a_directory_that_leads_out_is_refused_before_anything_is_sent(server, h
 
 def test_a_refusal_takes_back_what_was_made(server, hosting, kmeans_directory):
     name = fresh("deployed")
-    done = deploy(server, kmeans_directory, name, "--type", "ml.nonsense.large", check=False)
+    done = deploy(server, kmeans_directory, name, "--role", "arn:aws:iam::999999999999:role/foreign", check=False)
     assert done.returncode == 1
-    assert b"CreateEndpointConfig was refused" in done.stderr
+    assert b"CreateModel was refused" in done.stderr
     assert made(hosting, name) == (0, 0, 0)
+
+
+def test_a_misspelled_instance_type_is_named_before_anything_is_sent(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    done = deploy(server, kmeans_directory, name, "--type", "m5.large", check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert said.startswith("error: `m5.large` is not an instance type\nhint: did you mean `ml.m5.large`"), said
+    assert made(hosting, name) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "todo"),
+    [
+        (("--type", "ml.g5.xlarge"), "choose a --type that this machine can hold"),
+        (("--image", "registry.example/unknown:1"), "map the image to a program by [[image]]"),
+    ],
+)
+def test_where_nothing_ran_no_log_is_promised(server, hosting, kmeans_directory, more, todo):
+    name = fresh("deployed")
+    done = deploy(server, kmeans_directory, name, *more, check=False)
+    hint = done.stderr.decode().rpartition("hint: ")[2]
+    assert done.returncode == 1
+    assert todo in hint and "--replace" in hint and "hostler logs" not in hint
+    hosting.delete(name)
 
 
 def test_a_model_that_crashes_shows_the_reason_and_the_end_of_its_log(server, hosting, tmp_path):

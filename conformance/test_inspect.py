@@ -125,6 +125,16 @@ def test_a_file_that_is_no_archive_says_what_it_is(tmp_path):
     done = inspect(path)
     assert done.returncode == 1
     assert "zip archive" in done.stdout
+    assert "make an archive of the model" in done.stdout and "--image" not in done.stdout
+
+
+def test_an_archive_that_is_cut_off_is_to_be_mended_before_anything_else(tmp_path):
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(artifacts.kmeans_archive()[:1000])
+    done = inspect(path)
+    assert done.returncode == 1
+    assert "its gzip data was cut off before the end" in done.stdout
+    assert "mend what is refused first" in done.stdout and "--image" not in done.stdout
 
 
 def test_nothing_is_left_in_the_temporary_directory(tmp_path):

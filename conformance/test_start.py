@@ -78,6 +78,18 @@ def test_mistakes_under_quotas_are_reported_together(make_server):
         assert wrong in said, said
 
 
+def test_mistakes_in_roles_are_reported_with_all_others(make_server):
+    settings = (
+        'backend = "lambda"\nlisten = "here"\n'
+        '[[role]]\narn = "digits"\nallow = []\n'
+        '[[role]]\narn = "arn:aws:iam::000000000000:role/some"\nallow = ["models/*"]\n'
+        '[[role]]\narn = "arn:aws:iam::000000000000:role/some"\nallow = []\n'
+    )
+    said = refused_start(make_server(settings, start=False))
+    for wrong in ('listen = "here"', "[[role]] `digits` is not", "[[role]] `models/*`", "is declared twice"):
+        assert wrong in said, said
+
+
 def test_settings_that_are_not_toml_are_reported_with_the_place(make_server):
     server = make_server("this is = = not toml\n", start=False)
     said = refused_start(server)
@@ -316,3 +328,12 @@ def test_the_version_and_help_are_there():
         assert done.returncode == 0
         assert "hostler" in done.stdout.lower()
     assert os.access(BINARY, os.X_OK)
+
+
+def test_what_is_no_certificate_or_key_is_named(make_server, tmp_path):
+    cert, key = self_signed(tmp_path)
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    server = make_server(start=False)
+    assert f"no certificate in `{empty}`" in refused_start(server, "--tls-cert", str(empty), "--tls-key", str(key))
+    assert f"no private key in `{empty}`" in refused_start(server, "--tls-cert", str(cert), "--tls-key", str(empty))

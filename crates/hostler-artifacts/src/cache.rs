@@ -1,7 +1,8 @@
 //! Model artifacts on this machine's disk: fetched once per version, shared by all that use them.
 //!
 //! Why: ten instances of one model must not read it ten times, and a restart must not read it again. Every use looks
-//! through the role first, so a hit never skips permission and an overwritten object is seen at once.
+//! through the role first, so a hit never skips permission and an overwritten object is seen at once; and a hit holds
+//! the files against what was written down of them, so one instance's writing never becomes another's model.
 //! One archive, one file or a whole prefix is one entry; its key covers the version of every object in it.
 //! Invariants: what is leased is never removed; after each fetch the entries together are at most `cache_bytes`; an entry
 //! appears whole, by one rename, or not at all. Space of fetches under way comes on top (`FETCHES_AT_ONCE` times the
@@ -13,6 +14,8 @@ mod disk;
 mod evict;
 mod flight;
 mod lease;
+mod spoiled;
+mod stamp;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,6 +27,7 @@ use tokio::sync::Semaphore;
 use self::disk::Disk;
 use self::flight::{Flight, FlightId, Waiter};
 use self::lease::Lease;
+use self::stamp::Stamp;
 use crate::key::CacheKey;
 use crate::port::{ArtifactVersion, DataForm, DataSource, FetchError, ObjectReader};
 use crate::snapshot::{self, Snapshot, SnapshotLimits};
@@ -131,6 +135,10 @@ struct State {
 struct Entry {
     version: ArtifactVersion,
     bytes: u64,
+    /// Its files as they were fetched; none where an earlier release wrote nothing down.
+    stamp: Option<Stamp>,
+    /// Its files were found to be others; only who has it keeps it.
+    is_spoiled: bool,
     leases: usize,
     last_use: u64,
 }
@@ -158,7 +166,7 @@ impl ArtifactCache {
         // Found in the order of their last use.
         for found in found {
             state.uses += 1;
-            let entry = Entry { version: found.version, bytes: found.bytes, leases: 0, last_use: state.uses };
+            let entry = Entry { last_use: state.uses, ..Entry::new(found.version, found.bytes, found.stamp) };
             state.entries.insert(found.key, entry);
         }
         let (fetches, state) = (Semaphore::new(FETCHES_AT_ONCE), Mutex::new(state));
@@ -215,7 +223,10 @@ impl ArtifactCache {
         loop {
             let mut waiter = match shared.join(&key, data, &snapshot) {
                 Joined::Hit(prepared) => {
-                    shared.disk.touch(&key);
+                    if !shared.is_as_fetched(&prepared, &data.at.uri).await {
+                        continue;
+                    }
+                    shared.disk.touch(&prepared.key);
                     progress(PreparePhase::Ready { was_cached: true });
                     return Ok(prepared);
                 }
@@ -256,12 +267,19 @@ impl Shared {
     }
 
     /// A lease of the entry, or a place among those who wait for it.
-    fn join(self: &Arc<Self>, key: &CacheKey, data: &DataSource, snapshot: &Snapshot) -> Joined {
+    fn join(self: &Arc<Self>, first: &CacheKey, data: &DataSource, snapshot: &Snapshot) -> Joined {
+        // Dropped after the lock: deleting takes time.
+        let removed;
         let mut state = self.lock();
-        if let Some(prepared) = self.lease(&mut state, key) {
-            return Joined::Hit(prepared);
-        }
-        Joined::Flight(flight::board(self, &mut state, key, data, snapshot))
+        let key;
+        (key, removed) = self.in_force(&mut state, first);
+        let joined = match self.lease(&mut state, &key) {
+            Some(prepared) => Joined::Hit(prepared),
+            None => Joined::Flight(flight::board(self, &mut state, &key, data, snapshot)),
+        };
+        drop(state);
+        drop(removed);
+        joined
     }
 
     /// Leases an entry whose files are there.
@@ -281,6 +299,12 @@ impl Shared {
             key: key.clone(),
             _lease: Arc::new(Lease::new(Arc::clone(self), key.clone())),
         })
+    }
+}
+
+impl Entry {
+    fn new(version: ArtifactVersion, bytes: u64, stamp: Option<Stamp>) -> Self {
+        Self { version, bytes, stamp, is_spoiled: false, leases: 0, last_use: 0 }
     }
 }
 

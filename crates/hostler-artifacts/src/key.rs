@@ -19,6 +19,8 @@ use crate::port::{ArtifactVersion, DataForm, DataSource};
 const LAYOUT: &[u8] = b"hostler artifact 1";
 /// The same for objects that are kept as the files they are.
 const FILES_LAYOUT: &[u8] = b"hostler files 1";
+/// Before the name of a copy, to make that of the next one.
+const NEXT_COPY: &[u8] = b"hostler next copy 1";
 /// Hexadecimal digits of SHA-256.
 const DIGITS: usize = 64;
 
@@ -65,6 +67,14 @@ impl CacheKey {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
+        Self(hex::encode(context.finish()))
+    }
+
+    /// The name of one more copy of the same version, beside one that was changed while it is in use.
+    pub(crate) fn next_copy(&self) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(NEXT_COPY);
+        context.update(self.0.as_bytes());
         Self(hex::encode(context.finish()))
     }
 

@@ -8,6 +8,7 @@
 //! bits; every limit is checked before the work it limits. It knows neither buckets nor roles.
 //! Failure: it may leave a half-filled directory behind, which the caller removes.
 
+mod gzip;
 mod members;
 pub(crate) mod name;
 mod plain;

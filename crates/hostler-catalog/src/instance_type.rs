@@ -41,3 +41,8 @@ pub struct Accelerators {
 pub fn instance_type(name: &str) -> Option<InstanceType> {
     TABLE.iter().find(|row| row.name == name).copied()
 }
+
+/// Every name that has a row.
+pub fn instance_type_names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
+}

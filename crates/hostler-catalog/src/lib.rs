@@ -9,4 +9,4 @@ mod image;
 mod instance_type;
 
 pub use image::{ImageCatalog, ImageMapping, ImageProgram, algorithm_image};
-pub use instance_type::{Accelerators, InstanceType, instance_type};
+pub use instance_type::{Accelerators, InstanceType, instance_type, instance_type_names};

@@ -12,6 +12,8 @@ use crate::LogLimits;
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// Below Linux's range for outgoing connections, so that no client takes a port between choice and bind.
 const PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=31_999;
+/// InvokeEndpoint's own limit: 25 MiB.
+const PAYLOAD_BYTES_MAX_DEFAULT: u64 = 25 * 1024 * 1024;
 /// Where Linux keeps device nodes.
 const DEVICE_DIR_DEFAULT: &str = "/dev";
 /// Where programs are looked for; the server's own PATH is not passed on.
@@ -35,6 +37,8 @@ pub struct ProcessConfig {
     pub memory_bytes_max: Option<u64>,
     /// Apply memory and CPU limits where this machine can.
     pub use_cgroups: bool,
+    /// The largest request body that a built-in engine reads.
+    pub payload_bytes_max: u64,
     /// Where device nodes are counted.
     pub device_dir: PathBuf,
 }
@@ -50,6 +54,7 @@ impl ProcessConfig {
             path: PATH_DEFAULT.to_owned(),
             memory_bytes_max: None,
             use_cgroups: true,
+            payload_bytes_max: PAYLOAD_BYTES_MAX_DEFAULT,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Place<'a> {
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) path: &'a str,
     pub(crate) hostler_exe: &'a Path,
+    /// What a built-in engine reads of one request.
+    pub(crate) payload_bytes_max: u64,
 }
 
 /// The command line; none for a program that only a container backend runs.
@@ -41,8 +43,8 @@ pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Ve
         Program::BuiltIn { engine } => {
             let [exe, model_dir] =
                 [place.hostler_exe, place.model_dir].map(|path| path.display().to_string());
-            let port = place.ports.start().to_string();
-            let words: [&str; 10] = [
+            let (port, payload) = (place.ports.start().to_string(), place.payload_bytes_max.to_string());
+            let words: [&str; 12] = [
                 &exe,
                 "runtime",
                 "--engine",
@@ -53,6 +55,8 @@ pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Ve
                 &port,
                 "--host",
                 HOST,
+                "--max-payload-bytes",
+                &payload,
             ];
             Some(words.map(str::to_owned).to_vec())
         }
@@ -157,6 +161,7 @@ mod tests {
             ports: 8123..=8130,
             path: "/bin",
             hostler_exe: Path::new("/usr/bin/hostler"),
+            payload_bytes_max: 40_000_000,
         }
     }
 
@@ -234,8 +239,8 @@ mod tests {
     fn the_built_in_runtime_is_this_binary() {
         let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &[]);
         let line = command(&spec.containers[0], &place()).unwrap().join(" ");
-        let wanted =
-            "/usr/bin/hostler runtime --engine kmeans --model-dir /i/model --port 8123 --host 127.0.0.1";
+        let wanted = "/usr/bin/hostler runtime --engine kmeans --model-dir /i/model --port 8123 --host 127.0.0.1 \
+             --max-payload-bytes 40000000";
         assert_eq!(line, wanted);
     }
 }

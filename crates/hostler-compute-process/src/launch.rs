@@ -58,6 +58,7 @@ pub(crate) fn write_plan(
         ports: ports.clone(),
         path: &config.path,
         hostler_exe: &config.hostler_exe,
+        payload_bytes_max: config.payload_bytes_max,
     };
     let runnable =
         spec.containers.first().and_then(|container| Some((container, command(container, &place)?)));

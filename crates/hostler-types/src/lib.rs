@@ -10,6 +10,7 @@ mod credentials;
 mod device;
 mod name;
 mod record;
+mod region;
 mod routing;
 mod secret;
 mod status;
@@ -24,6 +25,7 @@ pub use record::{
     InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage,
     Stranded, Update,
 };
+pub use region::Partition;
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
 pub use secret::Secret;
 pub use status::EndpointStatus;

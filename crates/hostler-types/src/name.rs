@@ -70,15 +70,7 @@ impl Scope {
 
     /// `aws`, `aws-cn`, `aws-us-gov` …, by the region's prefix.
     pub fn partition(&self) -> &'static str {
-        let region = self.region.as_str();
-        match region {
-            _ if region.starts_with("cn-") => "aws-cn",
-            _ if region.starts_with("us-gov-") => "aws-us-gov",
-            _ if region.starts_with("us-isob-") => "aws-iso-b",
-            _ if region.starts_with("us-iso-") => "aws-iso",
-            _ if region.starts_with("eusc-") => "aws-eusc",
-            _ => "aws",
-        }
+        self.region.partition().name
     }
 }
 

@@ -16,7 +16,8 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use hostler_aws::sigv4::{Payload, Signer, payload_hash};
 use hostler_types::{Clock, Credentials, Region, SystemClock};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
@@ -65,9 +66,11 @@ impl Client {
         ca_cert: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let is_encrypted = url.starts_with("https://");
-        if !is_encrypted && !url.starts_with("http://") {
+        let is_url = (is_encrypted || url.starts_with("http://"))
+            && url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some() && uri.query().is_none());
+        if !is_url {
             return Err(Hinted::wrap(
-                anyhow!("`{url}` is not the URL of a server"),
+                anyhow!("`{}` is not the URL of a server", url.escape_debug()),
                 "a URL begins with http:// or https://, such as http://127.0.0.1:7070",
             ));
         }
@@ -186,11 +189,15 @@ impl Client {
         accept: Option<&str>,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        let mut request = Request::post(format!("{}/endpoints/{endpoint}/invocations", self.url))
-            .header("content-type", content_type)
-            .body(body)?;
+        let header = |name: &str, value: &str| {
+            HeaderValue::from_str(value)
+                .with_context(|| format!("`{}` cannot be sent as {name}", value.escape_debug()))
+        };
+        let mut request =
+            Request::post(format!("{}/endpoints/{endpoint}/invocations", self.url)).body(body)?;
+        request.headers_mut().insert(CONTENT_TYPE, header("--content-type", content_type)?);
         if let Some(accept) = accept {
-            request.headers_mut().insert("accept", accept.parse()?);
+            request.headers_mut().insert(ACCEPT, header("--accept", accept)?);
         }
         self.sign(&mut request, "sagemaker")?;
         self.send(request).await

@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,8 +51,13 @@ impl Transport {
         let certs = CertificateDer::pem_file_iter(&files.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .with_context(|| format!("reading the certificate `{shown}` failed"))?;
-        let key = PrivateKeyDer::from_pem_file(&files.key)
-            .with_context(|| format!("reading the key `{}` failed", files.key.display()))?;
+        ensure!(!certs.is_empty(), "there is no certificate in `{shown}`: one or more in PEM are expected");
+        let key = match PrivateKeyDer::from_pem_file(&files.key) {
+            Err(pem::Error::NoItemsFound) => {
+                bail!("there is no private key in `{}`: one in PEM is expected", files.key.display())
+            }
+            other => other.with_context(|| format!("reading the key `{}` failed", files.key.display()))?,
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?

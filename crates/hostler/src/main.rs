@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod data_dir;
 mod demo;
+mod endpoint_name;
 mod front;
 mod hint;
 mod listen;

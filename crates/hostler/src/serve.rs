@@ -20,7 +20,7 @@ use hostler_control::{
     ReconcilerParts,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
-use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, RolePolicies, S3Limits};
+use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, RouteTable, SystemClock};
@@ -73,12 +73,11 @@ impl Server {
         let inner_listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let inner_url = format!("http://{}", inner_listener.local_addr()?);
 
-        let roles = RolePolicies::new(settings.roles.clone(), settings.undeclared_roles)?;
         let local = {
             let config = LocalAwsConfig {
                 dir: dir.join("s3"),
                 limits: S3Limits::default(),
-                roles,
+                roles: settings.roles.clone(),
                 inactive_regions: settings.inactive_regions.clone(),
                 s3_elsewhere: settings.s3.as_ref().map(ExternalS3::shown),
             };

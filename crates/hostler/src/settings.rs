@@ -5,6 +5,7 @@
 //! Invariants: the only place that knows defaults and where they come from.
 
 mod file;
+mod image;
 mod quotas;
 mod services;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
-use hostler_localaws::{RoleRule, UndeclaredRoles};
+use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
 use crate::cli::ServeArgs;
@@ -63,8 +64,7 @@ pub(crate) struct Settings {
     /// None: the embedded S3.
     pub(crate) s3: Option<ExternalS3>,
     pub(crate) inactive_regions: BTreeSet<Region>,
-    pub(crate) roles: Vec<RoleRule>,
-    pub(crate) undeclared_roles: UndeclaredRoles,
+    pub(crate) roles: RolePolicies,
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
@@ -98,8 +98,8 @@ impl Settings {
             Some(path) => read(path, &mut mistakes),
             None => SettingsFile::default(),
         };
-        let listen = args.listen.or_else(|| parse_listen(file.listen.as_deref(), &mut mistakes));
-        let listen = listen.unwrap_or(LISTEN_DEFAULT);
+        let in_file = parse_listen(file.listen.as_deref(), &mut mistakes);
+        let listen = args.listen.or(in_file).unwrap_or(LISTEN_DEFAULT);
         let tls = match (&args.tls_cert, &args.tls_key) {
             (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.clone(), key: key.clone() }),
             (None, None) => None,
@@ -116,9 +116,12 @@ impl Settings {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             mistakes.push(format!("account = \"{account}\" is not twelve digits"));
         }
-        if let Some(region) = file.region.as_ref().filter(|region| !is_region(region)) {
+        let region = file.region.as_deref().unwrap_or(REGION_DEFAULT);
+        // It goes into the written profile and into ARNs.
+        let region = Region::parse(region).unwrap_or_else(|| {
             mistakes.push(format!("region = \"{region}\" is not a region such as {REGION_DEFAULT}"));
-        }
+            Region::new(REGION_DEFAULT)
+        });
         mistakes.extend(file.limits.mistakes());
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
@@ -163,6 +166,11 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let rules = file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect();
+        let roles = RolePolicies::new(rules, undeclared_roles).unwrap_or_else(|RoleRuleError(found)| {
+            mistakes.extend(found.into_iter().map(|mistake| format!("[[role]] {mistake}")));
+            RolePolicies::default()
+        });
         let limits = file.limits;
         let settings = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -171,7 +179,7 @@ impl Settings {
             leave_running: args.leave_running,
             tls,
             account: AccountId::new(account),
-            region: Region::new(file.region.unwrap_or_else(|| REGION_DEFAULT.to_owned())),
+            region,
             describe_hold: Duration::from_millis(file.describe_hold_ms.unwrap_or(DESCRIBE_HOLD_DEFAULT_MS)),
             protect_in_use: args.protect_in_use.or(file.protect_in_use).unwrap_or(PROTECT_IN_USE_DEFAULT),
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
@@ -186,19 +194,12 @@ impl Settings {
             ),
             s3,
             inactive_regions,
-            roles: file.role.into_iter().map(|role| RoleRule { arn: role.arn, allow: role.allow }).collect(),
-            undeclared_roles,
+            roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }
-}
-
-/// As the service model spells regions; the name goes into the written profile and into ARNs.
-fn is_region(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn read(path: &Path, mistakes: &mut Vec<String>) -> SettingsFile {

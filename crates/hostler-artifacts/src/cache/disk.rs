@@ -17,6 +17,7 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use serde::{Deserialize, Serialize};
 
+use super::stamp::Stamp;
 use crate::key::CacheKey;
 use crate::port::ArtifactVersion;
 
@@ -42,6 +43,7 @@ pub(super) struct Found {
     pub(super) key: CacheKey,
     pub(super) version: ArtifactVersion,
     pub(super) bytes: u64,
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// `entry.json`.
@@ -51,6 +53,9 @@ struct Description {
     version: ArtifactVersion,
     unpacked_bytes: u64,
     boot_id: String,
+    /// None in entries of earlier releases.
+    #[serde(default)]
+    stamp: Option<Stamp>,
 }
 
 /// A directory that is removed on drop, unless it became an entry.
@@ -124,8 +129,8 @@ impl Disk {
             && !self.boot_id.is_empty()
             && description.boot_id == self.boot_id
             && self.model(key).is_dir();
-        let Description { version, unpacked_bytes, .. } = description;
-        is_whole.then(|| (used_at, Found { key: key.clone(), version, bytes: unpacked_bytes }))
+        let Description { version, unpacked_bytes: bytes, stamp, .. } = description;
+        is_whole.then(|| (used_at, Found { key: key.clone(), version, bytes, stamp }))
     }
 
     /// Where an entry's files are.
@@ -157,17 +162,19 @@ impl Disk {
         Ok(work)
     }
 
-    /// Writes what the entry is, the last thing before it gets its name.
+    /// Writes what the entry is, the last thing before it gets its name; what was written down of its files.
     pub(super) fn describe(
         &self,
         work: &WorkDir,
         key: &CacheKey,
         version: &ArtifactVersion,
         unpacked_bytes: u64,
-    ) -> io::Result<()> {
+    ) -> io::Result<Stamp> {
+        let stamp = Stamp::of(&work.model)?;
         let (key, version, boot_id) = (key.clone(), version.clone(), self.boot_id.clone());
-        let description = Description { key, version, unpacked_bytes, boot_id };
-        fs::write(work.path.join(ENTRY), serde_json::to_vec_pretty(&description)?)
+        let description = Description { key, version, unpacked_bytes, boot_id, stamp: Some(stamp.clone()) };
+        fs::write(work.path.join(ENTRY), serde_json::to_vec_pretty(&description)?)?;
+        Ok(stamp)
     }
 
     /// Gives a finished directory its name.

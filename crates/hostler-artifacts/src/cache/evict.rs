@@ -40,14 +40,17 @@ impl Shared {
                 break;
             }
             tracing::info!(%key, "removing a model that was not used for longest");
-            state.entries.remove(&key);
-            match self.disk.take_out(&key) {
-                Ok(trash) => removed.push(trash),
-                Err(error) => {
-                    tracing::warn!(%key, %error, "a removed model's files could not be deleted");
-                }
-            }
+            removed.extend(self.remove(state, &key));
         }
         Ok(removed)
+    }
+
+    /// Takes one entry out; dropping what comes back deletes the files.
+    pub(super) fn remove(&self, state: &mut State, key: &CacheKey) -> Option<WorkDir> {
+        state.entries.remove(key);
+        let removed = self.disk.take_out(key);
+        removed
+            .inspect_err(|error| tracing::warn!(%key, %error, "a removed model's files could not be deleted"))
+            .ok()
     }
 }

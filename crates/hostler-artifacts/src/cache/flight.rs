@@ -215,7 +215,7 @@ fn commit(
     mut work: WorkDir,
     unpacked: Unpacked,
 ) -> Result<Prepared, CommitError> {
-    shared.disk.describe(&work, key, &version, unpacked.bytes).map_err(CommitError::Disk)?;
+    let stamp = shared.disk.describe(&work, key, &version, unpacked.bytes).map_err(CommitError::Disk)?;
     // Dropped after the lock: deleting takes time.
     let removed;
     let mut state = shared.lock();
@@ -225,7 +225,7 @@ fn commit(
     }
     removed = shared.make_room(&mut state, unpacked.bytes).map_err(CommitError::NoRoom)?;
     shared.disk.put_in(key, &mut work).map_err(CommitError::Disk)?;
-    state.entries.insert(key.clone(), Entry { version, bytes: unpacked.bytes, leases: 0, last_use: 0 });
+    state.entries.insert(key.clone(), Entry::new(version, unpacked.bytes, Some(stamp)));
     let prepared = shared.lease(&mut state, key);
     drop(state);
     drop(removed);

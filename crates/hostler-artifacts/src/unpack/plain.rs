@@ -6,8 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
-
+use super::gzip::{Gzip, Trailing};
 use super::{UnpackError, UnpackLimits, sniff};
 use crate::feed::Abandoned;
 
@@ -17,7 +16,7 @@ const HEAD_BYTES: usize = 512;
 type Counted<R> = CountingReader<Chain<Cursor<Vec<u8>>, R>>;
 
 enum Format<R: Read> {
-    Gzip(Box<BufReader<MultiGzDecoder<Counted<R>>>>),
+    Gzip(Box<BufReader<Gzip<Counted<R>>>>),
     Tar(Box<BufReader<Counted<R>>>),
 }
 
@@ -45,7 +44,7 @@ impl<R: Read> Plain<R> {
         }
         let counted = CountingReader { inner: Cursor::new(head).chain(source), bytes: 0 };
         let format = if is_gzip {
-            Format::Gzip(Box::new(BufReader::new(MultiGzDecoder::new(counted))))
+            Format::Gzip(Box::new(BufReader::new(Gzip::new(counted))))
         } else {
             Format::Tar(Box::new(BufReader::new(counted)))
         };
@@ -77,7 +76,7 @@ impl<R: Read> Plain<R> {
             return Err(UnpackError::OverLimit(format!("it unpacks to more than {bytes} bytes")));
         }
         let compressed_bytes = match &self.format {
-            Format::Gzip(reader) => reader.get_ref().get_ref().bytes,
+            Format::Gzip(reader) => reader.get_ref().source().bytes,
             Format::Tar(reader) => reader.get_ref().bytes,
         };
         let is_bomb = self.produced_bytes > ratio_free_bytes
@@ -125,6 +124,9 @@ impl<R: Read> Plain<R> {
 fn read_failed(error: io::Error) -> UnpackError {
     if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Abandoned>) {
         return UnpackError::Source(error);
+    }
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Trailing>) {
+        return UnpackError::Refused(error.to_string());
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {

@@ -395,6 +395,13 @@ fn damaged_bytes_are_refused() {
     let mut tar = tar_of(&[file("a", "x"), file("b", "y")]);
     tar[1024 + 3] ^= 1;
     assert_eq!(refusal(&gzip(&tar)), "refused: its tar header at byte 1024 has a wrong checksum");
+
+    let mut followed = gzip(&tar_of(&[file("a", "x")]));
+    followed.extend_from_slice(b"-- \nsent from a mail program\n");
+    let outcome = refusal(&followed);
+    let wanted =
+        "refused: its gzip data is whole, but something else follows it; that looks like this: plain text";
+    assert_eq!(outcome, wanted);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod bucket;
 mod cache;
+mod changed;
 mod downloads;
 mod files;
 mod local_files;

@@ -28,8 +28,6 @@ use super::{
 /// How far a client's clock may be off: five minutes, and fifteen for S3.
 const SKEW_MS: i64 = 5 * 60 * 1000;
 const S3_SKEW_MS: i64 = 15 * 60 * 1000;
-/// Characters of a region's name; real ones have 14 at most.
-const REGION_CHARS_MAX: usize = 32;
 /// What a room demands of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -173,11 +171,7 @@ fn declared_payload(presented: &Presented, rules: &Rules) -> Result<Declared, Au
 fn check_scope(presented: &Presented, rules: &Rules) -> Result<(), AuthError> {
     let scope = &presented.scope;
     let mut faults = Vec::new();
-    let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if scope.region.is_empty()
-        || scope.region.len() > REGION_CHARS_MAX
-        || !scope.region.bytes().all(is_region)
-    {
+    if Region::parse(&scope.region).is_none() {
         faults.push(ScopeFault::Region(cut(&scope.region)));
     }
     if scope.service != rules.service {

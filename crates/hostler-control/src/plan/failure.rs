@@ -63,15 +63,17 @@ impl WhyFailed {
         let sentence = self.aws_sentence(id, container);
         let tail = match self {
             Self::Exited { log_tail, .. } if !log_tail.trim().is_empty() => {
-                format!(" Its last words: {}", last_line(log_tail))
+                format!(" Its last words: {}", stopped(last_line(log_tail)))
             }
             _ => String::new(),
         };
-        let text = format!("{sentence} Hostler: {self}.{tail}");
+        let text = format!("{sentence} Hostler: {}{tail}", stopped(&self.to_string()));
         // Where the log is comes last and is kept: of a long text the middle is what can be missed.
         let end = format!(" See `hostler logs {}`.", endpoint.name);
         let room = FAILURE_REASON_CHARS.saturating_sub(end.chars().count());
-        text.chars().take(room).chain(end.chars()).collect()
+        let kept = if text.chars().count() > room { room.saturating_sub(1) } else { room };
+        let cut = (kept < room).then_some('…');
+        text.chars().take(kept).chain(cut).chain(end.chars()).collect()
     }
 
     fn aws_sentence(&self, id: &InstanceId, container: &str) -> String {
@@ -120,6 +122,12 @@ pub(super) fn two_reasons(first: &str, second: &str) -> String {
 pub fn backoff_ms(failures: u32, policy: &Policy) -> i64 {
     let doublings = failures.saturating_sub(1).min(30);
     policy.backoff_min_ms.saturating_mul(1_i64 << doublings).min(policy.backoff_max_ms)
+}
+
+/// A text as a sentence, so that the next one does not run into it.
+fn stopped(text: &str) -> String {
+    let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{text}{stop}")
 }
 
 /// The last line that says something: what a traceback ends with.

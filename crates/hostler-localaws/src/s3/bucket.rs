@@ -110,17 +110,14 @@ fn location(document: &[u8]) -> Result<Option<Region>, ApiError> {
     else {
         return Ok(None);
     };
-    let is_region = text.len() <= 32
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    match text {
-        "EU" => Ok(Some(Region::new("eu-west-1"))),
-        text if is_region => Ok(Some(Region::new(text))),
-        _ => Err(ApiError::new(
+    let region = Region::parse(if text == "EU" { "eu-west-1" } else { text });
+    region.map(Some).ok_or_else(|| {
+        ApiError::new(
             "InvalidLocationConstraint",
             StatusCode::BAD_REQUEST,
             "The specified location-constraint is not valid",
-        )),
-    }
+        )
+    })
 }
 
 #[cfg(test)]

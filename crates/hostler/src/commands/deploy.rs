@@ -6,6 +6,7 @@
 //! Failure: until the endpoint is asked for, whatever was made is taken back; from then on it stays and is named.
 
 mod image;
+mod instance_type;
 mod names;
 mod report;
 mod send;
@@ -64,6 +65,7 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
     output::outlive_reader();
     let mut stops = StopSignals::listen()?;
     let names = Names::new(&args.name, SystemClock.now(), rand::random())?;
+    instance_type::check(&args.instance_type)?;
     let form = Form::of(&args.path)?;
     let client = Client::find(&args.find)?;
     let progress = Progress::begin();

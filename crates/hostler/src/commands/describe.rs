@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use crate::cli::{NameArgs, OutputForm};
 use crate::client::Client;
+use crate::endpoint_name;
 use crate::output;
 
 pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
+    endpoint_name::check(&args.name)?;
     let client = Client::find(&args.find)?;
     let endpoint = match client.admin(&format!("endpoints/{}", args.name)).await {
         Ok(endpoint) => endpoint,

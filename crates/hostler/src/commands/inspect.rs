@@ -154,7 +154,7 @@ fn show(args: &InspectArgs, model: &ModelPath, serving: &Serving) {
     };
     row(terminal, "path", &format!("{} ({form})", args.path.display()));
     show_contents(args, terminal, &model.contents);
-    show_serving(terminal, serving);
+    show_serving(terminal, serving, &model.contents);
 }
 
 fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
@@ -195,7 +195,7 @@ fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
     }
 }
 
-fn show_serving(terminal: Terminal, serving: &Serving) {
+fn show_serving(terminal: Terminal, serving: &Serving, contents: &Contents) {
     let Some(served) = &serving.engine else {
         for (file, format) in &serving.formats {
             row(terminal, "recognised", &format!("`{file}` is {format}"));
@@ -204,11 +204,14 @@ fn show_serving(terminal: Terminal, serving: &Serving) {
         for (name, because) in &serving.refusals {
             row(terminal, "", &format!("{name} does not: {because}"));
         }
-        row(
-            terminal,
-            "to do",
-            "deploy it with --image NAME, and map NAME to a program by [[image]] in the settings",
-        );
+        let to_do = if contents.problems.is_empty() {
+            "deploy it with --image NAME, and map NAME to a program by [[image]] in the settings"
+        } else if contents.files == 0 {
+            "make an archive of the model, or name its directory instead"
+        } else {
+            "mend what is refused first; what serves it shows then"
+        };
+        row(terminal, "to do", to_do);
         return;
     };
     painted_row(terminal, "served by", &format!("the built-in engine {}", served.description), Tone::Good);

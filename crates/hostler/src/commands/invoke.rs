@@ -9,9 +9,11 @@ use serde_json::json;
 
 use crate::cli::{InvokeArgs, OutputForm};
 use crate::client::{Client, Refusal};
+use crate::endpoint_name;
 use crate::output;
 
 pub(crate) async fn run(args: &InvokeArgs) -> anyhow::Result<()> {
+    endpoint_name::check(&args.name)?;
     let client = Client::find(&args.find)?;
     let body = read_body(&args.body)?;
     let answer = client.invoke(&args.name, &args.content_type, args.accept.as_deref(), body).await?;

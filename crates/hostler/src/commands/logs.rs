@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 
 use crate::cli::{LogsArgs, OutputForm};
 use crate::client::Client;
+use crate::endpoint_name;
 use crate::output;
 
 /// How soon a follower asks again.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(300);
 
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<()> {
+    endpoint_name::check(&args.name)?;
     let client = Client::find(&args.find)?;
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
     loop {

@@ -1,21 +1,16 @@
 //! `hostler.toml` as it is written.
 //!
-//! Why: serde stops at the first mistake; so each top-level entry is read by itself, and what goes wrong with it is
-//! collected.
+//! Why: serde stops at the first mistake; so each entry, each key of a table and each table of a list is read by itself,
+//! and what goes wrong with it is collected.
 //! Invariants: an unknown key is a mistake that names the key.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use hostler_catalog::ImageMapping;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// An interpreter does not start in less; the most is more than any machine has.
-const MEMORY_MIB: RangeInclusive<u64> = 4..=64 * 1024 * 1024;
-/// The kernel grants a CPU in pieces of at least a hundredth.
-const CPU_MILLIS: RangeInclusive<u64> = 10..=1_000_000;
+use super::image::Image;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -52,10 +47,12 @@ impl Limits {
     /// Numbers that nobody means: nothing at all, or a time past every clock.
     pub(super) fn mistakes(&self) -> Vec<String> {
         const DAY_S: u64 = 24 * 60 * 60;
+        /// A request is held in memory.
+        const PAYLOAD_BYTES: u64 = 1 << 30;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
-            ("payload_bytes", self.payload_bytes, u64::MAX),
+            ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
         ]
@@ -109,53 +106,6 @@ pub(super) struct Role {
     pub(super) allow: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Image {
-    pub(super) r#match: String,
-    pub(super) command: Vec<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    working_dir: Option<String>,
-    #[serde(default)]
-    needs_opt_ml: bool,
-    memory_mib: Option<u64>,
-    cpu_millis: Option<u64>,
-}
-
-impl Image {
-    /// What is wrong with it.
-    pub(super) fn mistakes(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
-        if self.command.is_empty() {
-            mistakes.push("has an empty command".to_owned());
-        }
-        let mut check = |name: &str, value: Option<u64>, range: RangeInclusive<u64>| {
-            if let Some(value) = value.filter(|value| !range.contains(value)) {
-                let (least, most) = range.into_inner();
-                mistakes.push(format!("has {name} = {value}, which is not between {least} and {most}"));
-            }
-        };
-        check("memory_mib", self.memory_mib, MEMORY_MIB);
-        check("cpu_millis", self.cpu_millis, CPU_MILLIS);
-        mistakes.into_iter().map(|what| format!("[[image]] match = \"{}\" {what}", self.r#match)).collect()
-    }
-}
-
-impl From<Image> for ImageMapping {
-    fn from(image: Image) -> Self {
-        Self {
-            pattern: image.r#match,
-            command: image.command,
-            environment: image.env.into_iter().collect(),
-            working_dir: image.working_dir,
-            needs_opt_ml: image.needs_opt_ml,
-            memory_mib: image.memory_mib,
-            cpu_millis: image.cpu_millis,
-        }
-    }
-}
-
 impl SettingsFile {
     /// Reads what can be read, and says what cannot.
     pub(super) fn parse(text: &str) -> (Self, Vec<String>) {
@@ -179,12 +129,12 @@ impl SettingsFile {
                 "accelerators" => entry.read(&mut file.accelerators),
                 "model_dirs" => entry.read(&mut file.model_dirs),
                 "backend" => entry.read(&mut file.backend),
-                "limits" => entry.read(&mut file.limits),
-                "quotas" => entry.read(&mut file.quotas),
-                "s3" => entry.read(&mut file.s3),
-                "sts" => entry.read(&mut file.sts),
-                "role" => entry.read(&mut file.role),
-                "image" => entry.read(&mut file.image),
+                "limits" => file.limits = entry.table().0,
+                "quotas" => file.quotas = entry.table().0,
+                "s3" => file.s3 = entry.whole_table(),
+                "sts" => file.sts = entry.whole_table().unwrap_or_default(),
+                "role" => entry.read_list(&mut file.role),
+                "image" => entry.read_list(&mut file.image),
                 unknown => mistakes.push(format!("unknown key `{unknown}`")),
             }
         }
@@ -202,16 +152,53 @@ impl Entry<'_> {
     fn read<T: DeserializeOwned>(self, into: &mut T) {
         match self.value.try_into() {
             Ok(value) => *into = value,
-            Err(error) => {
-                let text: toml::de::Error = error;
-                self.mistakes.push(format!("`{}`: {}", self.key, text.message()));
+            Err(error) => self.mistakes.push(mistake(self.key, &error)),
+        }
+    }
+
+    /// What is right in a table in which any key may be missing, and whether all is: a wrong key takes no other with it.
+    fn table<T: DeserializeOwned + Default>(mut self) -> (T, bool) {
+        let known = self.mistakes.len();
+        if let toml::Value::Table(table) = &mut self.value {
+            table.retain(|key, value| {
+                let alone = toml::Table::from_iter([(key.to_owned(), value.clone())]);
+                let wrong = alone.try_into::<T>().err();
+                self.mistakes
+                    .extend(wrong.iter().map(|error| mistake(&format!("{}.{key}", self.key), error)));
+                wrong.is_none()
+            });
+        }
+        let (mut into, mistakes) = (T::default(), self.mistakes);
+        Entry { key: self.key, value: self.value, mistakes }.read(&mut into);
+        (into, mistakes.len() == known)
+    }
+
+    /// A table whose keys mean something together only: none when one of them is wrong.
+    fn whole_table<T: DeserializeOwned + Default>(self) -> Option<T> {
+        let (table, is_right) = self.table();
+        is_right.then_some(table)
+    }
+
+    /// Reads a list of tables, each by itself.
+    fn read_list<T: DeserializeOwned>(self, into: &mut Vec<T>) {
+        let toml::Value::Array(values) = self.value else { return self.read(into) };
+        for (index, value) in values.into_iter().enumerate() {
+            match value.try_into() {
+                Ok(value) => into.push(value),
+                Err(error) => self.mistakes.push(mistake(&format!("{} {}", self.key, index + 1), &error)),
             }
         }
     }
 }
 
+fn mistake(place: &str, error: &toml::de::Error) -> String {
+    format!("`{place}`: {}", error.message())
+}
+
 #[cfg(test)]
 mod tests {
+    use hostler_catalog::ImageMapping;
+
     use super::*;
 
     #[test]
@@ -226,17 +213,29 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_an_image_have_limits() {
-        let (file, _) = SettingsFile::parse(
-            "[[image]]\nmatch = 'x'\ncommand = []\nmemory_mib = 0\ncpu_millis = 1000001\n\
-             [[image]]\nmatch = 'y'\ncommand = ['z']\nmemory_mib = 4\ncpu_millis = 10\n",
+    fn a_mistake_in_a_table_hides_no_other() {
+        let (file, mistakes) = SettingsFile::parse(
+            "[limits]\nmodel_timeout_s = 'x'\nsize = 1\npayload_bytes = 7\n[quotas]\nendpoints = -1\nvariants = 2\n\
+             [s3]\nendpoint = 5\nregion = 'eu-west-1'\n[[role]]\narn = 'a'\n[[role]]\narn = 'b'\nallow = []\n\
+             [[image]]\nmatch = 'x'\ncommand = 'serve'\n[[image]]\nmatch = 'y'\ncommand = ['serve']\nspeed = 1\n",
         );
-        let mistakes = file.image[0].mistakes();
-        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-        for part in ["empty command", "memory_mib = 0", "cpu_millis = 1000001"] {
-            assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
-        }
-        assert_eq!(file.image[1].mistakes(), Vec::<String>::new());
+        let places: Vec<&str> = mistakes.iter().map(|text| text.split('`').nth(1).unwrap()).collect();
+        let wanted = [
+            "image 1",
+            "image 2",
+            "limits.model_timeout_s",
+            "limits.size",
+            "quotas.endpoints",
+            "role 1",
+            "s3.endpoint",
+        ];
+        let mut sorted = places.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, wanted, "{mistakes:?}");
+        assert_eq!(file.limits.payload_bytes, Some(7));
+        assert_eq!(file.quotas["variants"], 2);
+        assert_eq!(file.role.len(), 1);
+        assert!(file.s3.is_none(), "half of it would mean something else");
     }
 
     #[test]
@@ -247,11 +246,15 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
         assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
-        let said = mistakes("[limits]\nmodel_timeout_s = 86401\ninstance_memory_bytes = 0");
+        assert_eq!(mistakes("[limits]\npayload_bytes = 1073741824"), Vec::<String>::new());
+        let said = mistakes(
+            "[limits]\nmodel_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
+        );
         assert_eq!(
             said,
             [
                 "[limits] model_timeout_s = 86401 is not between 1 and 86400",
+                "[limits] payload_bytes = 1073741825 is not between 1 and 1073741824",
                 "[limits] instance_memory_bytes = 0 is not 1 or more"
             ]
         );

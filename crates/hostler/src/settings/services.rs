@@ -241,12 +241,11 @@ impl Table<'_> {
 
     fn region(&mut self, region: Option<String>) -> Option<Region> {
         let region = region?;
-        let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if region.is_empty() || !region.bytes().all(is_good) {
+        let parsed = Region::parse(&region);
+        if parsed.is_none() {
             self.mistake(&format!("\"{region}\" is not the name of a region such as eu-south-1"));
-            return None;
         }
-        Some(Region::new(region))
+        parsed
     }
 
     /// None as the outer value when the file cannot be used; as the inner when nobody names one.

@@ -28,7 +28,23 @@ fn the_last_line_that_says_something_is_quoted() {
     let cause = ExitCause::Signal(9);
     let why = WhyFailed::Exited { cause, log_tail: "one\n  two  \n\n \n".to_owned() };
     let text = reason(&why, "primary");
-    assert!(text.contains("signal 9") && text.contains("Its last words: two See"), "{text}");
+    assert!(text.contains("signal 9") && text.contains("Its last words: two. See"), "{text}");
+}
+
+#[test]
+fn no_sentence_runs_into_the_next_and_a_cut_is_shown() {
+    let ended = |last: &str| {
+        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: last.to_owned() };
+        reason(&why, "primary").split_once(" Hostler: ").unwrap().1.to_owned()
+    };
+    let (begin, end) = ("the container exited with code 1. Its last words: ", " See `hostler logs Demo`.");
+    for (last, told) in [("no weights", "no weights."), ("Stopped.", "Stopped."), ("Killed!", "Killed!")] {
+        assert_eq!(ended(last), format!("{begin}{told}{end}"));
+    }
+    let long = ended(&"x".repeat(3000));
+    assert!(long.starts_with(begin) && long.ends_with(&format!("x…{end}")), "{long}");
+    let why = WhyFailed::PingTimeout("connection refused.".to_owned());
+    assert!(reason(&why, "primary").ends_with(&format!("connection refused.{end}")));
 }
 
 proptest! {

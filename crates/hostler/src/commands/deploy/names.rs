@@ -4,14 +4,11 @@
 //! when, and sort by time.
 //! Invariants: what is made of a valid endpoint name is a valid name.
 
-use anyhow::anyhow;
 use hostler_aws::sigv4::AmzDate;
 use hostler_types::Millis;
 
-use crate::hint::Hinted;
+use crate::endpoint_name::{self, NAME_CHARS_MAX};
 
-/// SageMaker's limit for names.
-const NAME_CHARS_MAX: usize = 63;
 pub(super) const BUCKET: &str = "hostler-deploy";
 
 /// Everything that one deployment names.
@@ -27,7 +24,8 @@ pub(super) struct Names {
 impl Names {
     /// Names for a deployment now; `random` tells those of one second apart.
     pub(super) fn new(endpoint: &str, now: Millis, random: u16) -> anyhow::Result<Self> {
-        check(endpoint)?;
+        // Before anything is uploaded.
+        endpoint_name::check(endpoint)?;
         let time = AmzDate::from_millis(now).as_str().replace('T', "-").replace('Z', "");
         let suffix = format!("-{time}-{random:04x}");
         let kept: String = endpoint.chars().take(NAME_CHARS_MAX - suffix.len()).collect();
@@ -39,22 +37,6 @@ impl Names {
     pub(super) fn url(&self) -> String {
         format!("s3://{BUCKET}/{}", self.key)
     }
-}
-
-/// Said before anything is uploaded.
-fn check(name: &str) -> anyhow::Result<()> {
-    let is_valid = !name.is_empty()
-        && name.len() <= NAME_CHARS_MAX
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    if is_valid {
-        return Ok(());
-    }
-    Err(Hinted::wrap(
-        anyhow!("`{name}` cannot be an endpoint's name"),
-        "a name has letters, digits and hyphens between them, at most 63 characters",
-    ))
 }
 
 #[cfg(test)]

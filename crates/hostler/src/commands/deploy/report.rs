@@ -58,23 +58,30 @@ impl Deployment<'_> {
         let name = &self.names.endpoint;
         let reason = settled["FailureReason"].as_str().unwrap_or("no reason was given").trim();
         let status = settled["EndpointStatus"].as_str().unwrap_or_default();
-        match wait::log_tail(&self.client, name).await {
+        let has_log = match wait::log_tail(&self.client, name).await {
             Ok(lines) if !lines.is_empty() => {
                 self.progress.done("the end of its log:");
                 for line in lines {
                     output::say(&format!("  | {line}"));
                 }
+                true
             }
-            Ok(_) => {}
-            Err(error) => output::say(&format!("its log could not be read: {error}")),
-        }
+            Ok(_) => false,
+            Err(error) => {
+                output::say(&format!("its log could not be read: {error}"));
+                false
+            }
+        };
         let flags = self.find_flags();
-        Hinted::wrap(
-            anyhow!("endpoint `{name}` is {status}: {reason}"),
-            format!(
+        let hint = match advice(reason) {
+            _ if has_log => format!(
                 "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with --replace"
             ),
-        )
+            Some(advice) => format!("{advice}, and deploy again with --replace"),
+            None => "nothing ran, so there is no log; see to the reason and deploy again with --replace"
+                .to_owned(),
+        };
+        Hinted::wrap(anyhow!("endpoint `{name}` is {status}: {reason}"), hint)
     }
 
     /// What to say and do when the user has had enough.
@@ -114,4 +121,20 @@ impl Deployment<'_> {
         }
         flags
     }
+}
+
+/// What to do when nothing ran, by AWS's sentence about it.
+fn advice(reason: &str) -> Option<&'static str> {
+    let advice = [
+        (
+            "Unable to provision requested ML compute capacity",
+            "choose a --type that this machine can hold (`hostler doctor` says what it has)",
+        ),
+        (
+            "Please make sure all images included in the model",
+            "map the image to a program by [[image]] in the server's settings and start it again",
+        ),
+        ("Failed to download model data", "mend the archive (`hostler inspect` looks into it)"),
+    ];
+    advice.into_iter().find(|(sentence, _)| reason.starts_with(sentence)).map(|(_, advice)| advice)
 }

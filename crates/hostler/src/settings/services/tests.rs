@@ -77,7 +77,7 @@ fn what_does_not_fit_together_is_told_with_the_way_out() {
             &format!("[s3]\nendpoint = 'aws'\n{own}\nprofile = 'x'\ncredentials_file = '/nowhere'"),
             "reading the credentials file `/nowhere` failed",
         ),
-        ("[s3]\nendpint = 'aws'", "`s3`: unknown field `endpint`"),
+        ("[s3]\nendpint = 'aws'", "`s3.endpint`: unknown field `endpint`"),
     ] {
         let (_, _, mistakes) = resolve(text, KEY);
         assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
