@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A server with many endpoints on the simulated backend: memory, calls, listings, restart. See README.md.
+"""A server with many endpoints on the simulated backend: memory, calls, listings, changes, restart. See README.md.
 
 Usage: python3 bench/endpoints/run.py --hostler target/release/hostler [--endpoints 100 1000]
 Needs botocore (the conformance suite's virtual environment has it).
@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/bench"
 READY_SECONDS = 120
+IDLE_SECONDS = 60  # at least one sweep of all endpoints
 LOOKS = 300  # of each kind of call that is measured at the end
 
 
@@ -36,7 +37,7 @@ class Server:
     def __init__(self, hostler, folder):
         self.hostler, self.data = hostler, pathlib.Path(folder) / "data"
         self.settings = pathlib.Path(folder) / "hostler.toml"
-        self.settings.write_text('backend = "simulated"\ndescribe_hold_ms = 0\n' + QUOTAS)
+        self.settings.write_text('backend = "simulated"\n' + QUOTAS)
 
     def start(self):
         begun = time.perf_counter()
@@ -76,6 +77,10 @@ class Server:
         if response.status != 200:
             raise SystemExit(f"{operation}: {response.status} {text.decode()}")
         return json.loads(text or b"{}"), took
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -145,10 +150,30 @@ def measured(server, count):
     while len(row["list"]) < LOOKS:
         for one in filters:
             row["list"] += server.pages(**one)[1]
+    row |= changes(server, count)
     row["memory_mb"], row["empty_mb"] = server.memory_mb(), empty
     server.stop()
     row["ready_s"] = server.start()
     return row
+
+
+def changes(server, count):
+    """New weights, one endpoint after the other: four reconcile runs and one change of routing each. DescribeEndpoint is
+    held until the change is through. The server's CPU time has the calls in it, and nothing that the sweep did meanwhile
+    is taken off."""
+    before, took = server.cpu_seconds(), []
+    for index in range(LOOKS):
+        name = f"bench-{index * 7907 % count:05}"
+        desired = [{"VariantName": "v", "DesiredWeight": index + 2.0}]
+        _, called = server.call("UpdateEndpointWeightsAndCapacities", EndpointName=name, DesiredWeightsAndCapacities=desired)
+        seen, held = server.call("DescribeEndpoint", EndpointName=name)
+        if seen["EndpointStatus"] != "InService" or seen["ProductionVariants"][0]["CurrentWeight"] != index + 2.0:
+            raise SystemExit(f"the change did not come through: {seen}")
+        took.append(called + held)
+    row = {"change": took, "change_cpu_us": (server.cpu_seconds() - before) / LOOKS * 1e6}
+    before = server.cpu_seconds()
+    time.sleep(IDLE_SECONDS)
+    return row | {"idle_percent": (server.cpu_seconds() - before) / IDLE_SECONDS * 100}
 
 
 def p99(values):
@@ -159,12 +184,13 @@ def main():
     arguments = parse_arguments()
     rows = [measure(arguments.hostler, count) for count in arguments.endpoints]
     print("| endpoints | CreateEndpoint p50 / p99 | DescribeEndpoint p50 / p99 | ListEndpoints page of 100, any filter, p50 / p99 "
-          "| server memory (empty) | restart to ready |")
-    print("|---|---|---|---|---|---|")
+          "| new weights to InService p50 / p99 | server CPU of that | memory (empty) | idle CPU | restart to ready |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        times = [f"{statistics.median(row[what]):.1f} / {p99(row[what]):.1f} ms" for what in ("create", "describe", "list")]
-        print(f"| {row['endpoints']:,} | {' | '.join(times)} | {row['memory_mb']:.0f} MB ({row['empty_mb']:.0f}) "
-              f"| {row['ready_s']:.2f} s |")
+        each = ("create", "describe", "list", "change")
+        times = [f"{statistics.median(row[what]):.1f} / {p99(row[what]):.1f} ms" for what in each]
+        print(f"| {row['endpoints']:,} | {' | '.join(times)} | {row['change_cpu_us'] / 1000:.2f} ms "
+              f"| {row['memory_mb']:.0f} MB ({row['empty_mb']:.0f}) | {row['idle_percent']:.1f} % | {row['ready_s']:.2f} s |")
 
 
 if __name__ == "__main__":
