@@ -1,5 +1,6 @@
 """UpdateEndpoint: another config takes over, and everybody sees how far it is."""
 
+import time
 
 import pytest
 
@@ -310,4 +311,29 @@ def test_the_log_of_a_failed_update_is_there_after_it_went_back(hosting):
     hosting.in_service(name)
     log = hosting.server.cli("logs", name).stdout.decode()
     assert "ValueError: the weights are of the wrong shape" in log
+    hosting.delete(name)
+
+
+def test_a_rollback_is_shown_long_enough_for_a_client_that_polls(make_server):
+    server = make_server("rollback_shown_s = 3\ndescribe_hold_ms = 0")
+    hosting = Hosting(server)
+    name = hosting.endpoint(says(hosting, "old"))
+    update(hosting, name, hosting.config(hosting.test_model("crash")))
+    seen = eventually(
+        lambda: describe(hosting, name), lambda seen: seen["EndpointStatus"] == "RollingBack", "it goes back"
+    )
+    assert "ValueError" in seen["FailureReason"]
+    began = time.monotonic()
+    assert answers(hosting, name, 5) == {"old"}
+    hosting.in_service(name)
+    assert time.monotonic() - began > 2, "it was over sooner than it was to be seen"
+    hosting.delete(name)
+
+
+def test_a_held_description_tells_of_the_rollback_and_not_only_of_its_end(make_server):
+    hosting = Hosting(make_server("describe_hold_ms = 20000\nrollback_shown_s = 2"))
+    name = hosting.endpoint(says(hosting, "old"))
+    update(hosting, name, hosting.config(hosting.test_model("crash")))
+    assert hosting.status(name) == "RollingBack"
+    hosting.in_service(name)
     hosting.delete(name)

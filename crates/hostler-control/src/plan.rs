@@ -65,6 +65,8 @@ pub struct Policy {
     pub stable_after_ms: i64,
     /// How long requests in flight may hold up a removal.
     pub drain_timeout_ms: i64,
+    /// How long RollingBack is shown at least: clients that poll must see it, for it alone tells of a failed update.
+    pub rollback_shown_ms: i64,
     /// How long a container has from the polite signal to the other one.
     pub stop_grace_ms: i64,
     /// When all instances were last stopped on purpose, with the server: what was launched before that and is gone
@@ -82,6 +84,8 @@ impl Default for Policy {
             stable_after_ms: 30_000,
             // The longest a model may take to answer, and a little.
             drain_timeout_ms: 65_000,
+            // Terraform polls every ten seconds, the SageMaker SDKs more often.
+            rollback_shown_ms: 12_000,
             // AWS's figure.
             stop_grace_ms: 30_000,
             emptied_at: Millis(0),

@@ -125,6 +125,7 @@ impl Server {
             policy: Policy {
                 emptied_at: backend.emptied_at,
                 provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+                rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
                 ..Policy::default()
             },
             sweep_every: SWEEP_EVERY,

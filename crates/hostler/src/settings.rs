@@ -29,6 +29,8 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr
 const ACCOUNT_DEFAULT: &str = "000000000000";
 const REGION_DEFAULT: &str = "us-east-1";
 const DESCRIBE_HOLD_DEFAULT_MS: u64 = 1000;
+/// Longer than Terraform's pause between two polls.
+const ROLLBACK_SHOWN_DEFAULT_S: u64 = 12;
 /// AWS lets configs and models go under what uses them.
 const PROTECT_IN_USE_DEFAULT: bool = false;
 const STRICT_AWS_DEFAULT: bool = false;
@@ -50,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) describe_hold: Duration,
+    pub(crate) rollback_shown: Duration,
     /// Nothing that is in use is deleted.
     pub(crate) protect_in_use: bool,
     /// What AWS refuses is refused, also where it could be done.
@@ -181,6 +184,7 @@ impl Settings {
             account: AccountId::new(account),
             region,
             describe_hold: Duration::from_millis(file.describe_hold_ms.unwrap_or(DESCRIBE_HOLD_DEFAULT_MS)),
+            rollback_shown: Duration::from_secs(file.rollback_shown_s.unwrap_or(ROLLBACK_SHOWN_DEFAULT_S)),
             protect_in_use: args.protect_in_use.or(file.protect_in_use).unwrap_or(PROTECT_IN_USE_DEFAULT),
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),

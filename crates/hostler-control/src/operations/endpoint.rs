@@ -93,11 +93,13 @@ impl Control {
     ) -> Result<DescribeEndpointOutput, ApiError> {
         let deadline = Instant::now() + self.parts.settings.describe_hold;
         let (document, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
-        if record.status.is_passing() && !self.parts.settings.describe_hold.is_zero() {
+        let status = record.status;
+        if status.is_passing() && !self.parts.settings.describe_hold.is_zero() {
             // Subscribed before reading again, so that no change falls in between.
             let mut changes = self.parts.store.changes();
             record = self.endpoint(caller, &input.endpoint_name).await?.1;
-            while record.status.is_passing() {
+            // Any other status is news: RollingBack tells of a failed update, and is over soon.
+            while record.status == status {
                 match tokio::time::timeout_at(deadline, changes.recv()).await {
                     Err(_) | Ok(Err(RecvError::Closed)) => break,
                     Ok(Ok(change)) if change.key != document.key => {}

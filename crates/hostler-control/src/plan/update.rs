@@ -160,6 +160,14 @@ impl Step<'_> {
         if is_half_back || !is_serving || !self.record.instances.iter().all(is_staying) {
             return;
         }
+        if is_back {
+            // The status changed when the way back began; what has left by then is on its way since.
+            let shown_until = self.record.modified_at.plus(self.policy.rollback_shown_ms);
+            if self.now < shown_until {
+                self.requeue_at(shown_until);
+                return;
+            }
+        }
         let Some(update) = self.record.update.take() else { return };
         if !is_back {
             self.take_over(update.change);

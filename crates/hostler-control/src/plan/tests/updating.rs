@@ -200,7 +200,7 @@ fn a_new_instance_that_crashes_brings_the_former_fleet_back_and_a_reason() {
 }
 
 #[test]
-fn rolling_back_is_shown_while_the_new_instances_leave() {
+fn rolling_back_is_shown_while_the_new_instances_leave_and_long_enough_to_be_seen() {
     let mut scene = Scene::new(1);
     scene.deploy(1, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 600));
     scene.run();
@@ -227,6 +227,8 @@ fn rolling_back_is_shown_while_the_new_instances_leave() {
     assert_eq!(scene.record.status, EndpointStatus::RollingBack);
     assert_eq!(scene.traffic()[0], (0, 1, 100));
     scene.run();
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::RollingBack, vec![1, 0, 0]));
+    scene.pass(12);
     assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![1, 0, 0]));
 }
 
@@ -259,6 +261,8 @@ fn a_rolling_deployment_goes_back_in_its_own_batches() {
             seen.push(scene.population());
         }
     }
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    scene.pass(12);
     assert_eq!(scene.record.status, EndpointStatus::InService);
     assert_eq!(seen.last(), Some(&vec![4, 0, 0]));
     assert!(seen.iter().all(|population| population[0] + population[1] >= 4), "{seen:?}");
