@@ -34,14 +34,16 @@ pub(crate) fn goals(record: &EndpointRecord) -> Vec<FleetGoal> {
     let stage = record.update.as_ref().map(|update| &update.stage);
     let mut goals = match record.update.as_ref().map(|update| &update.change) {
         Some(Change::Scale { sizes }) => scaled(record, sizes, stage),
-        _ => side(&record.deployment, |index, _| (former[index], former[index])),
+        _ => side(&record.deployment, &record.deployment.fleets, |index, _| (former[index], former[index])),
     };
     if let Some(stranded) = &record.stranded {
         let count = |index: usize| match stage {
             Some(Stage::Finishing) => 0,
             _ => stranded.counts.get(index).copied().unwrap_or(0),
         };
-        goals.extend(side(&stranded.deployment, |index, _| (count(index), count(index))));
+        goals.extend(side(&stranded.deployment, &stranded.deployment.fleets, |index, _| {
+            (count(index), count(index))
+        }));
     }
     let Some(Update { change: Change::Deploy { deployment, deployment_config }, stage, .. }) = &record.update
     else {
@@ -66,9 +68,13 @@ pub(crate) fn former_counts(record: &EndpointRecord) -> Vec<u32> {
     fleets.map(|(index, fleet)| left(index).unwrap_or(fleet.count)).collect()
 }
 
-/// The fleets of one deployment, with (count, active) of each.
-fn side(deployment: &Deployment, numbers: impl Fn(usize, &Fleet) -> (u32, u32)) -> Vec<FleetGoal> {
-    let total: f64 = deployment.fleets.iter().map(|fleet| fleet.weight).sum();
+/// These fleets of a deployment, with (count, active) of each.
+fn side(
+    deployment: &Deployment,
+    fleets: &[Fleet],
+    numbers: impl Fn(usize, &Fleet) -> (u32, u32),
+) -> Vec<FleetGoal> {
+    let total: f64 = fleets.iter().map(|fleet| fleet.weight).sum();
     let goal = |(index, fleet): (usize, &Fleet)| {
         let (count, active) = numbers(index, fleet);
         FleetGoal {
@@ -82,13 +88,13 @@ fn side(deployment: &Deployment, numbers: impl Fn(usize, &Fleet) -> (u32, u32)) 
             startup_timeout_ms: fleet.startup_timeout_ms,
         }
     };
-    deployment.fleets.iter().enumerate().map(goal).collect()
+    fleets.iter().enumerate().map(goal).collect()
 }
 
 /// One deployment in other sizes: more first, then the weights, then fewer.
 fn scaled(record: &EndpointRecord, sizes: &[FleetSize], stage: Option<&Stage>) -> Vec<FleetGoal> {
-    let mut deployment = record.deployment.clone();
-    for (fleet, size) in deployment.fleets.iter_mut().zip(sizes) {
+    let mut fleets = record.deployment.fleets.clone();
+    for (fleet, size) in fleets.iter_mut().zip(sizes) {
         match stage {
             Some(Stage::Provisioning { .. }) => fleet.count = fleet.count.max(size.count),
             Some(Stage::Baking { .. } | Stage::Finishing) => {
@@ -98,7 +104,7 @@ fn scaled(record: &EndpointRecord, sizes: &[FleetSize], stage: Option<&Stage>) -
             Some(Stage::RollingBack { .. }) | None => {}
         }
     }
-    side(&deployment, |_, fleet| (fleet.count, fleet.count))
+    side(&record.deployment, &fleets, |_, fleet| (fleet.count, fleet.count))
 }
 
 /// Two deployments, one of which follows the other.
@@ -113,7 +119,7 @@ impl Pair<'_> {
     /// The coming fleets; the shares of a rolling deployment are still to be set.
     fn coming(&self) -> Vec<FleetGoal> {
         let rollout = &self.rollout;
-        let mut goals = side(self.coming, |index, fleet| match self.stage {
+        let mut goals = side(self.coming, &self.coming.fleets, |index, fleet| match self.stage {
             Stage::Provisioning { step } => {
                 let active = step.checked_sub(1).map_or(0, |before| rollout.active(before, fleet.count));
                 (rollout.provisioned(*step, fleet.count), active)
