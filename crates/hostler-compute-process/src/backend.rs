@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
 };
-use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId, VariantName};
+use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -328,13 +328,7 @@ impl Compute for ProcessBackend {
     }
 
     async fn observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError> {
-        let first = InstanceId {
-            endpoint: endpoint.clone(),
-            generation: 0,
-            variant: VariantName::new(""),
-            ordinal: 0,
-            attempt: 0,
-        };
+        let first = InstanceId::before_all_of(endpoint);
         let entries = self.shared.entries();
         let own = entries.range(first..).take_while(|(id, _)| id.endpoint == *endpoint);
         Ok(own

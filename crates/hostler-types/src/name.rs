@@ -174,6 +174,14 @@ pub struct InstanceId {
 #[error("`{0}` is not an instance id (ENDPOINT.gGENERATION.VARIANT.ORDINAL.ATTEMPT)")]
 pub struct InstanceIdError(pub String);
 
+impl InstanceId {
+    /// What comes before every instance of an endpoint in the order of ids, for walks over the endpoint's own.
+    pub fn before_all_of(endpoint: &EndpointUid) -> Self {
+        let variant = VariantName::new("");
+        Self { endpoint: endpoint.clone(), generation: 0, variant, ordinal: 0, attempt: 0 }
+    }
+}
+
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { endpoint, generation, variant, ordinal, attempt } = self;

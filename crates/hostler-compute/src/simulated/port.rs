@@ -34,11 +34,12 @@ impl Compute for SimulatedCompute {
         self.fault(Call::Observe, FaultPoint::Before, "observe an endpoint")?;
         self.fault(Call::Observe, FaultPoint::After, "observe an endpoint")?;
         let world = self.shared.world();
-        let own = world.instances.iter().filter(|(id, _)| id.endpoint == *endpoint);
+        let from = InstanceId::before_all_of(endpoint)..;
+        let own = world.instances.range(from).take_while(|(id, _)| id.endpoint == *endpoint);
         Ok(own
             .map(|(id, instance)| Observed {
                 id: id.clone(),
-                spec_hash: instance.spec.hash(),
+                spec_hash: instance.spec_hash.clone(),
                 state: instance.state.clone(),
             })
             .collect())

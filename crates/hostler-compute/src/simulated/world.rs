@@ -69,6 +69,7 @@ impl Journal {
 pub(super) struct Simulated {
     pub(super) serial: u64,
     pub(super) spec: InstanceSpec,
+    pub(super) spec_hash: String,
     pub(super) state: InstanceState,
     pub(super) log: Vec<u8>,
 }
@@ -108,7 +109,7 @@ impl Shared {
         let (serial, extra) = {
             let mut world = self.world();
             if let Some(instance) = world.instances.get(&spec.id) {
-                return if instance.spec.hash() == spec.hash() {
+                return if instance.spec_hash == spec.hash() {
                     Ok(())
                 } else {
                     Err(ComputeError::SpecMismatch { id: spec.id.clone() })
@@ -117,7 +118,8 @@ impl Shared {
             let serial = world.next_serial;
             world.next_serial += 1;
             let state = InstanceState::Preparing { phase: Phase::Fetching };
-            let instance = Simulated { serial, spec: spec.clone(), state, log: Vec::new() };
+            let instance =
+                Simulated { serial, spec: spec.clone(), spec_hash: spec.hash(), state, log: Vec::new() };
             world.instances.insert(spec.id.clone(), instance);
             world.effects.push(Effect::Created(spec.id.clone()));
             (serial, world.slow.pop_front().unwrap_or_default())

@@ -10,6 +10,7 @@ use hostler_types::{InstanceId, Kind};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Reconciler;
@@ -45,9 +46,13 @@ impl Reconciler {
         tasks.spawn(async move {
             let mut ticks = tokio::time::interval(self.parts.sweep_every.max(Duration::from_millis(1)));
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            // The first look is at everything at once: a start adopts. Later ones need no hurry, and thousands of
+            // runs in one moment would make clients wait.
+            let mut spread = Duration::ZERO;
             loop {
                 ticks.tick().await;
-                self.sweep().await;
+                self.sweep_over(spread).await;
+                spread = self.parts.sweep_every;
             }
         });
         tasks
@@ -73,8 +78,21 @@ impl Reconciler {
 
     /// Every endpoint once more, and whatever runs for none.
     async fn sweep(&self) {
+        self.sweep_over(Duration::ZERO).await;
+    }
+
+    /// The same, the endpoints evenly over so long a time.
+    async fn sweep_over(&self, spread: Duration) {
         match self.parts.store.keys(Kind::Endpoint).await {
-            Ok(keys) => keys.iter().for_each(|key| self.queue.enqueue(key)),
+            Ok(keys) => {
+                let (now, step) =
+                    (Instant::now(), spread / u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX));
+                let mut at = now;
+                for key in &keys {
+                    self.queue.enqueue_at(key, at);
+                    at += step;
+                }
+            }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 warn!(error, "listing the endpoints failed; the next sweep tries again");
