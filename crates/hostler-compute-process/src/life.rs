@@ -217,7 +217,7 @@ impl Instance {
         if let Some(mut child) = self.child.take() {
             child.wait().await?;
         }
-        let (dir, now) = (self.dir.clone(), self.shared.clock.now());
+        let (id, dir, now) = (self.id.clone(), self.dir.clone(), self.shared.clock.now());
         let state = self.shared.blocking(move || {
             if let Some(failure) = dir.read(FAILED)? {
                 return Ok(InstanceState::Failed(failure));
@@ -227,6 +227,10 @@ impl Instance {
             }
             leftovers::sweep(&dir)?;
             if dir.has(SUPERVISOR) {
+                tracing::warn!(
+                    instance = %id,
+                    "the supervisor of an instance was killed from outside; what it left behind was ended"
+                );
                 let exit = Exit { cause: ExitCause::Unseen, at: now };
                 dir.write(EXIT, &exit)?;
                 return adoption::state(&dir, &Stage::Exited(exit));
