@@ -74,7 +74,7 @@ impl Default for ControlSettings {
 pub struct ControlParts {
     /// Where state lives.
     pub store: Arc<dyn Store>,
-    /// Wall time.
+    /// Wall time that never goes back, the same as that of the reconciler.
     pub clock: Arc<dyn Clock>,
     /// Looks at model data as a role.
     pub reader: Arc<dyn ObjectReader>,
