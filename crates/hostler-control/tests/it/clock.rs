@@ -178,7 +178,7 @@ async fn the_times_of_an_endpoint_do_not_go_back() {
     let mut world = in_service().await;
     let describe = async |world: &SimWorld| {
         let shown = world.call("DescribeEndpoint", json!({ "EndpointName": "e" })).await.unwrap();
-        (shown["CreationTime"].as_f64().unwrap(), shown["LastModifiedTime"].as_f64().unwrap())
+        (shown["CreationTime"].to_string(), shown["LastModifiedTime"].as_f64().unwrap())
     };
     let before = describe(&world).await;
     for is_restarted in [false, true] {
