@@ -146,7 +146,8 @@ def test_a_killed_supervisor_takes_its_model_along_and_the_instance_is_replaced(
     # A request that was in its hands may be lost; those that come later are not.
     assert set(failures) <= {"ModelError"} and len(failures) <= 1, failures
     directory = os.path.basename(victim.directory)
-    assert "the supervisor of an instance was killed from outside" in server.log()
+    said = [line for line in server.log().splitlines() if "ended without a word" in line and directory in line]
+    assert len(said) == 1 and "SIGKILL" in said[0], said
     assert f"instance {directory} ended: the container ended while nobody watched it" in server.log()
     running = {process.pid for process in models_of(server, survivor.directory)}
     assert len(running) == 2 and survivor.pid in running

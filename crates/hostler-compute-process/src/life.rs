@@ -214,9 +214,10 @@ impl Instance {
 
     /// The supervisor has ended: shows what it wrote, or that it wrote nothing.
     async fn conclude(&mut self) -> io::Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.wait().await?;
-        }
+        let status = match self.child.take() {
+            Some(mut child) => Some(child.wait().await?.to_string()),
+            None => None,
+        };
         let (id, dir, now) = (self.id.clone(), self.dir.clone(), self.shared.clock.now());
         let state = self.shared.blocking(move || {
             if let Some(failure) = dir.read(FAILED)? {
@@ -229,7 +230,8 @@ impl Instance {
             if dir.has(SUPERVISOR) {
                 tracing::warn!(
                     instance = %id,
-                    "the supervisor of an instance was killed from outside; what it left behind was ended"
+                    status,
+                    "the supervisor of an instance ended without a word; what it left behind was ended"
                 );
                 let exit = Exit { cause: ExitCause::Unseen, at: now };
                 dir.write(EXIT, &exit)?;

@@ -188,10 +188,14 @@ impl Server {
             if left > 0 {
                 warn!(left, "instances did not stop in time");
             }
-            self.dir.note_stop(self.clock.now())?;
+            if let Err(error) = self.dir.note_stop(self.clock.now()) {
+                let error: &dyn std::error::Error = error.as_ref();
+                warn!(error, "the next start will take the stop for an accident of every instance");
+            }
         }
         self.backend.detach().await;
-        self.store.close().await?;
+        // It has said so itself if its log could not be emptied; nothing is lost, the next start reads it.
+        let _ = self.store.close().await;
         drop(self.lock);
         info!("stopped");
         Ok(())

@@ -3,10 +3,11 @@
 //! Why: signals make it fast, the sweep makes it right; a lost signal costs one sweep's time and nothing else.
 //! Invariants: a signal only names what to look at.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_types::{InstanceId, Kind};
+use hostler_types::{InstanceId, Key, Kind};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -73,15 +74,26 @@ impl Reconciler {
 
     /// Every endpoint once more, and whatever runs for none.
     async fn sweep(&self) {
-        match self.parts.store.keys(Kind::Endpoint).await {
-            Ok(keys) => keys.iter().for_each(|key| self.queue.enqueue(key)),
+        let keys = match self.parts.store.keys(Kind::Endpoint).await {
+            Ok(keys) => keys,
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 warn!(error, "listing the endpoints failed; the next sweep tries again");
                 return;
             }
+        };
+        keys.iter().for_each(|key| self.queue.enqueue(key));
+        // A record that was never read may be that of any instance which nobody seems to know.
+        if self.knows_all(&keys) {
+            self.remove_orphans().await;
         }
-        self.remove_orphans().await;
+    }
+
+    /// Whether every endpoint's record was read at least once.
+    fn knows_all(&self, keys: &[Key]) -> bool {
+        let memory = self.memory();
+        let known: HashSet<&Key> = memory.keys.values().collect();
+        keys.iter().all(|key| known.contains(key))
     }
 
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.

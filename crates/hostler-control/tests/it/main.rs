@@ -4,6 +4,7 @@
 mod accelerators;
 mod clock;
 mod in_use;
+mod damage;
 mod lifecycle;
 mod mishaps;
 mod operations;
