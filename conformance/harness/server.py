@@ -45,6 +45,8 @@ class Server:
         self.user = user
         self.binary = binary
         self.ready_s = ready_s
+        # Where the server's file system is seen from here; another one than this for a server in a mount namespace.
+        self.root = Path("/")
         # Variables for the server besides a clean environment.
         self.environment_more = {}
         self.process = None
@@ -145,12 +147,17 @@ class Server:
         return int(self.url.rsplit(":", 1)[1])
 
     @property
+    def seen_dir(self):
+        """The data directory as it is seen from here."""
+        return Path(f"{self.root}/{self.data_dir.relative_to('/')}")
+
+    @property
     def aws_config(self):
-        return self.data_dir / "aws/config"
+        return self.seen_dir / "aws/config"
 
     @property
     def aws_credentials(self):
-        return self.data_dir / "aws/credentials"
+        return self.seen_dir / "aws/credentials"
 
     def keys(self):
         """The access key and secret of profile `hostler`, as written."""
@@ -176,7 +183,7 @@ class Server:
 
     def cli(self, *arguments, stdin=None, timeout=60, check=True):
         """Runs another `hostler` command against this data directory."""
-        command = [str(part) for part in (BINARY, *arguments, "--data-dir", self.data_dir)]
+        command = [str(part) for part in (BINARY, *arguments, "--data-dir", self.seen_dir)]
         done = subprocess.run(
             command, input=stdin, capture_output=True, timeout=timeout, env=clean_environment(), cwd=self.directory
         )
@@ -206,7 +213,7 @@ class Server:
     def assert_nothing_left(self):
         """After a stop: no process, and no directory of an instance."""
         eventually(lambda: processes.below(self.directory), lambda left: not left, "processes end", 10)
-        left = [path for path in instance_directories(self.data_dir) if path.parent.name != ".kept"]
+        left = [path for path in instance_directories(self.seen_dir) if path.parent.name != ".kept"]
         assert not left, f"directories of instances are left: {left}"
 
 

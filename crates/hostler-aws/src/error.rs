@@ -112,6 +112,13 @@ impl ApiError {
         Self::build("InternalFailure".into(), StatusCode::INTERNAL_SERVER_ERROR, None).with_internal(internal)
     }
 
+    /// The same where whoever calls can be told what to do about it.
+    pub fn internal_told(internal: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = Some(message.into());
+        Self::build("InternalFailure".into(), StatusCode::INTERNAL_SERVER_ERROR, message)
+            .with_internal(internal)
+    }
+
     /// The model's container failed or refused (424); texts are cut to what the service model allows.
     pub fn model_error(message: impl Into<String>, fault: ModelFault) -> Self {
         let original_message = cut(fault.original_message);

@@ -214,10 +214,11 @@ impl Instance {
 
     /// The supervisor has ended: shows what it wrote, or that it wrote nothing.
     async fn conclude(&mut self) -> io::Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.wait().await?;
-        }
-        let (dir, now) = (self.dir.clone(), self.shared.clock.now());
+        let status = match self.child.take() {
+            Some(mut child) => Some(child.wait().await?.to_string()),
+            None => None,
+        };
+        let (id, dir, now) = (self.id.clone(), self.dir.clone(), self.shared.clock.now());
         let state = self.shared.blocking(move || {
             if let Some(failure) = dir.read(FAILED)? {
                 return Ok(InstanceState::Failed(failure));
@@ -227,6 +228,11 @@ impl Instance {
             }
             leftovers::sweep(&dir)?;
             if dir.has(SUPERVISOR) {
+                tracing::warn!(
+                    instance = %id,
+                    status,
+                    "the supervisor of an instance ended without a word; what it left behind was ended"
+                );
                 let exit = Exit { cause: ExitCause::Unseen, at: now };
                 dir.write(EXIT, &exit)?;
                 return adoption::state(&dir, &Stage::Exited(exit));

@@ -3,7 +3,7 @@
 //! Why: with the position in the name, positions grow across rotation, a reader needs no index, and rotation never
 //! renames a file that somebody reads; `log`, `log.1` … would need all three.
 //! Invariants: one writer (the supervisor); segments times their size bounds the whole; the oldest goes first.
-//! Failure: a full disk loses log bytes, it never blocks the container.
+//! Failure: a full disk loses log bytes, it never blocks the container; how many were lost is told where they would be.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -40,6 +40,13 @@ pub(crate) struct LogWriter {
     file: File,
     base: u64,
     bytes: u64,
+    lost: Option<Lost>,
+}
+
+/// Output that could not be written.
+struct Lost {
+    bytes: u64,
+    why: io::Error,
 }
 
 /// A piece of a log.
@@ -56,7 +63,62 @@ impl LogWriter {
         let base = segments(dir)?.last().map_or(0, |segment| segment.base);
         let file = open_segment(dir, base)?;
         let bytes = file.metadata()?.len();
-        Ok(Self { dir: dir.to_path_buf(), limits, file, base, bytes })
+        Ok(Self { dir: dir.to_path_buf(), limits, file, base, bytes, lost: None })
+    }
+
+    /// Adds bytes or counts them as lost; as soon as there is room again, the log tells how many were.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        if let Some(lost) = &self.lost {
+            let notice = format!("\nhostler: {} bytes of output were lost here: {}\n", lost.bytes, lost.why);
+            if !self.append_whole(notice.as_bytes()) {
+                self.lose(bytes.len() as u64, None);
+                return;
+            }
+            self.lost = None;
+        }
+        let begin = self.position();
+        if let Err(error) = self.append(bytes) {
+            self.lose((bytes.len() as u64).saturating_sub(self.position() - begin), Some(error));
+        }
+    }
+
+    fn lose(&mut self, bytes: u64, why: Option<io::Error>) {
+        match (&mut self.lost, why) {
+            (Some(lost), _) => lost.bytes += bytes,
+            (None, Some(why)) => self.lost = Some(Lost { bytes, why }),
+            (None, None) => {}
+        }
+    }
+
+    /// Adds bytes to this segment, all or none; whether it did.
+    fn append_whole(&mut self, bytes: &[u8]) -> bool {
+        let before = self.bytes;
+        let is_written = self.write(bytes).is_ok();
+        if !is_written && self.file.set_len(before).is_ok() {
+            self.bytes = before;
+        }
+        is_written
+    }
+
+    /// Where the next byte goes.
+    fn position(&self) -> u64 {
+        self.base + self.bytes
+    }
+
+    /// Counts what was written also where the rest failed.
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.bytes += count as u64;
+                    bytes = &bytes[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Adds bytes; a segment ends with a whole line where there is one.
@@ -69,8 +131,7 @@ impl LogWriter {
                 let line_end = bytes[..room].iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
                 line_end.unwrap_or(if self.bytes == 0 { room.max(1) } else { 0 })
             };
-            self.file.write_all(&bytes[..fits])?;
-            self.bytes += fits as u64;
+            self.write(&bytes[..fits])?;
             bytes = &bytes[fits..];
             if !bytes.is_empty() {
                 self.rotate()?;

@@ -20,15 +20,19 @@ use crate::{kept, leftovers};
 
 /// What a supervisor may take beyond the grace to kill and clean up.
 const MARGIN: Duration = Duration::from_secs(15);
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The pause after the first failed try; doubles up to the longest.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
 
 impl Instance {
     /// Removes the instance and lets go of everything that is held for it.
     pub(crate) async fn remove(mut self, mut removal: Removal) {
         self.show(InstanceState::Removing);
+        let mut pause = RETRY_MIN;
         while let Err(error) = self.try_remove(&mut removal).await {
             tracing::warn!(instance = %self.id, %error, "removing an instance failed, trying again");
-            tokio::time::sleep(RETRY_AFTER).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_MAX);
         }
         self.port = None;
         self.shared.drop_entry(&self.id);
@@ -47,7 +51,13 @@ impl Instance {
             if dir.has(LAUNCH) && !dir.has(EXIT) && !dir.has(FAILED) {
                 leftovers::sweep(&dir)?;
             }
-            kept::keep(&root, &id, &dir)?;
+            match kept::keep(&root, &id, &dir) {
+                // Room for the log is made by removing it.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    tracing::warn!(instance = %id, %error, "keeping the log of a removed instance failed");
+                }
+                kept => kept?,
+            }
             dir.remove()
         };
         self.shared.blocking(work).await
@@ -57,7 +67,10 @@ impl Instance {
     async fn stop(&self, supervisor: &Supervisor, removal: &mut Removal) -> io::Result<()> {
         loop {
             let grace = removal.borrow_and_update().unwrap_or(GRACE_DEFAULT);
-            self.dir.write(STOP, &Stop::after(grace))?;
+            if let Err(error) = self.dir.write(STOP, &Stop::after(grace)) {
+                // The supervisor then goes by the usual grace, and this side by its own.
+                tracing::warn!(instance = %self.id, %error, "writing down the grace of a stop failed");
+            }
             supervisor.signal(Signal::TERM);
             let deadline = Instant::now() + grace + MARGIN;
             tokio::select! {

@@ -22,6 +22,7 @@ use tracing::info;
 use crate::accelerators::AcceleratorPolicy;
 use crate::operations::LocalUrls;
 use crate::quotas::Quotas;
+use crate::texts::trouble_sentence;
 
 /// Who calls, and in which namespace.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ impl Default for ControlSettings {
 pub struct ControlParts {
     /// Where state lives.
     pub store: Arc<dyn Store>,
-    /// Wall time.
+    /// Wall time that never goes back, the same as that of the reconciler.
     pub clock: Arc<dyn Clock>,
     /// Looks at model data as a role.
     pub reader: Arc<dyn ObjectReader>,
@@ -167,10 +168,13 @@ fn nothing((): ()) -> Vec<u8> {
     Vec::new()
 }
 
-/// The store failed: the client may try again, the log knows why.
+/// The store failed: the client may try again, the log knows why; what only an operator can mend is said.
 pub(crate) fn store_failed(error: StoreError) -> ApiError {
     match error {
         StoreError::BadToken => ApiError::validation("The pagination token is invalid."),
+        StoreError::Trouble { trouble, .. } => {
+            ApiError::internal_told("the store failed", trouble_sentence(trouble)).with_source(error)
+        }
         other => ApiError::internal("the store failed").with_source(other),
     }
 }

@@ -14,6 +14,7 @@ mod prober;
 mod quotas;
 mod reconcile;
 mod rollout;
+mod steady;
 mod texts;
 
 pub use accelerators::AcceleratorPolicy;
@@ -23,3 +24,4 @@ pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, li
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{Reconciler, ReconcilerParts};
+pub use steady::SteadyClock;

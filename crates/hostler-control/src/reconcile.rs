@@ -6,6 +6,7 @@
 //! before any effect of the plan; the route is published before an instance that left it is removed.
 //! Failure: a run that breaks off anywhere is repeated with a growing pause; every effect is idempotent.
 
+mod moments;
 mod queue;
 mod run;
 mod spec;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, InstanceFailure};
 use hostler_store::Store;
-use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, RouteTable};
+use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, Millis, RouteTable};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ const RUNS_MAX: usize = 64;
 pub struct ReconcilerParts {
     /// Where records live.
     pub store: Arc<dyn Store>,
-    /// Wall time.
+    /// Wall time that never goes back, the same as that of the operations: a [`SteadyClock`](crate::SteadyClock).
     pub clock: Arc<dyn Clock>,
     /// Runs instances.
     pub compute: Arc<dyn Compute>,
@@ -70,6 +71,8 @@ struct Memory {
     published: HashMap<Key, Arc<EndpointRoute>>,
     /// Launches that the backend refused for good: they count as failed instances until they are removed.
     refused: HashMap<InstanceId, InstanceFailure>,
+    /// When instances were first seen running.
+    running: HashMap<EndpointUid, HashMap<InstanceId, Millis>>,
     /// Instances without a record that were seen once: removed when they are seen so again.
     strangers: BTreeSet<InstanceId>,
 }

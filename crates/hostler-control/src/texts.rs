@@ -3,6 +3,7 @@
 //! Source: sightings in public issues; `../docs/compatibility.md` lists those without one.
 
 use hostler_aws::ApiError;
+use hostler_store::Trouble;
 use hostler_types::{Arn, EndpointStatus, Key, Kind, Scope};
 
 /// `Cannot create already existing …`
@@ -39,6 +40,23 @@ pub(crate) fn in_use(used: &Key, user: &Key, doing: &str) -> ApiError {
 /// A feature that would change answers or safety, and that is not there.
 pub(crate) fn refused(member: &str, why: &str) -> ApiError {
     ApiError::validation(format!("{member} is not supported by Hostler yet: {why}"))
+}
+
+/// What an operator has to mend before a call can succeed; AWS has no such sentences.
+pub(crate) fn trouble_sentence(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::DiskFull => {
+            "The disk that holds Hostler's data directory is full; nothing was changed. Free some space on it and try \
+             again."
+        }
+        Trouble::ReadOnly => {
+            "Hostler may not write to its data directory; nothing was changed. Make it writable and try again."
+        }
+        Trouble::Damaged => {
+            "Hostler's database is damaged where this call needs it; nothing was changed. Stop the server and put a \
+             copy of the database in its place: the server's log names the file, docs/trouble.md says how."
+        }
+    }
 }
 
 fn noun(kind: Kind) -> &'static str {

@@ -92,7 +92,11 @@ impl DataDirLock {
             steps += 1;
             std::thread::sleep(STEP);
         }
-        write_pid(&mut file).map_err(failed("write the process id to", &path))?;
+        match write_pid(&mut file) {
+            // A server that comes back on a full disk serves what runs; the number is only for those who look.
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {}
+            written => written.map_err(failed("write the process id to", &path))?,
+        }
         Ok(Self { file })
     }
 }

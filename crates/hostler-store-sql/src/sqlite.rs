@@ -31,6 +31,7 @@ mod listing;
 mod plans;
 mod readers;
 mod schema;
+mod sums;
 mod uses;
 mod writer;
 

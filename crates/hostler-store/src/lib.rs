@@ -13,7 +13,7 @@ mod token;
 pub use memory::MemoryStore;
 pub use port::{
     Change, Check, Document, Expect, Holdings, Lease, ListQuery, Order, Page, PageToken, Quota, SortBy,
-    Statuses, Store, StoreError, StoreResult, Transaction, Unused, Write,
+    Statuses, Store, StoreError, StoreResult, Transaction, Trouble, Unused, Write,
 };
 pub use token::{Position, SortValue};
 

@@ -9,6 +9,7 @@
 //! of its own that could differ from them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use async_trait::async_trait;
 use hostler_types::{Key, Kind, Millis, Scope};
@@ -246,9 +247,41 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The same, and it will go on until somebody mends what the database lives on.
+    #[error("the store failed to {action}: {trouble}")]
+    Trouble {
+        /// What was tried.
+        action: &'static str,
+        /// What has to be mended.
+        trouble: Trouble,
+        /// What came back.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// What somebody has to mend before a call can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No room to write.
+    DiskFull,
+    /// Writing is not allowed.
+    ReadOnly,
+    /// What is stored is not as it was written.
+    Damaged,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DiskFull => "the disk is full",
+            Self::ReadOnly => "writing is not allowed",
+            Self::Damaged => "the database is damaged",
+        })
+    }
 }
 
 /// The result of every call.

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::ServerClock;
 use crate::{Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, SimRoutes};
 
 /// The image that the simulated models name.
@@ -61,7 +62,9 @@ pub struct SimWorld {
     /// The operations, over the store without faults.
     pub control: Control,
     accelerators: AcceleratorPolicy,
-    clock: SimClock,
+    /// The machine's clock; the backend goes by it, servers by a steady clock over it.
+    pub clock: SimClock,
+    server_clock: Arc<ServerClock>,
     servers: Vec<Server>,
 }
 
@@ -90,13 +93,14 @@ impl SimWorld {
 
     fn with(settings: ControlSettings, compute: impl Fn(SimClock) -> SimulatedCompute) -> Self {
         let clock = SimClock::new();
-        let compute = compute(clock);
+        let compute = compute(clock.clone());
+        let server_clock = Arc::new(ServerClock::new(clock.clone()));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let objects = Arc::new(SimObjects::default());
         let (uids, accelerators) = (AtomicU64::new(1), settings.accelerators);
         let control = Control::new(ControlParts {
             store: store.clone(),
-            clock: Arc::new(clock),
+            clock: server_clock.clone(),
             reader: objects.clone(),
             capabilities: compute.capabilities(),
             catalog: Arc::new(ImageCatalog::default()),
@@ -104,11 +108,14 @@ impl SimWorld {
             settings,
         });
         let (ping, servers) = (Arc::default(), Vec::new());
-        Self { store, compute, ping, objects, control, accelerators, clock, servers }
+        Self { store, compute, ping, objects, control, accelerators, clock, server_clock, servers }
     }
 
     /// Starts a server over what is there, beside any that lives.
     pub fn start(&mut self, effects: Effects) {
+        if self.servers.is_empty() {
+            self.server_clock.begin_anew();
+        }
         let (effects, routes) = (Arc::new(effects), Arc::new(SimRoutes::default()));
         let reconciler = Reconciler::new(ReconcilerParts {
             store: Arc::new(FaultyStore {
@@ -116,7 +123,7 @@ impl SimWorld {
                 effects: effects.clone(),
                 routes: routes.clone(),
             }),
-            clock: Arc::new(self.clock),
+            clock: self.server_clock.clone(),
             compute: Arc::new(FaultyCompute {
                 inner: self.compute.clone(),
                 effects: effects.clone(),

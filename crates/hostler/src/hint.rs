@@ -8,7 +8,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use hostler_store_sql::LockError;
+use hostler_store::Trouble as StoreTrouble;
+use hostler_store_sql::{LockError, OpenError};
 
 use crate::client::{Refusal, Trouble, Unreachable};
 use crate::profile::NoProfile;
@@ -17,6 +18,8 @@ use crate::profile::NoProfile;
 const NEAR_MAX: usize = 3;
 /// How alike two names must be, 1 being equal.
 const NEAR_ENOUGH: f64 = 0.75;
+
+const DISK_FULL: &str = "free some space, or choose another disk by --data-dir (or TMPDIR)";
 
 /// An error that knows what to do about it.
 pub(crate) trait Hint {
@@ -116,17 +119,35 @@ impl Hint for LockError {
     }
 }
 
+impl Hint for OpenError {
+    fn hint(&self) -> Option<String> {
+        Some(match self.trouble()? {
+            StoreTrouble::DiskFull => DISK_FULL.to_owned(),
+            StoreTrouble::ReadOnly => {
+                "give the user who runs the server the permission to write to the data directory and its files".to_owned()
+            }
+            StoreTrouble::Damaged => {
+                "put a copy of the database in its place, or move it away to begin with nothing; docs/trouble.md says how"
+                    .to_owned()
+            }
+        })
+    }
+}
+
 impl Hint for io::Error {
     fn hint(&self) -> Option<String> {
         Some(match self.kind() {
             io::ErrorKind::NotFound => {
                 "check the path; a relative one starts at the current directory".to_owned()
             }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "the file system is mounted read-only: mount it for writing, or choose another disk by --data-dir".to_owned()
+            }
             io::ErrorKind::PermissionDenied => {
                 "run it as the user who owns the file, or give that user the permission".to_owned()
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "free some space, or choose another disk by --data-dir (or TMPDIR)".to_owned()
+                DISK_FULL.to_owned()
             }
             io::ErrorKind::AddrInUse => {
                 "another program has the port: choose one with --listen, 127.0.0.1:0 takes any".to_owned()
@@ -142,12 +163,13 @@ impl Hint for io::Error {
 /// What to do about `error`, if anything is known.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
-        let known: [Option<&dyn Hint>; 6] = [
+        let known: [Option<&dyn Hint>; 7] = [
             as_hint::<Hinted>(cause),
             as_hint::<NoProfile>(cause),
             as_hint::<Unreachable>(cause),
             as_hint::<Refusal>(cause),
             as_hint::<LockError>(cause),
+            as_hint::<OpenError>(cause),
             as_hint::<io::Error>(cause),
         ];
         known.into_iter().flatten().find_map(Hint::hint)

@@ -1,7 +1,7 @@
 //! The AWS profile of this server: `aws/config` and `aws/credentials` in the data directory.
 //!
 //! Why: three environment variables, and every SDK that reads `endpoint_url` from a profile talks to this server.
-//! Invariants: written anew at each start, because the port may have changed; readable by the owner alone.
+//! Invariants: after each start they say what holds now, because the port may have changed; readable by the owner alone.
 
 use std::fs;
 use std::io;
@@ -31,8 +31,14 @@ pub(crate) fn write(data_dir: &Path, url: &str, region: &Region, keys: &ServerKe
         keys.access_key_id,
         keys.secret_access_key.expose()
     );
-    write_private(&dir.join("config"), config.as_bytes())?;
-    write_private(&dir.join("credentials"), credentials.as_bytes())
+    for (name, content) in [("config", config), ("credentials", credentials)] {
+        let path = dir.join(name);
+        // A server that comes back on the same port needs no room on the disk for that.
+        if !fs::read(&path).is_ok_and(|written| written == content.as_bytes()) {
+            write_private(&path, content.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// What a command line tool needs to call the server.

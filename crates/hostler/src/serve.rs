@@ -17,7 +17,7 @@ use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
     Admin, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts,
+    ReconcilerParts, SteadyClock,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
@@ -61,6 +61,8 @@ impl Server {
         let lock = DataDirLock::acquire(dir.root())?;
         let keys = Arc::new(dir.keys(&settings.account)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // Signatures, sessions and objects go by the clock that their clients see; what is compared with records does not.
+        let steady: Arc<dyn Clock> = Arc::new(SteadyClock::new(clock.clone()));
         let ring = Arc::new(key_ring(&keys));
         let verifier = Arc::new(Verifier::new(ring.clone(), clock.clone()));
         let store = Arc::new(SqliteStore::open(dir.root())?);
@@ -93,7 +95,7 @@ impl Server {
             Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache, clock.clone()).await?;
+        let backend = Backend::open(&settings, &dir, cache, steady.clone()).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
         if !capabilities.limits_memory || !capabilities.limits_cpu {
@@ -107,7 +109,7 @@ impl Server {
         let dyn_store: Arc<dyn Store> = store.clone();
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
-            clock: clock.clone(),
+            clock: steady.clone(),
             reader,
             capabilities,
             catalog: catalog.clone(),
@@ -116,7 +118,7 @@ impl Server {
         });
         let reconciler = Reconciler::new(ReconcilerParts {
             store: dyn_store,
-            clock: clock.clone(),
+            clock: steady.clone(),
             compute: compute.clone(),
             prober: prober.clone(),
             routes: routes.clone(),
@@ -164,7 +166,7 @@ impl Server {
             store,
             leave_running: settings.leave_running,
             dir,
-            clock,
+            clock: steady,
             lock,
         })
     }
@@ -186,10 +188,14 @@ impl Server {
             if left > 0 {
                 warn!(left, "instances did not stop in time");
             }
-            self.dir.note_stop(self.clock.now())?;
+            if let Err(error) = self.dir.note_stop(self.clock.now()) {
+                let error: &dyn std::error::Error = error.as_ref();
+                warn!(error, "the next start will take the stop for an accident of every instance");
+            }
         }
         self.backend.detach().await;
-        self.store.close().await?;
+        // It has said so itself if its log could not be emptied; nothing is lost, the next start reads it.
+        let _ = self.store.close().await;
         drop(self.lock);
         info!("stopped");
         Ok(())

@@ -85,10 +85,8 @@ fn pump(mut output: PipeReader, mut log: LogWriter) -> LogWriter {
     loop {
         match output.read(&mut bytes) {
             Ok(0) | Err(_) => return log,
-            Ok(count) => {
-                // A full disk must not block the container: these bytes are lost, later ones may fit.
-                let _ = log.append(&bytes[..count]);
-            }
+            // A full disk must not block the container: these bytes are lost, later ones may fit.
+            Ok(count) => log.add(&bytes[..count]),
         }
     }
 }

@@ -165,9 +165,9 @@ fn finish(
         let _ = log.append(text.as_bytes());
     }
     let cause = cause(status, oom_kills, plan.limits.memory_bytes);
-    dir.write(EXIT, &Exit { cause, at: SystemClock.now() })?;
+    let written = dir.write(EXIT, &Exit { cause, at: SystemClock.now() });
     remove_groups(plan);
-    Ok(())
+    written
 }
 
 /// How it ended. A shell around the killed process ends with a code that says so.

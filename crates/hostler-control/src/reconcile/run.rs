@@ -5,17 +5,20 @@
 //! is not written down. Effects go last, and a crash before them is repaired by the same plan.
 //! Invariants: no decision is made here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_compute::{ComputeError, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointRoute, EndpointUid, InstanceIntent, Key, Kind, Record, RecordError,
+    EndpointRecord, EndpointRoute, EndpointUid, InstanceId, InstanceIntent, Key, Kind, Millis, Record,
+    RecordError,
 };
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
+use super::moments::bring_back;
 use super::queue::KeyQueue;
 use super::spec::instance_spec;
 use crate::operations::{endpoint_document, endpoint_uses};
@@ -115,8 +118,9 @@ impl Reconciler {
         let Some(document) = self.parts.store.get(key).await? else { return Ok(()) };
         let record = EndpointRecord::from_body(&document.body)?;
         if record.status.is_serving() {
-            let seen = self.sightings(&record).await?;
-            self.publish(key, plan(&record, &seen, self.parts.clock.now(), &self.parts.policy).route);
+            let now = self.parts.clock.now();
+            let seen = self.sightings(&record, now).await?;
+            self.publish(key, plan(&record, &seen, now, &self.parts.policy).route);
         }
         Ok(())
     }
@@ -127,13 +131,15 @@ impl Reconciler {
             self.forget_uids_of(key, None);
             return Ok(Outcome::Gone);
         };
-        let record = EndpointRecord::from_body(&document.body)?;
+        let mut record = EndpointRecord::from_body(&document.body)?;
+        let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
+        let is_brought_back = bring_back(&mut record, now, policy);
         let is_new = self.memory().keys.insert(record.uid.clone(), key.clone()).is_none();
         if is_new {
             self.forget_uids_of(key, Some(&record.uid));
         }
-        let seen = self.sightings(&record).await?;
-        let plan = plan(&record, &seen, self.parts.clock.now(), &self.parts.policy);
+        let seen = self.sightings(&record, now).await?;
+        let plan = plan(&record, &seen, now, policy);
         if cfg!(debug_assertions) {
             let broken = lint_plan(&record, &seen, &plan);
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
@@ -143,8 +149,8 @@ impl Reconciler {
         }
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
-        let is_stale =
-            !plan.forget && (document.holds != holdings(&record) || document.uses != endpoint_uses(&record));
+        let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
+        let is_stale = !plan.forget && (is_brought_back || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
             && !self.write_down(&document, next).await?
         {
@@ -174,11 +180,12 @@ impl Reconciler {
         });
         drop(memory);
         for uid in uids {
+            self.memory().running.remove(&uid);
             self.parts.prober.set_targets(&uid, Vec::new());
         }
     }
 
-    async fn sightings(&self, record: &EndpointRecord) -> Result<Vec<Sighting>, RunError> {
+    async fn sightings(&self, record: &EndpointRecord, now: Millis) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
         let mut seen: Vec<Sighting> = observed
             .into_iter()
@@ -189,7 +196,12 @@ impl Reconciler {
                 state: observed.state,
             })
             .collect();
-        let memory = self.memory();
+        let mut memory = self.memory();
+        let known = memory.running.remove(&record.uid).unwrap_or_default();
+        let running = by_our_clock(record, &mut seen, &known, now);
+        if !running.is_empty() {
+            memory.running.insert(record.uid.clone(), running);
+        }
         for instance in &record.instances {
             if let Some(failure) = memory.refused.get(&instance.id)
                 && !seen.iter().any(|sighting| sighting.id == instance.id)
@@ -297,13 +309,37 @@ impl Reconciler {
             Ok(_) => {
                 info!(endpoint = record.name, "deleted");
                 self.parts.prober.set_targets(&record.uid, Vec::new());
-                self.memory().keys.remove(&record.uid);
+                let mut memory = self.memory();
+                memory.keys.remove(&record.uid);
+                memory.running.remove(&record.uid);
                 Ok(Outcome::Gone)
             }
             Err(StoreError::Conflict { .. }) => Ok(Outcome::Overtaken),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Since when instances run, by our clock: a backend's may have been set back or not yet. What it says is believed where
+/// it lies between the launch and the moment when the instance was first seen running; else that moment holds. Gives the
+/// moments to remember.
+fn by_our_clock(
+    record: &EndpointRecord,
+    seen: &mut [Sighting],
+    known: &HashMap<InstanceId, Millis>,
+    now: Millis,
+) -> HashMap<InstanceId, Millis> {
+    let mut running = HashMap::new();
+    for sighting in seen {
+        let InstanceState::Running { since, .. } = &mut sighting.state else { continue };
+        let first_seen = known.get(&sighting.id).copied().unwrap_or(now);
+        running.insert(sighting.id.clone(), first_seen);
+        let launched = record.instances.iter().find(|instance| instance.id == sighting.id);
+        if *since > first_seen || launched.is_some_and(|instance| *since < instance.launched_at) {
+            *since = first_seen;
+        }
+    }
+    running
 }
 
 /// AWS's sentence for an image that cannot be had.

@@ -3,10 +3,11 @@
 //! Why: signals make it fast, the sweep makes it right; a lost signal costs one sweep's time and nothing else.
 //! Invariants: a signal only names what to look at.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_types::{InstanceId, Kind};
+use hostler_types::{InstanceId, Key, Kind};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -83,23 +84,31 @@ impl Reconciler {
 
     /// The same, the endpoints evenly over so long a time.
     async fn sweep_over(&self, spread: Duration) {
-        match self.parts.store.keys(Kind::Endpoint).await {
-            Ok(keys) => {
-                let (now, step) =
-                    (Instant::now(), spread / u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX));
-                let mut at = now;
-                for key in &keys {
-                    self.queue.enqueue_at(key, at);
-                    at += step;
-                }
-            }
+        let keys = match self.parts.store.keys(Kind::Endpoint).await {
+            Ok(keys) => keys,
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 warn!(error, "listing the endpoints failed; the next sweep tries again");
                 return;
             }
+        };
+        let step = spread / u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
+        let mut at = Instant::now();
+        for key in &keys {
+            self.queue.enqueue_at(key, at);
+            at += step;
         }
-        self.remove_orphans().await;
+        // A record that was never read may be that of any instance which nobody seems to know.
+        if self.knows_all(&keys) {
+            self.remove_orphans().await;
+        }
+    }
+
+    /// Whether every endpoint's record was read at least once.
+    fn knows_all(&self, keys: &[Key]) -> bool {
+        let memory = self.memory();
+        let known: HashSet<&Key> = memory.keys.values().collect();
+        keys.iter().all(|key| known.contains(key))
     }
 
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod accelerators;
+mod clock;
+mod damage;
 mod in_use;
 mod lifecycle;
 mod mishaps;

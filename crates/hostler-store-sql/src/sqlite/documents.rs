@@ -8,23 +8,27 @@ use hostler_store::Document;
 use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::{holdings, uses};
+use super::{holdings, sums, uses};
 
 /// The columns that [`document`] reads, in its order.
-pub(super) const COLUMNS: &str = "key, version, name, created_at, modified_at, status, uses, holds, body";
+pub(super) const COLUMNS: &str =
+    "key, version, name, created_at, modified_at, status, uses, holds, body, sum";
 
-const GET: &str = "SELECT key, version, name, created_at, modified_at, status, uses, holds, body FROM documents \
+/// The last of [`COLUMNS`].
+pub(super) const SUM_COLUMN: usize = 9;
+
+const GET: &str = "SELECT key, version, name, created_at, modified_at, status, uses, holds, body, sum FROM documents \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
 
 const VERSION: &str = "SELECT version FROM documents \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
 
 const PUT: &str = "INSERT INTO documents \
-     (kind, account, region, key, version, name, created_at, modified_at, status, uses, holds, body) VALUES \
-     (:kind, :account, :region, :key, :version, :name, :created_at, :modified_at, :status, :uses, :holds, :body) \
+     (kind, account, region, key, version, name, created_at, modified_at, status, uses, holds, body, sum) VALUES \
+     (:kind, :account, :region, :key, :version, :name, :created_at, :modified_at, :status, :uses, :holds, :body, :sum) \
      ON CONFLICT (kind, account, region, key) DO UPDATE SET version = excluded.version, name = excluded.name, \
      created_at = excluded.created_at, modified_at = excluded.modified_at, status = excluded.status, \
-     uses = excluded.uses, holds = excluded.holds, body = excluded.body";
+     uses = excluded.uses, holds = excluded.holds, body = excluded.body, sum = excluded.sum";
 
 const TOUCH: &str = "UPDATE documents SET version = :version \
      WHERE kind = :kind AND account = :account AND region = :region AND key = :key";
@@ -80,6 +84,7 @@ pub(super) fn put(connection: &Connection, document: &Document, version: u64) ->
         ":uses": uses::to_column(&document.uses),
         ":holds": holdings::to_column(&document.holds),
         ":body": document.body,
+        ":sum": sums::of(document),
     })?;
     Ok(())
 }
@@ -121,8 +126,15 @@ pub(super) fn take_from_sequence(connection: &Connection, count: usize) -> rusql
     statement.query_row(named_params! { ":count": count as i64 }, |row| row.get(0).map(i64::cast_unsigned))
 }
 
-/// A row of [`COLUMNS`].
+/// A row of [`COLUMNS`], as it was written.
 pub(super) fn document(scope: &Scope, kind: Kind, row: &Row<'_>) -> rusqlite::Result<Document> {
+    let document = document_of(scope, kind, row)?;
+    sums::check(&document, row)?;
+    Ok(document)
+}
+
+/// The same, whatever its sum is.
+pub(super) fn document_of(scope: &Scope, kind: Kind, row: &Row<'_>) -> rusqlite::Result<Document> {
     Ok(Document {
         key: Key::new(scope, kind, row.get_ref(0)?.as_str()?),
         version: row.get::<_, i64>(1)?.cast_unsigned(),

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hostler_store::StoreError;
+use hostler_store::{StoreError, Trouble};
+use rusqlite::ErrorCode;
 
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// The file is no SQLite database, or a damaged one.
-    #[error("`{}` is damaged or no database ({detail}): restore a backup, or move the file away", file.display())]
+    #[error("the database `{}` is damaged, or is none: {detail}", file.display())]
     Damaged {
         /// The file.
         file: PathBuf,
@@ -79,12 +80,45 @@ pub enum OpenError {
 impl OpenError {
     /// The error for what SQLite answered to `action`: damage has a variant of its own.
     pub(super) fn database(action: &'static str, file: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let file = file.to_owned();
-        match source.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { file, detail: source.to_string() },
+        match trouble_of(&source) {
+            Some(Trouble::Damaged) => Self::Damaged { file, detail: told(&source) },
             _ => Self::Database { action, file, source },
         }
+    }
+
+    /// What has to be mended before it can be opened, where that is known.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Damaged { .. } => Some(Trouble::Damaged),
+            Self::Database { source, .. } => trouble_of(source),
+            _ => None,
+        }
+    }
+}
+
+/// What has to be mended, if SQLite's answer tells.
+fn trouble_of(source: &rusqlite::Error) -> Option<Trouble> {
+    match source {
+        // What was written is read back; anything else is not what was written.
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => Some(Trouble::Damaged),
+        source => match source.sqlite_error_code()? {
+            ErrorCode::DiskFull => Some(Trouble::DiskFull),
+            ErrorCode::ReadOnly => Some(Trouble::ReadOnly),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(Trouble::Damaged),
+            _ => None,
+        },
+    }
+}
+
+/// The innermost words: those around them say that a conversion failed.
+fn told(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(_, _, inner) => inner.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -107,10 +141,17 @@ pub struct Overloaded {
     pub waiting: usize,
 }
 
-/// The port's error for `source`.
-pub(super) fn failed(
-    action: &'static str,
-    source: impl std::error::Error + Send + Sync + 'static,
-) -> StoreError {
-    StoreError::Failed { action, source: Box::new(source) }
+/// The port's error for what the database answered to `action`.
+pub(super) fn of_database(action: &'static str, fault: DatabaseFault) -> StoreError {
+    let trouble = trouble_of(&fault.source);
+    let source = Box::new(fault);
+    match trouble {
+        Some(trouble) => StoreError::Trouble { action, trouble, source },
+        None => StoreError::Failed { action, source },
+    }
+}
+
+/// The port's error for a queue that is full.
+pub(super) fn overloaded(action: &'static str, waiting: usize) -> StoreError {
+    StoreError::Failed { action, source: Box::new(Overloaded { waiting }) }
 }

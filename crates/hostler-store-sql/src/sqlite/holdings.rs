@@ -14,16 +14,31 @@ use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, nam
 
 use super::documents::words;
 
+/// The sums as the documents have them.
+macro_rules! counted {
+    () => {
+        "SELECT documents.account, documents.region, held.key, sum(held.value) \
+         FROM documents, json_each(documents.holds) AS held \
+         WHERE documents.holds IS NOT NULL AND held.value > 0 GROUP BY 1, 2, 3"
+    };
+}
+
 const HELD: &str =
     "SELECT total FROM holdings WHERE account = :account AND region = :region AND what = :what";
 
 const OF_SCOPE: &str =
     "SELECT what, total FROM holdings WHERE account = :account AND region = :region AND total > 0";
 
-const COUNT: &str = "INSERT INTO holdings (account, region, what, total) \
-     SELECT documents.account, documents.region, held.key, sum(held.value) \
-     FROM documents, json_each(documents.holds) AS held \
-     WHERE documents.holds IS NOT NULL AND held.value > 0 GROUP BY 1, 2, 3";
+const COUNT: &str = concat!("INSERT INTO holdings (account, region, what, total) ", counted!());
+
+/// Whether neither has a row that the other lacks.
+const IS_RIGHT: &str = concat!(
+    "WITH counted AS (",
+    counted!(),
+    "), kept AS (SELECT account, region, what, total FROM holdings) \
+     SELECT NOT EXISTS (SELECT * FROM counted EXCEPT SELECT * FROM kept) \
+     AND NOT EXISTS (SELECT * FROM kept EXCEPT SELECT * FROM counted)"
+);
 
 /// What the quota's scope holds of it.
 pub(super) fn held(connection: &Connection, quota: &Quota) -> rusqlite::Result<u64> {
@@ -47,9 +62,12 @@ pub(super) fn of_scope(connection: &Connection, scope: &Scope) -> rusqlite::Resu
     rows.collect()
 }
 
-/// Counts every sum anew from the documents.
+/// Counts every sum anew from the documents; writes nothing where all are right, so that a full disk does not matter.
 pub(super) fn recount(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if transaction.query_row(IS_RIGHT, (), |row| row.get(0))? {
+        return Ok(());
+    }
     transaction.execute("DELETE FROM holdings", ())?;
     transaction.execute(COUNT, ())?;
     transaction.commit()

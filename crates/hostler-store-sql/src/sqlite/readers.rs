@@ -14,7 +14,7 @@ use hostler_store::{StoreError, StoreResult};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{DatabaseFault, OpenError, Overloaded, failed};
+use super::fault::{DatabaseFault, OpenError, of_database, overloaded};
 use super::schema;
 
 /// Enough that a long listing does not hold up single reads; more would only share the same cores.
@@ -68,11 +68,11 @@ impl Readers {
         }));
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
         jobs.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => failed(action, Overloaded { waiting: WAITING_MAX }),
+            mpsc::error::TrySendError::Full(_) => overloaded(action, WAITING_MAX),
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
         answer.await.map_err(|_| StoreError::Closed)?.map_err(|source| {
-            failed(action, DatabaseFault { file: self.file.clone(), source: Arc::new(source) })
+            of_database(action, DatabaseFault { file: self.file.clone(), source: Arc::new(source) })
         })
     }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::OpenError;
-use super::holdings;
+use super::{holdings, sums};
 
 /// In order; the first makes schema 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/sqlite/0001_documents.sql"),
     include_str!("../../migrations/sqlite/0002_holdings.sql"),
     include_str!("../../migrations/sqlite/0003_uses.sql"),
+    include_str!("../../migrations/sqlite/0004_sums.sql"),
 ];
 
 /// "HOST" in SQLite's header, by which `file` and we know whose database it is.
@@ -54,6 +55,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
         ("synchronous", "FULL"),
         ("foreign_keys", "ON"),
         ("temp_store", "MEMORY"),
+        ("cell_size_check", "ON"),
         // A damaged schema must not run functions with effects.
         ("trusted_schema", "OFF"),
     ] {
@@ -62,6 +64,8 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT).map_err(failed("set up"))?;
     migrate(&mut connection, &MIGRATIONS, file)?;
     look_for_damage(&connection, file)?;
+    sums::fill(&mut connection).map_err(failed("add checksums to"))?;
+    sums::verify(&connection).map_err(failed("check"))?;
     holdings::recount(&mut connection).map_err(failed("count what is held in"))?;
     Ok(connection)
 }
@@ -76,6 +80,7 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, OpenError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.pragma_update(None, "query_only", "ON").map_err(failed)?;
+    connection.pragma_update(None, "cell_size_check", "ON").map_err(failed)?;
     Ok(connection)
 }
 
@@ -118,9 +123,10 @@ fn migrate(connection: &mut Connection, migrations: &[&str], file: &Path) -> Res
     }
 }
 
+/// Pages, and indexes against their tables: what an index does not tell would be missing without a word.
 fn look_for_damage(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     let found: String = connection
-        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+        .query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))
         .map_err(|source| OpenError::database("check", file, source))?;
     if found == "ok" { Ok(()) } else { Err(OpenError::Damaged { file: file.to_owned(), detail: found }) }
 }

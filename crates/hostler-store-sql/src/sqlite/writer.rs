@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::commit::{self, Committed, Refusal};
-use super::fault::{DatabaseFault, OpenError, Overloaded, failed};
+use super::fault::{DatabaseFault, OpenError, of_database, overloaded};
 use super::leases;
 
 /// Calls that may wait for the writer: about ten batches, which take well under a second on a slow disk.
@@ -71,7 +71,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let commands = self.commands.as_ref().ok_or(StoreError::Closed)?;
         commands.try_send(make(reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => failed(action, Overloaded { waiting: WAITING_MAX }),
+            mpsc::error::TrySendError::Full(_) => overloaded(action, WAITING_MAX),
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
         answer.await.unwrap_or(Err(StoreError::Closed))
@@ -128,8 +128,9 @@ impl Thread {
             }
         }
         let result = self.finish();
-        if let Err(StoreError::Failed { source, .. }) = &result {
-            tracing::warn!(error = %source, "did not empty the store's log, which the next start reads");
+        if let Err(error) = &result {
+            let error: &dyn std::error::Error = error;
+            tracing::warn!(error, "did not empty the store's log, which the next start reads");
         }
         // One closer hears of a failure; the others know at least that all is over.
         let mut result = Some(result);
@@ -202,7 +203,7 @@ impl Thread {
         work: impl FnOnce(&Connection) -> Result<T, Refusal>,
     ) -> StoreResult<T> {
         if let Some(fault) = fault {
-            return Err(failed(action, fault.clone()));
+            return Err(of_database(action, fault.clone()));
         }
         let result = self
             .execute("SAVEPOINT call")
@@ -225,7 +226,7 @@ impl Thread {
                 if taken_back.is_err() || self.connection.is_autocommit() {
                     *fault = Some(cause.clone());
                 }
-                Err(failed(action, cause))
+                Err(of_database(action, cause))
             }
         }
     }
@@ -243,15 +244,15 @@ impl Thread {
         let fault = |source| DatabaseFault { file: self.file.clone(), source: Arc::new(source) };
         self.connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
-            .map_err(|error| failed("empty the log", fault(error)))?;
-        self.connection.close().map_err(|(_, error)| failed("close", fault(error)))
+            .map_err(|error| of_database("empty the log", fault(error)))?;
+        self.connection.close().map_err(|(_, error)| of_database("close", fault(error)))
     }
 }
 
 fn hold<T: 'static>(action: &'static str, reply: Reply<T>, result: StoreResult<T>) -> Held {
     Box::new(move |fault| {
         let result = match fault {
-            Some(fault) => Err(failed(action, fault.clone())),
+            Some(fault) => Err(of_database(action, fault.clone())),
             None => result,
         };
         // A caller that went away does not need the answer.

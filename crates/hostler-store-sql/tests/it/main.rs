@@ -1,6 +1,7 @@
 //! SQLite is held to the suite of every store, and to what only a database on a disk can break.
 
 mod conformance;
+mod damage;
 mod data_dir;
 mod durability;
 mod limits;
