@@ -5,6 +5,7 @@
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
 //! sent again. A kept connection that turns out to be closed costs nobody an error.
 
+mod bell;
 mod body;
 mod connection;
 mod kept;

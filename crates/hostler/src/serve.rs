@@ -35,6 +35,7 @@ use crate::listen::{self, Transport};
 use crate::model_reader;
 use crate::profile;
 use crate::settings::{ExternalS3, Settings};
+use crate::threads::Threads;
 
 /// Every endpoint is looked at again this often, whatever was signalled.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
@@ -148,11 +149,19 @@ impl Server {
 
         // Before the first request: an endpoint that was adopted must never be answered with "not found".
         reconciler.publish_routes().await;
+        let threads = Threads::start().context("starting the threads that serve connections failed")?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
         let mut listeners = tokio::task::JoinSet::new();
-        listeners.spawn(listen::run(listener, transport, Front::outer(rooms.clone()), stop.clone()));
-        listeners.spawn(listen::run(inner_listener, Transport::Plain, Front::inner(rooms), stop.clone()));
+        let (outer, inner) = (Front::outer(rooms.clone()), Front::inner(rooms));
+        listeners.spawn(listen::run(listener, transport, outer, threads, stop.clone()));
+        listeners.spawn(listen::run(
+            inner_listener,
+            Transport::Plain,
+            inner,
+            Threads::shared(),
+            stop.clone(),
+        ));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
