@@ -47,7 +47,7 @@ struct Driver {
 /// Why an exchange came to nothing.
 pub(super) enum SendError {
     /// Nothing was written; here is the request again.
-    Unsent(Call, hyper::Error),
+    Unsent(Box<Call>, hyper::Error),
     /// The container may have it.
     Lost(hyper::Error),
 }
@@ -75,7 +75,7 @@ impl Connection {
         match answered.await {
             Ok(answer) => Ok((answer, self)),
             Err(mut error) => Err(match error.take_message() {
-                Some(call) => SendError::Unsent(call, error.into_error()),
+                Some(call) => SendError::Unsent(Box::new(call), error.into_error()),
                 None => SendError::Lost(error.into_error()),
             }),
         }
