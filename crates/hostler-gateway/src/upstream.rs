@@ -84,4 +84,4 @@ pub(crate) async fn invoke(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
