@@ -50,6 +50,10 @@ impl Body for ModelStream {
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
     fn size_hint(&self) -> SizeHint {
         let read = self.first.as_ref().map_or(0, |first| first.len() as u64);
         match self.rest.size_hint().exact() {

@@ -245,3 +245,6 @@ async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, No
     }
     Ok(first.unwrap_or_else(|| more.freeze()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
 //! sent again. A kept connection that turns out to be closed costs nobody an error.
 
+mod bell;
 mod body;
 mod connection;
 mod kept;
@@ -63,18 +64,19 @@ pub(crate) async fn invoke(
     call.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("hostler"));
     let address = kept.address();
     loop {
-        let (connection, is_fresh) = match kept.take() {
-            Some(connection) => (connection, false),
-            None => {
-                let opened = Connection::open(address).await;
-                (opened.map_err(|source| UpstreamError::Connect { address, source })?, true)
-            }
+        let waiting = kept.take();
+        let is_fresh = waiting.is_none();
+        let connection = match waiting {
+            Some(connection) => connection,
+            None => Connection::open(address)
+                .await
+                .map_err(|source| UpstreamError::Connect { address, source })?,
         };
         match connection.send(call).await {
             Ok((answer, connection)) => {
                 return Ok(answer.map(|body| ModelBody::new(body, connection, kept.clone())));
             }
-            Err(SendError::Unsent(unsent, _)) if !is_fresh => call = unsent,
+            Err(SendError::Unsent(unsent, _)) if !is_fresh => call = *unsent,
             Err(SendError::Unsent(_, source)) => return Err(UpstreamError::Closed { address, source }),
             Err(SendError::Lost(source)) => return Err(UpstreamError::Lost { address, source }),
         }
@@ -82,4 +84,4 @@ pub(crate) async fn invoke(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -21,6 +21,8 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 /// The control plane's largest request: 50 tags, 15 containers with 100 variables each fit many times over.
@@ -44,27 +46,52 @@ pub(crate) struct Rooms {
 pub(crate) struct Front {
     rooms: Arc<Rooms>,
     is_inner: bool,
+    /// Where the rooms work.
+    runtime: Handle,
 }
 
 impl Front {
-    /// The door that clients use.
+    /// The door that clients use. Their connections have threads of their own, on which only the gateway works: the
+    /// other rooms do in the runtime that opens this door.
     pub(crate) fn outer(rooms: Arc<Rooms>) -> Self {
-        Self { rooms, is_inner: false }
+        Self { rooms, is_inner: false, runtime: Handle::current() }
     }
 
     /// The door that this server's own fetcher uses.
     pub(crate) fn inner(rooms: Arc<Rooms>) -> Self {
-        Self { rooms, is_inner: true }
+        Self { rooms, is_inner: true, runtime: Handle::current() }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let kind = classify(&parts);
         let request = Request::from_parts(parts, body);
+        if self.is_inner {
+            return match kind {
+                FrontKind::S3 | FrontKind::Sts => self.room(kind, request).await,
+                _ => text(StatusCode::NOT_FOUND, "only S3 and STS are behind this door"),
+            };
+        }
+        if kind == FrontKind::Gateway {
+            return self.rooms.gateway.handle(request).await;
+        }
+        let front = self.clone();
+        let answering = self.runtime.spawn(async move { front.room(kind, request).await });
+        // A client that goes away ends what was begun for it.
+        match AbortOnDropHandle::new(answering).await {
+            Ok(answer) => answer,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
+            },
+        }
+    }
+
+    /// Answers where the rooms work.
+    async fn room(&self, kind: FrontKind, request: Request<Incoming>) -> Response<AnswerBody> {
         match kind {
             FrontKind::S3 => self.rooms.local.s3(request).await.map(boxed),
             FrontKind::Sts => self.rooms.local.sts(request).await.map(boxed),
-            _ if self.is_inner => text(StatusCode::NOT_FOUND, "only S3 and STS are behind this door"),
             FrontKind::Gateway => self.rooms.gateway.handle(request).await,
             FrontKind::Control | FrontKind::Admin => self.signed(kind, request).await,
             FrontKind::Health => text(StatusCode::OK, "ok"),

@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 
 use crate::front::Front;
 use crate::settings::TlsFiles;
+use crate::threads::Threads;
 
 /// Connections at once; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -76,7 +77,13 @@ impl Transport {
 }
 
 /// Accepts until `stop`, then lets what is under way finish.
-pub(crate) async fn run(listener: TcpListener, transport: Transport, front: Front, stop: CancellationToken) {
+pub(crate) async fn run(
+    listener: TcpListener,
+    transport: Transport,
+    front: Front,
+    threads: Threads,
+    stop: CancellationToken,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let permit = tokio::select! {
@@ -98,8 +105,13 @@ pub(crate) async fn run(listener: TcpListener, transport: Transport, front: Fron
         };
         let connection = Connection { peer, front: front.clone(), stop: stop.clone() };
         let transport = transport.clone();
-        tokio::spawn(async move {
-            connection.open(stream, transport).await;
+        // Taken out of this runtime, to be polled by the one that serves it.
+        let stream = stream.into_std();
+        threads.spawn(move || async move {
+            match stream.and_then(TcpStream::from_std) {
+                Ok(stream) => connection.open(stream, transport).await,
+                Err(error) => warn!(%error, "a connection could not be served"),
+            }
             drop(permit);
         });
     }

@@ -22,6 +22,7 @@ mod progress;
 mod serve;
 mod settings;
 mod terminal;
+mod threads;
 
 use std::process::ExitCode;
 

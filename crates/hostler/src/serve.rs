@@ -25,6 +25,7 @@ use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, RouteTable, SystemClock};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -35,6 +36,7 @@ use crate::listen::{self, Transport};
 use crate::model_reader;
 use crate::profile;
 use crate::settings::{ExternalS3, Settings};
+use crate::threads::Threads;
 
 /// Every endpoint is looked at again this often, whatever was signalled.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
@@ -43,7 +45,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     pub(crate) url: String,
     stop: CancellationToken,
-    listeners: tokio::task::JoinSet<()>,
+    listeners: JoinSet<()>,
     reconciler: tokio::task::JoinHandle<()>,
     reconciler_stop: CancellationToken,
     backend: Backend,
@@ -150,11 +152,9 @@ impl Server {
 
         // Before the first request: an endpoint that was adopted must never be answered with "not found".
         reconciler.publish_routes().await;
+        let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
-        let mut listeners = tokio::task::JoinSet::new();
-        listeners.spawn(listen::run(listener, transport, Front::outer(rooms.clone()), stop.clone()));
-        listeners.spawn(listen::run(inner_listener, Transport::Plain, Front::inner(rooms), stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
@@ -202,7 +202,23 @@ impl Server {
     }
 }
 
-async fn all_ended(listeners: &mut tokio::task::JoinSet<()>) {
+/// From here on requests are answered: those of clients, and those of our own fetcher at the inner door.
+fn open_doors(
+    rooms: &Arc<Rooms>,
+    (listener, transport): (TcpListener, Transport),
+    inner_listener: TcpListener,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
+    let threads = Threads::start().context("starting the threads that serve connections failed")?;
+    let (outer, inner) = (Front::outer(rooms.clone()), Front::inner(rooms.clone()));
+    let (plain, shared) = (Transport::Plain, Threads::shared());
+    let mut listeners = JoinSet::new();
+    listeners.spawn(listen::run(listener, transport, outer, threads, stop.clone()));
+    listeners.spawn(listen::run(inner_listener, plain, inner, shared, stop.clone()));
+    Ok(listeners)
+}
+
+async fn all_ended(listeners: &mut JoinSet<()>) {
     while let Some(ended) = listeners.join_next().await {
         if let Err(error) = ended {
             warn!(%error, "a listener broke off");

@@ -3,15 +3,18 @@
 //! Invariants: a connection is kept only when its answer was read to the end and it waits for the next request; one
 //! whose body is dropped half-way is closed, so the container learns that nobody listens.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::task::coop::unconstrained;
 
 use super::Kept;
+use super::bell::Bell;
 use super::connection::Connection;
 
 /// What a container answers.
@@ -42,10 +45,10 @@ impl ModelBody {
         }
     }
 
-    /// What has been read already. hyper's channel is without the budget of tasks, and it is filled only by the
-    /// driver: it needs no waker.
+    /// What has been read already. It needs no waker: only the driver fills it, and it is looked at after that.
     fn poll_read_already(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop()))
+        let mut frame = pin!(unconstrained(self.incoming.frame()));
+        Bell::hush(|| frame.as_mut().poll(&mut Context::from_waker(Waker::noop())))
     }
 }
 

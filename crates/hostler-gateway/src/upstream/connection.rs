@@ -9,7 +9,8 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 
 use super::Call;
+use super::bell::Bell;
 
 /// A container must take a connection within 250 ms; a busy machine gets some more.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,14 +32,22 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection between two exchanges, or during one.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
+    driver: Driver,
+}
+
+/// The half that reads and writes.
+struct Driver {
     /// None when the connection has ended.
-    driver: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    running: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    bell: Arc<Bell>,
+    /// The bell's.
+    waker: Waker,
 }
 
 /// Why an exchange came to nothing.
 pub(super) enum SendError {
     /// Nothing was written; here is the request again.
-    Unsent(Call, hyper::Error),
+    Unsent(Box<Call>, hyper::Error),
     /// The container may have it.
     Lost(hyper::Error),
 }
@@ -48,8 +58,10 @@ impl Connection {
         let opening = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
         let stream = opening.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, driver: Some(driver) })
+        let (sender, running) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let bell = Bell::new();
+        let waker = Waker::from(bell.clone());
+        Ok(Self { sender, driver: Driver { running: Some(running), bell, waker } })
     }
 
     /// Sends a request and waits for the head of its answer; the connection is given back to drive the body.
@@ -57,13 +69,13 @@ impl Connection {
         // Without the budget of tasks: it would have a receiver that found it used up wake its waker, which is none.
         let mut answer = pin!(unconstrained(self.sender.try_send_request(call)));
         let answered = poll_fn(|context| {
-            drive(&mut self.driver, context);
+            self.driver.drive(context);
             answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
         match answered.await {
             Ok(answer) => Ok((answer, self)),
             Err(mut error) => Err(match error.take_message() {
-                Some(call) => SendError::Unsent(call, error.into_error()),
+                Some(call) => SendError::Unsent(Box::new(call), error.into_error()),
                 None => SendError::Lost(error.into_error()),
             }),
         }
@@ -71,21 +83,32 @@ impl Connection {
 
     /// Gets on with whatever is under way.
     pub(super) fn drive(&mut self, context: &mut Context<'_>) {
-        drive(&mut self.driver, context);
+        self.driver.drive(context);
     }
 
     /// Whether it can take a request now; nobody is woken by it until it gets one.
     pub(super) fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.driver.is_some() && self.sender.is_ready()
+        self.driver.bell.wakes_nobody();
+        // Mostly it has been waiting for a request since it read the end of the answer.
+        if !self.sender.is_ready() {
+            self.driver.poll();
+        }
+        self.driver.running.is_some() && self.sender.is_ready()
     }
 }
 
-/// A driver that is done is dropped, which answers whatever still waits for it.
-fn drive(driver: &mut Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>, context: &mut Context<'_>) {
-    if let Some(running) = driver
-        && let Poll::Ready(_) = Pin::new(running).poll(context)
-    {
-        *driver = None;
+impl Driver {
+    fn drive(&mut self, context: &mut Context<'_>) {
+        self.bell.wakes(context);
+        self.poll();
+    }
+
+    /// One that is done is dropped, which answers whatever still waits for it.
+    fn poll(&mut self) {
+        if let Some(running) = &mut self.running
+            && Pin::new(running).poll(&mut Context::from_waker(&self.waker)).is_ready()
+        {
+            self.running = None;
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Why: a new connection per request would cost more than most small models. The newest is used first, so that those
 //! which are not needed any more grow old.
-//! Invariants: bounded; what waited too long is closed, by a task that runs only while something waits.
+//! Invariants: bounded; what waited too long is closed, by a task that runs only while something waits. A connection
+//! is used in the runtime that opened it: elsewhere its news would come through another thread.
 //! Failure: a container may close a connection at any moment: whoever takes one out must expect that.
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::HeaderValue;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
@@ -32,9 +33,15 @@ pub(crate) struct Kept {
 
 #[derive(Default)]
 struct Waiting {
+    shelves: Vec<Shelf>,
+    is_swept: bool,
+}
+
+/// The connections of one runtime.
+struct Shelf {
+    runtime: Id,
     /// The oldest first.
     connections: VecDeque<(Instant, Connection)>,
-    is_swept: bool,
 }
 
 impl Kept {
@@ -53,7 +60,11 @@ impl Kept {
 
     /// The connection that waits for the shortest time.
     pub(super) fn take(&self) -> Option<Connection> {
-        let (since, connection) = self.lock().connections.pop_back()?;
+        let runtime = Handle::current().id();
+        let mut waiting = self.lock();
+        let shelf = waiting.shelves.iter_mut().find(|shelf| shelf.runtime == runtime)?;
+        let (since, connection) = shelf.connections.pop_back()?;
+        drop(waiting);
         // Its time may be over before the sweep gets to it.
         (since.elapsed() < IDLE_TIMEOUT).then_some(connection)
     }
@@ -63,9 +74,7 @@ impl Kept {
         // Without a runtime nobody would close it: at the end of a program.
         let Ok(runtime) = Handle::try_current() else { return };
         let mut waiting = self.lock();
-        let surplus =
-            if waiting.connections.len() < KEPT_MAX { None } else { waiting.connections.pop_front() };
-        waiting.connections.push_back((Instant::now(), connection));
+        let surplus = waiting.put(runtime.id(), connection);
         let must_start = !std::mem::replace(&mut waiting.is_swept, true);
         drop(waiting);
         drop(surplus);
@@ -76,7 +85,7 @@ impl Kept {
 
     /// Closes every connection that waits.
     pub(crate) fn close(&self) {
-        let closed = std::mem::take(&mut self.lock().connections);
+        let closed = std::mem::take(&mut self.lock().shelves);
         drop(closed);
     }
 
@@ -84,9 +93,14 @@ impl Kept {
     fn close_old(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut waiting = self.lock();
-        let old = waiting.connections.partition_point(|(since, _)| *since + IDLE_TIMEOUT <= now);
-        let closed: Vec<_> = waiting.connections.drain(..old).collect();
-        let next = waiting.connections.front().map(|(since, _)| *since + IDLE_TIMEOUT);
+        let mut closed = Vec::new();
+        for shelf in &mut waiting.shelves {
+            let old = shelf.connections.partition_point(|(since, _)| *since + IDLE_TIMEOUT <= now);
+            closed.extend(shelf.connections.drain(..old));
+        }
+        let oldest =
+            waiting.shelves.iter().filter_map(|shelf| shelf.connections.front()).map(|oldest| oldest.0);
+        let next = oldest.min().map(|since| since + IDLE_TIMEOUT);
         waiting.is_swept = next.is_some();
         drop(waiting);
         drop(closed);
@@ -95,11 +109,31 @@ impl Kept {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.lock().connections.len()
+        self.lock().len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.connections.len()).sum()
+    }
+
+    /// What had to go so that there are not too many is given back, to be closed when nobody waits for the lock.
+    fn put(&mut self, runtime: Id, connection: Connection) -> Option<Connection> {
+        let is_full = self.len() >= KEPT_MAX;
+        let known = self.shelves.iter().position(|shelf| shelf.runtime == runtime);
+        let index = known.unwrap_or_else(|| {
+            self.shelves.push(Shelf { runtime, connections: VecDeque::new() });
+            self.shelves.len() - 1
+        });
+        let shelf = &mut self.shelves[index];
+        shelf.connections.push_back((Instant::now(), connection));
+        // Another runtime's are not taken away: this one closes its oldest, at the worst the one it brings.
+        if is_full { shelf.connections.pop_front().map(|(_, oldest)| oldest) } else { None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::kept::KEPT_MAX;
 use super::*;
 
 mod answers;
-mod container;
+pub(crate) mod container;
 mod endings;
 
 use container::{Container, Play, answer};

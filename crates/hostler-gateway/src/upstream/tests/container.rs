@@ -15,7 +15,7 @@ use super::super::Kept;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What happens when a call has been read.
-pub(super) enum Play {
+pub(crate) enum Play {
     /// These bytes; the connection stays open.
     Answer(Vec<u8>),
     /// These bytes, then the end of the connection, which the answer did not announce.
@@ -42,15 +42,15 @@ struct Seen {
     pieces: usize,
 }
 
-pub(super) struct Container {
-    pub(super) kept: Arc<Kept>,
+pub(crate) struct Container {
+    pub(crate) kept: Arc<Kept>,
     seen: watch::Sender<Seen>,
     allowed: watch::Sender<usize>,
 }
 
 impl Container {
     /// `play` is told the number of the connection and that of the call on it.
-    pub(super) async fn start(play: impl Fn(usize, usize) -> Play + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(play: impl Fn(usize, usize) -> Play + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let kept = Arc::new(Kept::new(listener.local_addr().unwrap()));
         let (seen, allowed) = (watch::Sender::new(Seen::default()), watch::Sender::new(0));
@@ -71,29 +71,29 @@ impl Container {
         Self { kept, seen, allowed }
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.borrow().connections
     }
 
-    pub(super) fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.seen.borrow().calls
     }
 
     /// Lets one more piece go.
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.allowed.send_modify(|allowed| *allowed += 1);
     }
 
-    pub(super) async fn until_called(&self, count: usize) {
+    pub(crate) async fn until_called(&self, count: usize) {
         self.until(|seen| seen.calls >= count).await;
     }
 
-    pub(super) async fn until_played(&self, count: usize) {
+    pub(crate) async fn until_played(&self, count: usize) {
         self.until(|seen| seen.played >= count).await;
     }
 
     /// Until so many connections have ended, from either side.
-    pub(super) async fn until_closed(&self, count: usize) {
+    pub(crate) async fn until_closed(&self, count: usize) {
         self.until(|seen| seen.closed >= count).await;
     }
 
@@ -182,6 +182,6 @@ async fn read_call(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 }
 
 /// An answer with that body.
-pub(super) fn answer(body: &str) -> Vec<u8> {
+pub(crate) fn answer(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }

@@ -1,0 +1,118 @@
+//! Which instance gets a request when the first one fails, and how long a request counts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use hostler_aws::{KeyRing, TokenSealer};
+use hostler_types::{
+    AccountId, EndpointRoute, EndpointUid, InstanceRoute, Region, RouteTable, SystemClock, VariantName,
+    VariantRoute,
+};
+use http::HeaderMap;
+
+use super::*;
+use crate::table::RoutingTable;
+use crate::upstream::tests::container::{Container, Play, answer};
+
+fn scope() -> Scope {
+    Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"))
+}
+
+fn id(ordinal: u32) -> InstanceId {
+    let (endpoint, variant) = (EndpointUid::new("u"), VariantName::new("v"));
+    InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
+}
+
+/// A gateway before one endpoint, whose instances listen there.
+fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
+    let instances = addresses.iter().zip(0..).map(|(&address, ordinal)| InstanceRoute {
+        id: id(ordinal),
+        address,
+        draining: false,
+    });
+    let variant = VariantRoute { name: VariantName::new("v"), weight: 1.0, instances: instances.collect() };
+    let table = Arc::new(RoutingTable::new());
+    table.publish(Arc::new(EndpointRoute {
+        key: Key::new(&scope(), Kind::Endpoint, "demo"),
+        name: "demo".into(),
+        uid: EndpointUid::new("u"),
+        variants: vec![variant],
+    }));
+    let clock = Arc::new(SystemClock);
+    let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
+    let verifier = Arc::new(Verifier::new(keys, clock.clone()));
+    (Gateway::new(table.clone(), verifier, clock, GatewaySettings::default()), table)
+}
+
+async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
+    let headers = HeaderMap::new();
+    let scope = scope();
+    let invocation = Invocation {
+        scope: &scope,
+        endpoint_name: "demo",
+        target_variant: None,
+        headers: &headers,
+        body: Bytes::from_static(b"?"),
+    };
+    gateway.invoke(&invocation).await
+}
+
+async fn text(answer: Response<AnswerBody>) -> Bytes {
+    answer.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn a_request_that_reached_nobody_goes_to_another_instance() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let gone = listener.local_addr().unwrap();
+    drop(listener);
+    let container = Container::start(|_, _| Play::Answer(answer("yes"))).await;
+    let (gateway, _) = gateway(&[gone, container.kept.address()]);
+    // Which of two idle instances is asked first is drawn anew each time.
+    for _ in 0..20 {
+        assert_eq!(text(ask(&gateway).await.unwrap()).await, "yes");
+    }
+    assert_eq!(container.calls(), 20);
+}
+
+#[tokio::test]
+async fn a_request_that_was_written_goes_to_nobody_else() {
+    let (one, other) =
+        (Container::start(|_, _| Play::Close).await, Container::start(|_, _| Play::Close).await);
+    let (gateway, table) = gateway(&[one.kept.address(), other.kept.address()]);
+    for round in 1..=10 {
+        let error = ask(&gateway).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), "ModelError");
+        assert_eq!(one.calls() + other.calls(), round);
+    }
+    assert_eq!((table.in_flight(&id(0)), table.in_flight(&id(1))), (0, 0));
+}
+
+#[tokio::test]
+async fn a_streamed_answer_counts_until_its_last_byte() {
+    let length = 2 * WHOLE_ANSWER_BYTES_MAX;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    let first = [head.into_bytes(), vec![b'x'; length - 1]].concat();
+    let container = Container::start(move |_, _| Play::InPieces(vec![first.clone(), b"x".to_vec()])).await;
+    let (gateway, table) = gateway(&[container.kept.address()]);
+    container.go_on();
+    let mut body = ask(&gateway).await.unwrap().into_body();
+    let mut read = 0;
+    while read < length - 1 {
+        read += body.frame().await.unwrap().unwrap().into_data().unwrap().len();
+    }
+    assert_eq!(table.in_flight(&id(0)), 1);
+    container.go_on();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "x");
+    assert!(body.is_end_stream());
+    drop(body);
+    assert_eq!(table.in_flight(&id(0)), 0);
+    assert_eq!(text(ask_again(&gateway, &container).await).await.len(), length);
+    assert_eq!(container.connections(), 1, "the connection of a streamed answer was not used again");
+}
+
+async fn ask_again(gateway: &Gateway, container: &Container) -> Response<AnswerBody> {
+    container.go_on();
+    container.go_on();
+    ask(gateway).await.unwrap()
+}
