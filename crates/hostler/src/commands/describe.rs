@@ -6,6 +6,10 @@ use crate::cli::{NameArgs, OutputForm};
 use crate::client::Client;
 use crate::endpoint_name;
 use crate::output;
+use crate::rows::Rows;
+
+/// The width of the labels.
+const LABEL: usize = 12;
 
 pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
     endpoint_name::check(&args.name)?;
@@ -23,6 +27,7 @@ pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     };
+    let rows = Rows::new(LABEL, None);
     for (label, key) in [
         ("name", "EndpointName"),
         ("arn", "EndpointArn"),
@@ -30,44 +35,53 @@ pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
         ("config", "EndpointConfigName"),
         ("generation", "Generation"),
     ] {
-        output::data(&format!("{label:<12}{}", text(&endpoint[key])));
+        rows.row(label, &text(&endpoint[key]));
     }
     if let Some(reason) = endpoint["FailureReason"].as_str() {
-        output::data(&format!("{:<12}{}", "failure", reason.trim()));
+        rows.row("failure", reason.trim());
     }
-    let rows = |key: &str| endpoint[key].as_array().cloned().unwrap_or_default();
-    for variant in rows("Variants") {
-        output::data(&format!(
-            "variant     {} · weight {} · {} instance(s) of {} · model {}",
-            text(&variant["variant"]),
-            variant["weight"],
-            variant["count"],
-            text(&variant["instance_type"]),
-            text(&variant["model_name"]),
-        ));
+    let list = |key: &str| endpoint[key].as_array().cloned().unwrap_or_default();
+    for variant in list("Variants") {
+        rows.row(
+            "variant",
+            &format!(
+                "{} · weight {} · {} instance(s) of {} · model {}",
+                text(&variant["variant"]),
+                variant["weight"],
+                variant["count"],
+                text(&variant["instance_type"]),
+                text(&variant["model_name"]),
+            ),
+        );
     }
-    for instance in rows("Instances") {
-        output::data(&format!(
-            "instance    {} · {} · pid {} · {} · {} in flight",
-            text(&instance["Id"]),
-            text(&instance["Health"]),
-            text(&instance["Pid"]),
-            text(&instance["Address"]),
-            instance["InFlight"],
-        ));
+    for instance in list("Instances") {
+        rows.row(
+            "instance",
+            &format!(
+                "{} · {} · pid {} · {} · {} in flight",
+                text(&instance["Id"]),
+                text(&instance["Health"]),
+                text(&instance["Pid"]),
+                text(&instance["Address"]),
+                instance["InFlight"],
+            ),
+        );
     }
-    for place in rows("Places") {
+    for place in list("Places") {
         if let Some(failure) = place["last_failure"].as_str() {
-            output::data(&format!(
-                "last failure of {}/{}: {failure} ({} in a row)",
-                text(&place["variant"]),
-                place["ordinal"],
-                place["failures"]
-            ));
+            rows.row(
+                "",
+                &format!(
+                    "last failure of {}/{}: {failure} ({} in a row)",
+                    text(&place["variant"]),
+                    place["ordinal"],
+                    place["failures"]
+                ),
+            );
         }
     }
-    for note in rows("Notes") {
-        output::data(&format!("note        {}", text(&note)));
+    for note in list("Notes") {
+        rows.row("note", &text(&note));
     }
     Ok(())
 }
