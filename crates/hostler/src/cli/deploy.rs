@@ -30,8 +30,11 @@ pub(crate) struct DeployArgs {
     /// The role that reads the model data [default: role/hostler-deploy of the server's account]
     #[arg(long, value_name = "ARN")]
     pub(crate) role: Option<String>,
-    /// Delete an endpoint of this name first; nothing answers in between
+    /// Update an endpoint of this name, which goes on answering; create it where there is none
     #[arg(long)]
+    pub(crate) update: bool,
+    /// Delete an endpoint of this name first; nothing answers in between
+    #[arg(long, conflicts_with = "update")]
     pub(crate) replace: bool,
     /// How long to wait for InService
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_DEFAULT_S)]

@@ -2,9 +2,11 @@
 //!
 //! Why: five calls of three services, in the right order, with names that do not collide, are what stands between a
 //! trained model and its first answer. Here they are one command, and still plain calls that AWS has, too.
-//! Invariants: an endpoint that exists is touched only with `--replace`, and then not before everything else is ready.
+//! Invariants: an endpoint that exists is touched only with `--update` or `--replace`, and then not before everything
+//! else is ready.
 //! Failure: until the endpoint is asked for, whatever was made is taken back; from then on it stays and is named.
 
+mod existing;
 mod image;
 mod instance_type;
 mod names;
@@ -44,7 +46,7 @@ enum Made {
     Archive,
     Model,
     Config,
-    /// CreateEndpoint was sent.
+    /// CreateEndpoint or UpdateEndpoint was sent.
     Endpoint,
 }
 
@@ -94,8 +96,9 @@ impl Deployment<'_> {
         let existing = wait::describe(&self.client, name).await?;
         if let Some(existing) = &existing
             && !self.args.replace
+            && !self.args.update
         {
-            return Err(exists(name, existing));
+            return Err(existing::refused(name, existing));
         }
         let engine = self.engine().await?;
         let image = match (&self.args.image, &engine) {
@@ -108,9 +111,21 @@ impl Deployment<'_> {
         }
         self.upload().await?;
         self.create_model_and_config(&image).await?;
-        if existing.is_some() {
+        if existing.is_some() && self.args.replace {
             self.delete_existing().await?;
         }
+        if existing.is_some() && self.args.update {
+            self.update().await?;
+        } else {
+            self.create().await?;
+        }
+        let limit = Duration::from_secs(self.args.timeout);
+        let settled = wait::settled(&self.client, name, limit, &self.progress).await?;
+        self.report(&settled, &image, engine.as_ref()).await
+    }
+
+    async fn create(&self) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
         self.made.set(Made::Endpoint);
         let input = json!({ "EndpointName": name, "EndpointConfigName": self.names.version });
         if let Err(error) = self.client.call("CreateEndpoint", &input).await {
@@ -125,9 +140,7 @@ impl Deployment<'_> {
             return Err(error);
         }
         self.progress.show("creating the endpoint", "");
-        let limit = Duration::from_secs(self.args.timeout);
-        let settled = wait::settled(&self.client, name, limit, &self.progress).await?;
-        self.report(&settled, &image, engine.as_ref()).await
+        Ok(())
     }
 
     /// The engine that serves the model, unless an image was named.
@@ -205,19 +218,6 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    async fn delete_existing(&self) -> anyhow::Result<()> {
-        let name = &self.names.endpoint;
-        self.progress.show("deleting the endpoint that was there", "");
-        if wait::describe(&self.client, name).await?.is_some_and(|seen| seen["EndpointStatus"] != "Deleting")
-        {
-            self.has_deleted.set(true);
-            self.client.call("DeleteEndpoint", &json!({ "EndpointName": name })).await?;
-        }
-        wait::gone(&self.client, name, Duration::from_secs(self.args.timeout)).await?;
-        self.progress.done("deleted the endpoint that was there");
-        Ok(())
-    }
-
     /// Deletes what was made before the endpoint; what cannot be deleted is named.
     async fn take_back(&self) {
         let version = &self.names.version;
@@ -240,14 +240,6 @@ impl Deployment<'_> {
             output::say(&format!("something may be left of {version}: {error:#}"));
         }
     }
-}
-
-fn exists(name: &str, description: &Value) -> anyhow::Error {
-    let status = description["EndpointStatus"].as_str().unwrap_or_default();
-    Hinted::wrap(
-        anyhow!("endpoint `{name}` exists already ({status}), and endpoints cannot be updated yet"),
-        "--replace deletes it and creates it anew (nothing answers in between), or choose another --name",
-    )
 }
 
 fn refuse_problems(path: &Path, problems: &[String]) -> anyhow::Result<()> {

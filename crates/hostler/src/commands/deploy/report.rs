@@ -41,7 +41,9 @@ impl Deployment<'_> {
             }
             output::data(&document.to_string());
         }
-        if settled["EndpointStatus"] != "InService" {
+        if settled["EndpointStatus"] != "InService"
+            || settled["EndpointConfigName"] != self.names.version.as_str()
+        {
             return Err(self.failure(settled).await);
         }
         self.progress.done(&format!("endpoint {name} is InService"));
@@ -73,15 +75,23 @@ impl Deployment<'_> {
             }
         };
         let flags = self.find_flags();
+        // What failed to be created cannot be updated.
+        let again = if status == "InService" { "--update" } else { "--replace" };
         let hint = match advice(reason) {
             _ if has_log => format!(
-                "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with --replace"
+                "`hostler logs {name}{flags}` shows all of its log; mend the model and deploy it again with {again}"
             ),
-            Some(advice) => format!("{advice}, and deploy again with --replace"),
-            None => "nothing ran, so there is no log; see to the reason and deploy again with --replace"
-                .to_owned(),
+            Some(advice) => format!("{advice}, and deploy again with {again}"),
+            None => {
+                format!("nothing ran, so there is no log; see to the reason and deploy again with {again}")
+            }
         };
-        Hinted::wrap(anyhow!("endpoint `{name}` is {status}: {reason}"), hint)
+        let what = if status == "InService" {
+            format!("endpoint `{name}` was not updated and goes on with what it ran before")
+        } else {
+            format!("endpoint `{name}` is {status}")
+        };
+        Hinted::wrap(anyhow!("{what}: {reason}"), hint)
     }
 
     /// What to say and do when the user has had enough.

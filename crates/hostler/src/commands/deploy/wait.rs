@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
+use hostler_types::InstanceId;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -14,6 +15,8 @@ use crate::client::{Client, Refusal};
 use crate::hint::Hinted;
 use crate::progress::Progress;
 
+/// Statuses that pass by themselves.
+const PASSING: [&str; 4] = ["Creating", "Updating", "RollingBack", "SystemUpdating"];
 /// Between two looks at the phases.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Between two calls, for servers that do not hold them.
@@ -45,7 +48,7 @@ pub(super) async fn settled(
             let Some(description) = describe(client, name).await? else {
                 bail!("endpoint `{name}` was deleted by somebody else meanwhile");
             };
-            if description["EndpointStatus"] != "Creating" {
+            if !PASSING.iter().any(|status| description["EndpointStatus"] == **status) {
                 return Ok(description);
             }
             tokio::time::sleep(CALL_PAUSE).await;
@@ -55,9 +58,14 @@ pub(super) async fn settled(
         loop {
             // What cannot be looked at is not shown; the other call reports what is wrong.
             if let Ok(seen) = client.admin(&format!("endpoints/{name}")).await {
+                let doing = match seen["EndpointStatus"].as_str() {
+                    Some("Updating" | "SystemUpdating") => "updating the endpoint",
+                    Some("RollingBack") => "going back to what it ran before",
+                    _ => "creating the endpoint",
+                };
                 let phase = phase(&seen);
                 let colon = if phase.is_empty() { "" } else { ": " };
-                progress.show(&format!("creating the endpoint{colon}{phase}"), "");
+                progress.show(&format!("{doing}{colon}{phase}"), "");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -66,7 +74,7 @@ pub(super) async fn settled(
         settled = waiting => settled,
         () = showing => unreachable!("it shows until the other ends"),
         () = tokio::time::sleep_until(deadline) => Err(Hinted::wrap(
-            anyhow!("endpoint `{name}` is still Creating after {} s", limit.as_secs()),
+            anyhow!("endpoint `{name}` is still not done after {} s", limit.as_secs()),
             format!("it goes on: `hostler describe {name}` shows how far it is; --timeout waits longer"),
         )),
     }
@@ -115,7 +123,8 @@ fn phase(endpoint: &Value) -> String {
     }
 }
 
-/// The last lines that the instances of a failed endpoint wrote.
+/// The last lines that the instances of a failed deployment wrote. Of an update that failed these are the newest; what
+/// runs since before has nothing to do with it.
 pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<String>> {
     let deadline = Instant::now() + LOG_TIMEOUT;
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
@@ -124,8 +133,9 @@ pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<
         let query: Vec<String> = positions.iter().map(|(id, position)| format!("{id}={position}")).collect();
         let answer = client.admin(&format!("endpoints/{name}/logs?{}", query.join("&"))).await?;
         let logs = answer["Logs"].as_array().map_or(&[][..], Vec::as_slice);
+        let newest = logs.iter().filter_map(generation).max();
         let mut is_whole = true;
-        for log in logs {
+        for log in logs.iter().filter(|log| generation(log) == newest) {
             let text = log["Text"].as_str().unwrap_or_default();
             is_whole &= log["Ended"] == true;
             if let (Some(id), Some(next)) = (log["Id"].as_str(), log["Next"].as_u64()) {
@@ -141,6 +151,11 @@ pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<
         }
         tokio::time::sleep(CALL_PAUSE).await;
     }
+}
+
+fn generation(log: &Value) -> Option<u64> {
+    let id: InstanceId = log["Id"].as_str()?.parse().ok()?;
+    Some(id.generation)
 }
 
 #[cfg(test)]
