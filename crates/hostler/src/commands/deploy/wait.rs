@@ -1,4 +1,4 @@
-//! From CreateEndpoint to a status that stays, with what goes on meanwhile.
+//! From CreateEndpoint or UpdateEndpoint to a status that stays, with what goes on meanwhile.
 //!
 //! Invariants: the status is DescribeEndpoint's, which the server holds until it settles; phases come from the admin
 //! API and are only shown.
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use hostler_types::InstanceId;
+use hostler_types::EndpointStatus;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -15,8 +15,6 @@ use crate::client::{Client, Refusal};
 use crate::hint::Hinted;
 use crate::progress::Progress;
 
-/// Statuses that pass by themselves.
-const PASSING: [&str; 4] = ["Creating", "Updating", "RollingBack", "SystemUpdating"];
 /// Between two looks at the phases.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Between two calls, for servers that do not hold them.
@@ -48,7 +46,8 @@ pub(super) async fn settled(
             let Some(description) = describe(client, name).await? else {
                 bail!("endpoint `{name}` was deleted by somebody else meanwhile");
             };
-            if !PASSING.iter().any(|status| description["EndpointStatus"] == **status) {
+            let status = description["EndpointStatus"].as_str().unwrap_or_default();
+            if !status.parse().is_ok_and(EndpointStatus::is_passing) {
                 return Ok(description);
             }
             tokio::time::sleep(CALL_PAUSE).await;
@@ -58,14 +57,7 @@ pub(super) async fn settled(
         loop {
             // What cannot be looked at is not shown; the other call reports what is wrong.
             if let Ok(seen) = client.admin(&format!("endpoints/{name}")).await {
-                let doing = match seen["EndpointStatus"].as_str() {
-                    Some("Updating" | "SystemUpdating") => "updating the endpoint",
-                    Some("RollingBack") => "going back to what it ran before",
-                    _ => "creating the endpoint",
-                };
-                let phase = phase(&seen);
-                let colon = if phase.is_empty() { "" } else { ": " };
-                progress.show(&format!("{doing}{colon}{phase}"), "");
+                progress.show(&doing(&seen), "");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -74,7 +66,7 @@ pub(super) async fn settled(
         settled = waiting => settled,
         () = showing => unreachable!("it shows until the other ends"),
         () = tokio::time::sleep_until(deadline) => Err(Hinted::wrap(
-            anyhow!("endpoint `{name}` is still not done after {} s", limit.as_secs()),
+            anyhow!("endpoint `{name}` has not settled within {} s", limit.as_secs()),
             format!("it goes on: `hostler describe {name}` shows how far it is; --timeout waits longer"),
         )),
     }
@@ -93,9 +85,32 @@ pub(super) async fn gone(client: &Client, name: &str, limit: Duration) -> anyhow
     Ok(())
 }
 
-/// What the instances are doing, in a few words.
-fn phase(endpoint: &Value) -> String {
+/// What goes on with the endpoint, in a few words.
+fn doing(endpoint: &Value) -> String {
+    let update = &endpoint["Update"];
+    let (doing, phase) = match (endpoint["EndpointStatus"].as_str(), update["Stage"].as_str()) {
+        (Some("RollingBack"), _) => return "the update failed, going back to the former model".to_owned(),
+        (Some("Updating"), Some("Provisioning")) => {
+            ("updating the endpoint", phase(endpoint, Some(&update["To"]["Generation"])))
+        }
+        (Some("Updating"), Some("Baking")) => ("updating the endpoint", "the new model answers".to_owned()),
+        (Some("Updating"), Some("Finishing")) => {
+            ("updating the endpoint", "former instances finish their requests".to_owned())
+        }
+        (Some("Updating"), _) => ("updating the endpoint", String::new()),
+        (Some("Deleting"), _) => ("somebody deletes the endpoint", String::new()),
+        _ => ("creating the endpoint", phase(endpoint, None)),
+    };
+    let colon = if phase.is_empty() { "" } else { ": " };
+    format!("{doing}{colon}{phase}")
+}
+
+/// What the instances (of one generation, if it is named) are doing, in a few words.
+fn phase(endpoint: &Value, generation: Option<&Value>) -> String {
     let instances = endpoint["Instances"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_meant =
+        |instance: &&Value| generation.is_none_or(|generation| instance["Generation"] == *generation);
+    let instances: Vec<&Value> = instances.iter().filter(is_meant).collect();
     let words = instances.iter().map(|instance| {
         let state = &instance["State"];
         if let Some(phase) = state["Preparing"]["phase"].as_str() {
@@ -123,19 +138,20 @@ fn phase(endpoint: &Value) -> String {
     }
 }
 
-/// The last lines that the instances of a failed deployment wrote. Of an update that failed these are the newest; what
-/// runs since before has nothing to do with it.
+/// The last lines that the instances of the newest deployment wrote. What runs since before has nothing to do with its
+/// failure.
 pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<String>> {
     let deadline = Instant::now() + LOG_TIMEOUT;
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
     let mut tail = VecDeque::new();
+    let endpoint = client.admin(&format!("endpoints/{name}")).await?;
+    let newest = &endpoint["NewestGeneration"];
     loop {
         let query: Vec<String> = positions.iter().map(|(id, position)| format!("{id}={position}")).collect();
         let answer = client.admin(&format!("endpoints/{name}/logs?{}", query.join("&"))).await?;
         let logs = answer["Logs"].as_array().map_or(&[][..], Vec::as_slice);
-        let newest = logs.iter().filter_map(generation).max();
         let mut is_whole = true;
-        for log in logs.iter().filter(|log| generation(log) == newest) {
+        for log in logs.iter().filter(|log| log["Generation"] == *newest) {
             let text = log["Text"].as_str().unwrap_or_default();
             is_whole &= log["Ended"] == true;
             if let (Some(id), Some(next)) = (log["Id"].as_str(), log["Next"].as_u64()) {
@@ -153,11 +169,6 @@ pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<
     }
 }
 
-fn generation(log: &Value) -> Option<u64> {
-    let id: InstanceId = log["Id"].as_str()?.parse().ok()?;
-    Some(id.generation)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,10 +177,28 @@ mod tests {
     fn phases_are_told_in_words_and_counted_when_there_are_several() {
         let preparing = json!({ "State": { "Preparing": { "phase": "Fetching" } } });
         let pinged = json!({ "State": { "Running": {} }, "Health": "Starting" });
-        let told = |instances: Value| phase(&json!({ "Instances": instances }));
+        let told = |instances: Value| phase(&json!({ "Instances": instances }), None);
         assert_eq!(told(json!([])), "");
         assert_eq!(told(json!([preparing])), "fetching the model");
         assert_eq!(told(json!([pinged])), "waiting for /ping");
         assert_eq!(told(json!([preparing, pinged, pinged])), "1 fetching the model, 2 waiting for /ping");
+    }
+
+    #[test]
+    fn an_update_is_told_by_what_the_new_instances_do() {
+        let told = |status: &str, stage: &str| {
+            doing(&json!({
+                "EndpointStatus": status, "Update": { "Stage": stage, "To": { "Generation": 2 } },
+                "Instances": [
+                    { "Generation": 1, "State": { "Running": {} }, "Health": "Healthy" },
+                    { "Generation": 2, "State": { "Running": {} }, "Health": "Starting" },
+                ],
+            }))
+        };
+        assert_eq!(told("Updating", "Provisioning"), "updating the endpoint: waiting for /ping");
+        assert_eq!(told("Updating", "Baking"), "updating the endpoint: the new model answers");
+        assert_eq!(told("RollingBack", "RollingBack"), "the update failed, going back to the former model");
+        let creating = json!({ "EndpointStatus": "Creating", "Update": null, "Instances": [] });
+        assert_eq!(doing(&creating), "creating the endpoint");
     }
 }
