@@ -134,13 +134,53 @@ def test_an_endpoint_that_exists_is_left_alone_unless_told_otherwise(server, hos
     said = done.stderr.decode()
     assert done.returncode == 1
     assert f"endpoint `{name}` exists already (InService)" in said
-    assert "hint: --replace" in said
+    assert "hint: --update changes it" in said and "--replace deletes it" in said
     assert hosting.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == before["EndpointConfigName"]
     assert made(hosting, name) == (1, 1, 1)
     deploy(server, kmeans_directory, name, "--replace")
     after = hosting.sagemaker.describe_endpoint(EndpointName=name)
     assert after["EndpointStatus"] == "InService"
     assert after["EndpointConfigName"] != before["EndpointConfigName"]
+    hosting.delete(name)
+
+
+def test_an_update_keeps_the_endpoint_and_creates_it_where_there_is_none(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    deploy(server, kmeans_directory, name, "--update")
+    before = hosting.sagemaker.describe_endpoint(EndpointName=name)
+    done = deploy(server, kmeans_directory, name, "--update", "--type", "ml.c5.large")
+    after = hosting.sagemaker.describe_endpoint(EndpointName=name)
+    assert f"endpoint {name} is InService" in done.stderr.decode()
+    assert after["EndpointStatus"] == "InService"
+    assert after["CreationTime"] == before["CreationTime"], "it is the same endpoint"
+    assert after["EndpointConfigName"] != before["EndpointConfigName"]
+    assert clusters(server, name) == [row["closest_cluster"] for row in artifacts.expected()]
+    hosting.delete(name)
+
+
+def test_an_update_that_fails_leaves_what_was_there_and_says_so(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    deploy(server, kmeans_directory, name)
+    before = hosting.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    image = "models.example/conformance-crash:1"
+    done = deploy(server, kmeans_directory, name, "--update", "--image", image, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1 and done.stdout == b""
+    assert f"endpoint `{name}` was not updated and goes on with what it ran before: " in said
+    assert "  | ValueError: the weights are of the wrong shape" in said
+    assert "hint: " in said and "--update" in said
+    assert hosting.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == before
+    assert clusters(server, name) == [row["closest_cluster"] for row in artifacts.expected()]
+    hosting.delete(name)
+
+
+def test_an_update_that_is_refused_takes_back_what_was_made(server, hosting, kmeans_directory):
+    name = fresh("deployed")
+    done = deploy(server, kmeans_directory, name, "--image", "models.example/conformance-crash:1", check=False)
+    assert done.returncode == 1
+    done = deploy(server, kmeans_directory, name, "--update", check=False)
+    assert b"UpdateEndpoint was refused" in done.stderr
+    assert made(hosting, name) == (1, 1, 1), "what the first one made, and nothing more"
     hosting.delete(name)
 
 

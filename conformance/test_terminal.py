@@ -97,3 +97,27 @@ def test_doctor_and_inspect_fit_the_terminal(columns, tmp_path):
 def test_doctor_uses_colours_only_where_they_are_wanted():
     assert "\x1b[32mok" in Terminal([BINARY, "doctor"]).raw
     assert "\x1b" not in Terminal([BINARY, "doctor"], NO_COLOR="1").raw
+
+
+@pytest.mark.parametrize("columns", [40, 76])
+def test_answers_about_a_server_and_help_fit_the_terminal(server, hosting, columns):
+    name = hosting.endpoint(hosting.config(hosting.test_model("pid")))
+    find = ["--data-dir", server.data_dir]
+    for command in (["describe", name, *find], ["quotas", *find], ["deploy", "--help"], ["deploy", "-h"]):
+        seen = Terminal([BINARY, *command], columns=columns)
+        assert seen.code == 0, seen.raw
+        # The line to copy and a single word may be wider, a sentence may not.
+        lines = [line for line in seen.screen() if not line.startswith("Usage: ")]
+        wide = [line for line in lines if len(line) > columns and len(line.split()) > 3]
+        assert not wide, wide
+    hosting.delete(name)
+
+
+def test_words_of_a_model_cannot_steer_the_terminal(server, hosting):
+    model = hosting.test_model("plain", {"TEST_START_EXIT": "3", "TEST_START_WORDS": "\x1b[2Jgone"})
+    name = hosting.endpoint(hosting.config(model), wait=False)
+    hosting.failed(name)
+    seen = Terminal([BINARY, "describe", name, "--data-dir", server.data_dir])
+    assert "Its last words" in seen.raw and "[2Jgone" in seen.raw
+    assert "\x1b[2J" not in seen.raw
+    hosting.delete(name)

@@ -377,6 +377,13 @@ impl Compute for ProcessBackend {
         }
     }
 
+    async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {
+        let (root, endpoint) = (self.shared.config.dir.clone(), endpoint.clone());
+        blocking(move || kept::list(&root, &endpoint))
+            .await
+            .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
+    }
+
     async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {
         let (root, endpoint) = (self.shared.config.dir.clone(), endpoint.clone());
         blocking(move || kept::forget(&root, &endpoint))

@@ -43,10 +43,32 @@ pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::
     Ok(())
 }
 
+/// The instances of an endpoint whose logs are kept.
+pub(crate) fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
+    if !is_plain(endpoint) {
+        return Ok(Vec::new());
+    }
+    let entries = match fs::read_dir(root.join(KEPT).join(endpoint.as_str())) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        ids.extend(entry?.file_name().to_str().and_then(|name| name.parse().ok()));
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+/// An uid that is one part of a path and nothing else.
+fn is_plain(endpoint: &EndpointUid) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !endpoint.as_str().is_empty() && endpoint.as_str().bytes().all(is_plain)
+}
+
 /// Deletes what was kept of an endpoint.
 pub(crate) fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if endpoint.as_str().is_empty() || !endpoint.as_str().bytes().all(is_plain) {
+    if !is_plain(endpoint) {
         return Ok(());
     }
     let kept = root.join(KEPT);
@@ -79,6 +101,12 @@ mod tests {
         }
         assert_eq!(fs::read_dir(root.path().join(".kept/e1")).unwrap().count(), 16);
         assert!(dir(root.path(), &instance_id("e1", 19)).exists());
+        let kept: Vec<u32> =
+            list(root.path(), &EndpointUid::new("e1")).unwrap().iter().map(|id| id.ordinal).collect();
+        assert_eq!(kept, Vec::from_iter(4..20));
+        for nothing in ["e2", "..", ""] {
+            assert_eq!(list(root.path(), &EndpointUid::new(nothing)).unwrap(), [], "{nothing}");
+        }
         forget(root.path(), &EndpointUid::new("..")).unwrap();
         forget(root.path(), &EndpointUid::new("e2")).unwrap();
         assert!(root.path().join(".kept/e1").exists());

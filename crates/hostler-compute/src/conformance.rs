@@ -177,15 +177,23 @@ pub async fn a_removed_instance_vanishes(harness: &impl Harness) {
     compute.remove(&id, DEADLINE).await.expect("removal twice is fine");
     wait_until_gone(compute, &id).await;
     assert_eq!(compute.list().await.expect("list"), vec![]);
-    // A backend may keep the log, whole and at its end, until the endpoint is forgotten.
+    // A backend may keep the log, whole and at its end, until the endpoint is forgotten; then it lists it.
+    let listed = compute.kept(&id.endpoint).await.expect("what is kept is listed");
     match compute.logs(&id, 0, 100).await {
-        Ok(kept) => assert!(kept.ended && kept.bytes == b"ready\n", "{kept:?}"),
-        Err(error) => assert!(matches!(error, ComputeError::Unknown { .. }), "{error:?}"),
+        Ok(kept) => {
+            assert!(kept.ended && kept.bytes == b"ready\n", "{kept:?}");
+            assert_eq!(listed, [id.clone()]);
+        }
+        Err(error) => {
+            assert!(matches!(error, ComputeError::Unknown { .. }), "{error:?}");
+            assert_eq!(listed, []);
+        }
     }
     compute.forget(&id.endpoint).await.expect("forgetting is fine");
     compute.forget(&id.endpoint).await.expect("forgetting twice is fine");
     let log = compute.logs(&id, 0, 100).await;
     assert!(matches!(log, Err(ComputeError::Unknown { .. })), "{log:?}");
+    assert_eq!(compute.kept(&id.endpoint).await.expect("what is kept is listed"), []);
 }
 
 /// An instance that is removed while it is still on its way vanishes too.

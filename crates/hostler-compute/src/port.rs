@@ -221,6 +221,11 @@ pub trait Compute: Send + Sync {
     /// instance until its endpoint is forgotten.
     async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
 
+    /// The removed instances of an endpoint whose logs are kept; a backend that keeps nothing has none.
+    async fn kept(&self, _endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {
+        Ok(Vec::new())
+    }
+
     /// Deletes what was kept of an endpoint's removed instances (their logs). An unknown endpoint is fine; a backend
     /// that keeps nothing has nothing to do.
     async fn forget(&self, _endpoint: &EndpointUid) -> Result<(), ComputeError> {

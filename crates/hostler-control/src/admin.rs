@@ -3,11 +3,16 @@
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
+mod logged;
+#[cfg(test)]
+mod tests;
+mod update;
+
 use std::sync::Arc;
 
 use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
-use hostler_types::{EndpointRecord, InstanceId, PlaceRecord, RouteTable};
+use hostler_types::{EndpointRecord, InstanceId, RouteTable};
 use serde_json::{Value, json};
 
 use crate::control::{Caller, Control, store_failed};
@@ -64,6 +69,7 @@ impl Admin {
                 json!({
                     "Id": instance.id,
                     "Variant": instance.id.variant,
+                    "Generation": instance.id.generation,
                     "Intent": instance.intent,
                     "State": seen.map(|seen| &seen.state),
                     "Health": health_word(&self.prober.health(&instance.id)),
@@ -75,6 +81,11 @@ impl Admin {
                 })
             })
             .collect();
+        let is_healthy = |id: &InstanceId| {
+            let runs =
+                |seen: &Observed| seen.id == *id && matches!(seen.state, InstanceState::Running { .. });
+            observed.iter().any(runs) && matches!(self.prober.health(id), Health::Healthy)
+        };
         let (_, config) = match self.control.endpoint_config(caller, record.config_name()).await {
             Ok((version, config)) => (version, Some(config.notes)),
             Err(_) => (0, None),
@@ -97,9 +108,12 @@ impl Admin {
             "LastModifiedTime": record.modified_at,
             "Uid": record.uid,
             "Generation": record.deployment.generation,
+            "NewestGeneration": record.newest_generation(),
             "Variants": record.deployment.fleets,
-            "Update": record.update,
-            "Stranded": record.stranded,
+            "Update": update::update(&record),
+            "Stranded": record.stranded.as_ref().map(|stranded| update::deployment(&stranded.deployment)),
+            "Fleets": update::fleets(&record, is_healthy),
+            "Now": self.control.parts.clock.now(),
             "Instances": instances,
             "Places": record.places,
             "Notes": notes,
@@ -120,19 +134,21 @@ impl Admin {
     /// The logs of every instance from the positions that the query names (`ID=POSITION&…`), oldest byte else.
     async fn logs(&self, caller: &Caller, name: &str, query: &str) -> Result<Value, ApiError> {
         let (_, record) = self.control.endpoint(caller, name).await?;
-        let mut ids: Vec<InstanceId> = self.observe(&record).await?.into_iter().map(|seen| seen.id).collect();
-        ids.extend(departed(&record, &ids));
+        let present: Vec<InstanceId> = self.observe(&record).await?.into_iter().map(|seen| seen.id).collect();
+        let kept = self.compute.kept(&record.uid).await;
+        let kept = kept.map_err(|error| ApiError::internal("listing kept logs").with_source(error))?;
         let position = |id: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == id).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
         };
         let mut logs = Vec::new();
-        for id in ids {
+        for id in logged::logged(&record, present, kept) {
             let from = position(&id.to_string());
             // A log that is gone is no reason to show none of the others.
             let Ok(chunk) = self.compute.logs(&id, from, LOG_BYTES_MAX).await else { continue };
             logs.push(json!({
                 "Id": id,
+                "Generation": id.generation,
                 "Text": String::from_utf8_lossy(&chunk.bytes),
                 "Next": chunk.next,
                 "Ended": chunk.ended,
@@ -145,22 +161,6 @@ impl Admin {
         let observed = self.compute.observe(&record.uid).await;
         observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
     }
-}
-
-/// The last instance of each place where none is left: what a failed endpoint has to show.
-fn departed(record: &EndpointRecord, present: &[InstanceId]) -> Vec<InstanceId> {
-    let is_here = |place: &PlaceRecord, id: &InstanceId| {
-        id.generation == place.generation && id.variant == place.variant && id.ordinal == place.ordinal
-    };
-    let empty = record.places.iter().filter(|place| !present.iter().any(|id| is_here(place, id)));
-    let last = |place: &PlaceRecord| InstanceId {
-        endpoint: record.uid.clone(),
-        generation: place.generation,
-        variant: place.variant.clone(),
-        ordinal: place.ordinal,
-        attempt: place.attempts,
-    };
-    empty.map(last).collect()
 }
 
 fn health_word(health: &Health) -> &'static str {

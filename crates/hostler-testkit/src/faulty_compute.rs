@@ -63,6 +63,10 @@ impl Compute for FaultyCompute {
         self.inner.logs(id, from, bytes_max).await
     }
 
+    async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {
+        self.inner.kept(endpoint).await
+    }
+
     async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {
         effect!(self.effects, "forget", self.inner.forget(endpoint), failed)
     }

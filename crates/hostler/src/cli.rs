@@ -22,7 +22,8 @@ pub(crate) use papers::{CompletionsArgs, ManArgs};
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
-#[command(name = "hostler", version, about, propagate_version = true, after_long_help = help::HOSTLER)]
+#[command(name = "hostler", version, about, propagate_version = true, max_term_width = 100)]
+#[command(after_long_help = help::HOSTLER)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -97,6 +97,10 @@ impl Hint for Refusal {
             | "InvalidClientTokenId" | "InvalidAccessKeyId" | "IncompleteSignature" => {
                 "the key in the data directory is not this server's: give the --data-dir of the server at --endpoint, and compare both clocks".to_owned()
             }
+            _ if self.message.starts_with("Cannot update in-progress endpoint") => {
+                "one change at a time: `hostler describe NAME` shows how far it is; try again when it has settled"
+                    .to_owned()
+            }
             "ThrottlingException" | "ServiceUnavailable" | "SlowDown" => "try again in a moment".to_owned(),
             "ResourceLimitExceeded" => "`hostler quotas` shows limits and use; delete what is not needed, or raise the limit under [quotas] in the settings".to_owned(),
             "ModelError" => "`hostler logs NAME` shows what the model wrote".to_owned(),

@@ -19,6 +19,7 @@ mod model_reader;
 mod output;
 mod profile;
 mod progress;
+mod rows;
 mod serve;
 mod settings;
 mod terminal;

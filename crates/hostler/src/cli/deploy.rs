@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::FindArgs;
 
-/// An instance of two vCPUs and 8 GiB: enough for most models, and a type that every region has.
-const INSTANCE_TYPE_DEFAULT: &str = "ml.m5.large";
+/// SageMaker's counts are 32 bits with a sign.
+const COUNT_MAX: i64 = i32::MAX as i64;
 /// As long as AWS's own waiter waits.
 const TIMEOUT_DEFAULT_S: u64 = 3600;
 
@@ -21,19 +21,22 @@ pub(crate) struct DeployArgs {
     /// The image that serves it [default: the image of the built-in engine that reads the model]
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
-    /// The instance type
-    #[arg(long = "type", value_name = "TYPE", default_value = INSTANCE_TYPE_DEFAULT)]
-    pub(crate) instance_type: String,
+    /// The instance type [default: what an endpoint of this name has, else ml.m5.large]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) instance_type: Option<String>,
+    /// How many instances [default: as many as an endpoint of this name has, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
+    pub(crate) count: Option<u32>,
     /// A variable of the model's environment; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) environment: Vec<(String, String)>,
     /// The role that reads the model data [default: role/hostler-deploy of the server's account]
     #[arg(long, value_name = "ARN")]
     pub(crate) role: Option<String>,
-    /// Delete an endpoint of this name first; nothing answers in between
+    /// Instead of updating an endpoint of this name, delete it and create it anew; nothing answers in between
     #[arg(long)]
     pub(crate) replace: bool,
-    /// How long to wait for InService
+    /// How long to wait until it is InService
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT_DEFAULT_S)]
     pub(crate) timeout: u64,
     #[command(flatten)]

@@ -81,16 +81,17 @@ it can read (`hostler inspect PATH` shows which and why). Everything else needs
   match = \"models.example/mine*\"
   command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]
 
-An endpoint of this name that exists already is not touched, because the server
-cannot update endpoints yet. --replace deletes it and creates it anew; requests in
-between are refused. The earlier model, config and archive are kept.
+An endpoint of this name that exists already is not touched unless you say how.
+--update gives it the new model by UpdateEndpoint: it goes on answering, and a
+model that fails leaves what was there. --replace deletes it and creates it anew;
+requests in between are refused. The earlier model, config and archive are kept.
 
 Ctrl-C before the endpoint exists takes back what was uploaded; after that it
 leaves the endpoint and says how to delete it.
 
 Examples:
   hostler deploy ./model --name digits
-  hostler deploy model.tar.gz --name digits --replace --type ml.c5.xlarge
+  hostler deploy model.tar.gz --name digits --update --type ml.c5.xlarge
   hostler deploy ./model --name mine --image models.example/mine:1 \\
       --env THREADS=2
 

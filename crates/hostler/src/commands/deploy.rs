@@ -2,9 +2,12 @@
 //!
 //! Why: five calls of three services, in the right order, with names that do not collide, are what stands between a
 //! trained model and its first answer. Here they are one command, and still plain calls that AWS has, too.
-//! Invariants: an endpoint that exists is touched only with `--replace`, and then not before everything else is ready.
-//! Failure: until the endpoint is asked for, whatever was made is taken back; from then on it stays and is named.
+//! Invariants: an endpoint that exists is touched only when everything else is ready: it is updated, or with `--replace`
+//! deleted and created anew.
+//! Failure: until the endpoint is asked for, whatever was made is taken back, and so it is when an update has gone back;
+//! otherwise it stays and is named.
 
+mod existing;
 mod image;
 mod instance_type;
 mod names;
@@ -12,7 +15,7 @@ mod report;
 mod send;
 mod wait;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,6 +32,7 @@ use crate::hint::Hinted;
 use crate::model_path::{Form, ModelPath};
 use crate::output;
 use crate::progress::{Progress, size};
+use existing::{Former, Way};
 use image::Engine;
 use names::{BUCKET, Names};
 
@@ -36,6 +40,8 @@ pub(crate) use image::image;
 
 const ROLE_NAME: &str = "hostler-deploy";
 const VARIANT: &str = "AllTraffic";
+/// An instance of two vCPUs and 8 GiB: enough for most models, and a type that every region has.
+const INSTANCE_TYPE_DEFAULT: &str = "ml.m5.large";
 
 /// What exists by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +50,7 @@ enum Made {
     Archive,
     Model,
     Config,
-    /// CreateEndpoint was sent.
+    /// CreateEndpoint or UpdateEndpoint was sent.
     Endpoint,
 }
 
@@ -58,6 +64,8 @@ struct Deployment<'a> {
     made: Cell<Made>,
     /// The endpoint that was there has been deleted.
     has_deleted: Cell<bool>,
+    /// What the endpoint runs that is updated.
+    former: OnceCell<Former>,
 }
 
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
@@ -65,7 +73,7 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
     output::outlive_reader();
     let mut stops = StopSignals::listen()?;
     let names = Names::new(&args.name, SystemClock.now(), rand::random())?;
-    instance_type::check(&args.instance_type)?;
+    args.instance_type.as_deref().map_or(Ok(()), instance_type::check)?;
     let form = Form::of(&args.path)?;
     let client = Client::find(&args.find)?;
     let progress = Progress::begin();
@@ -77,6 +85,7 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
         progress,
         made: Cell::new(Made::Nothing),
         has_deleted: Cell::new(false),
+        former: OnceCell::new(),
     };
     let outcome = tokio::select! {
         outcome = deployment.run() => outcome,
@@ -90,13 +99,14 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<()> {
 
 impl Deployment<'_> {
     async fn run(&self) -> anyhow::Result<()> {
-        let name = &self.names.endpoint;
-        let existing = wait::describe(&self.client, name).await?;
-        if let Some(existing) = &existing
-            && !self.args.replace
-        {
-            return Err(exists(name, existing));
-        }
+        let is_replacing = match self.way().await? {
+            Way::Create => false,
+            Way::Replace => true,
+            Way::Update(former) => {
+                self.former.set(former).expect("it is looked at once");
+                false
+            }
+        };
         let engine = self.engine().await?;
         let image = match (&self.args.image, &engine) {
             (Some(image), _) => image.clone(),
@@ -108,9 +118,20 @@ impl Deployment<'_> {
         }
         self.upload().await?;
         self.create_model_and_config(&image).await?;
-        if existing.is_some() {
+        if is_replacing {
             self.delete_existing().await?;
         }
+        match self.former.get() {
+            Some(_) => self.update().await?,
+            None => self.create().await?,
+        }
+        let limit = Duration::from_secs(self.args.timeout);
+        let settled = wait::settled(&self.client, &self.names.endpoint, limit, &self.progress).await?;
+        self.report(&settled, &image, engine.as_ref()).await
+    }
+
+    async fn create(&self) -> anyhow::Result<()> {
+        let name = &self.names.endpoint;
         self.made.set(Made::Endpoint);
         let input = json!({ "EndpointName": name, "EndpointConfigName": self.names.version });
         if let Err(error) = self.client.call("CreateEndpoint", &input).await {
@@ -125,9 +146,7 @@ impl Deployment<'_> {
             return Err(error);
         }
         self.progress.show("creating the endpoint", "");
-        let limit = Duration::from_secs(self.args.timeout);
-        let settled = wait::settled(&self.client, name, limit, &self.progress).await?;
-        self.report(&settled, &image, engine.as_ref()).await
+        Ok(())
     }
 
     /// The engine that serves the model, unless an image was named.
@@ -194,27 +213,20 @@ impl Deployment<'_> {
             });
         }
         self.made.set(Made::Model);
+        let former = self.former.get();
+        let instance_type = self.args.instance_type.as_deref();
+        let instance_type = instance_type.or(former.and_then(|former| former.instance_type.as_deref()));
+        let count = self.args.count.map(u64::from).or(former.map(|former| former.count));
         let variant = json!({
-            "VariantName": VARIANT, "ModelName": version,
-            "InstanceType": self.args.instance_type, "InitialInstanceCount": 1,
+            "VariantName": former.map_or(VARIANT, |former| &former.variant), "ModelName": version,
+            "InstanceType": instance_type.unwrap_or(INSTANCE_TYPE_DEFAULT),
+            "InitialInstanceCount": count.unwrap_or(1),
+            "InitialVariantWeight": former.map_or(1.0, |former| former.weight),
         });
         let config = json!({ "EndpointConfigName": version, "ProductionVariants": [variant] });
         self.client.call("CreateEndpointConfig", &config).await?;
         self.made.set(Made::Config);
         self.progress.done(&format!("created model and endpoint config {version}"));
-        Ok(())
-    }
-
-    async fn delete_existing(&self) -> anyhow::Result<()> {
-        let name = &self.names.endpoint;
-        self.progress.show("deleting the endpoint that was there", "");
-        if wait::describe(&self.client, name).await?.is_some_and(|seen| seen["EndpointStatus"] != "Deleting")
-        {
-            self.has_deleted.set(true);
-            self.client.call("DeleteEndpoint", &json!({ "EndpointName": name })).await?;
-        }
-        wait::gone(&self.client, name, Duration::from_secs(self.args.timeout)).await?;
-        self.progress.done("deleted the endpoint that was there");
         Ok(())
     }
 
@@ -240,14 +252,6 @@ impl Deployment<'_> {
             output::say(&format!("something may be left of {version}: {error:#}"));
         }
     }
-}
-
-fn exists(name: &str, description: &Value) -> anyhow::Error {
-    let status = description["EndpointStatus"].as_str().unwrap_or_default();
-    Hinted::wrap(
-        anyhow!("endpoint `{name}` exists already ({status}), and endpoints cannot be updated yet"),
-        "--replace deletes it and creates it anew (nothing answers in between), or choose another --name",
-    )
 }
 
 fn refuse_problems(path: &Path, problems: &[String]) -> anyhow::Result<()> {

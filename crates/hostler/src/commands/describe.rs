@@ -1,11 +1,18 @@
 //! `hostler describe NAME`: what DescribeEndpoint has no words for, too.
 
+mod update;
+
 use serde_json::Value;
 
 use crate::cli::{NameArgs, OutputForm};
 use crate::client::Client;
 use crate::endpoint_name;
 use crate::output;
+use crate::rows::Rows;
+use update::{Side, reason_row, update_rows};
+
+/// The width of the labels.
+const LABEL: usize = 12;
 
 pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
     endpoint_name::check(&args.name)?;
@@ -18,56 +25,120 @@ pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
         output::data(&endpoint.to_string());
         return Ok(());
     }
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    };
-    for (label, key) in [
+    let rows = Rows::new(LABEL, None);
+    for (label, text) in described(&endpoint) {
+        rows.row(label, &text);
+    }
+    Ok(())
+}
+
+/// Label and text of each row.
+fn described(endpoint: &Value) -> Vec<(&'static str, String)> {
+    let mut rows: Vec<(&str, String)> = [
         ("name", "EndpointName"),
         ("arn", "EndpointArn"),
         ("status", "EndpointStatus"),
         ("config", "EndpointConfigName"),
         ("generation", "Generation"),
-    ] {
-        output::data(&format!("{label:<12}{}", text(&endpoint[key])));
+    ]
+    .into_iter()
+    .map(|(label, key)| (label, text(&endpoint[key])))
+    .collect();
+    rows.extend(reason_row(endpoint));
+    rows.extend(list(endpoint, "Variants").iter().map(|variant| ("variant", variant_words(variant))));
+    rows.extend(update_rows(endpoint));
+    let mut instances: Vec<&Value> = list(endpoint, "Instances").iter().collect();
+    instances.sort_by_key(|instance| instance["Generation"].as_u64());
+    let instance_words = |instance: &&Value| ("instance", instance_words(endpoint, instance));
+    rows.extend(instances.iter().map(instance_words));
+    rows.extend(
+        list(endpoint, "Places").iter().filter_map(|place| Some(("", place_words(endpoint, place)?))),
+    );
+    rows.extend(list(endpoint, "Notes").iter().map(|note| ("note", text(note))));
+    rows
+}
+
+fn variant_words(variant: &Value) -> String {
+    format!(
+        "{} · weight {} · {} instance(s) of {} · model {}",
+        text(&variant["variant"]),
+        variant["weight"],
+        variant["count"],
+        text(&variant["instance_type"]),
+        text(&variant["model_name"]),
+    )
+}
+
+fn instance_words(endpoint: &Value, instance: &Value) -> String {
+    let side = match Side::of(endpoint, &instance["Generation"]) {
+        Some(side) => format!("{} · ", side.word()),
+        None => String::new(),
+    };
+    let leaving = if instance["Intent"] == "Wanted" { "" } else { " · leaving" };
+    format!(
+        "{side}{} · {}{leaving} · pid {} · {} · {} in flight",
+        text(&instance["Id"]),
+        text(&instance["Health"]),
+        text(&instance["Pid"]),
+        text(&instance["Address"]),
+        instance["InFlight"],
+    )
+}
+
+/// The last failure of a place, if one is remembered.
+fn place_words(endpoint: &Value, place: &Value) -> Option<String> {
+    let failure = place["last_failure"].as_str()?;
+    let generation = &place["generation"];
+    let of = if *generation == endpoint["Generation"] {
+        String::new()
+    } else {
+        format!(" of generation {generation}")
+    };
+    Some(format!(
+        "last failure of {}/{}{of}: {failure} ({} in a row)",
+        text(&place["variant"]),
+        place["ordinal"],
+        place["failures"]
+    ))
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
     }
-    if let Some(reason) = endpoint["FailureReason"].as_str() {
-        output::data(&format!("{:<12}{}", "failure", reason.trim()));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_steady_endpoint_has_no_word_of_sides() {
+        let endpoint = json!({
+            "EndpointName": "digits", "EndpointStatus": "InService", "Generation": 2, "NewestGeneration": 2,
+            "Update": null, "Stranded": null,
+            "Instances": [{
+                "Id": "u.g2.v.0.1", "Generation": 2, "Intent": "Wanted", "Health": "Healthy", "Pid": 7,
+                "Address": "127.0.0.1:9", "InFlight": 0,
+            }],
+            "Places": [{ "generation": 1, "variant": "v", "ordinal": 0, "failures": 3, "last_failure": "died" }],
+        });
+        let rows = described(&endpoint);
+        assert_eq!(rows[2], ("status", "InService".to_owned()));
+        assert_eq!(
+            rows[5..],
+            [
+                ("instance", "u.g2.v.0.1 · Healthy · pid 7 · 127.0.0.1:9 · 0 in flight".to_owned()),
+                ("", "last failure of v/0 of generation 1: died (3 in a row)".to_owned()),
+            ]
+        );
     }
-    let rows = |key: &str| endpoint[key].as_array().cloned().unwrap_or_default();
-    for variant in rows("Variants") {
-        output::data(&format!(
-            "variant     {} · weight {} · {} instance(s) of {} · model {}",
-            text(&variant["variant"]),
-            variant["weight"],
-            variant["count"],
-            text(&variant["instance_type"]),
-            text(&variant["model_name"]),
-        ));
-    }
-    for instance in rows("Instances") {
-        output::data(&format!(
-            "instance    {} · {} · pid {} · {} · {} in flight",
-            text(&instance["Id"]),
-            text(&instance["Health"]),
-            text(&instance["Pid"]),
-            text(&instance["Address"]),
-            instance["InFlight"],
-        ));
-    }
-    for place in rows("Places") {
-        if let Some(failure) = place["last_failure"].as_str() {
-            output::data(&format!(
-                "last failure of {}/{}: {failure} ({} in a row)",
-                text(&place["variant"]),
-                place["ordinal"],
-                place["failures"]
-            ));
-        }
-    }
-    for note in rows("Notes") {
-        output::data(&format!("note        {}", text(&note)));
-    }
-    Ok(())
 }

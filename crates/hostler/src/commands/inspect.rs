@@ -15,7 +15,8 @@ use crate::cli::{InspectArgs, OutputForm};
 use crate::model_path::{Form, ModelPath};
 use crate::output;
 use crate::progress::size;
-use crate::terminal::{Terminal, Tone, wrap};
+use crate::rows::{Rows, printable};
+use crate::terminal::Tone;
 
 const ENTRIES_SHOWN: usize = 20;
 /// The region whose image is named; the account differs by region, the engine does not.
@@ -24,6 +25,7 @@ const REGION: &str = "us-east-1";
 const ANSWER_CHARS_MAX: usize = 400;
 /// The width of the labels.
 const LABEL: usize = 13;
+const GAP: usize = 2;
 const COLUMNS_DEFAULT: usize = 100;
 
 pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
@@ -147,17 +149,17 @@ fn document(args: &InspectArgs, model: &ModelPath, serving: &Serving) -> Value {
 }
 
 fn show(args: &InspectArgs, model: &ModelPath, serving: &Serving) {
-    let terminal = Terminal::stdout();
+    let rows = Rows::new(LABEL + GAP, Some(COLUMNS_DEFAULT));
     let form = match model.form {
         Form::Directory => "directory".to_owned(),
         Form::Archive { bytes } => format!("archive of {}", size(bytes)),
     };
-    row(terminal, "path", &format!("{} ({form})", args.path.display()));
-    show_contents(args, terminal, &model.contents);
-    show_serving(terminal, serving, &model.contents);
+    rows.row("path", &format!("{} ({form})", args.path.display()));
+    show_contents(args, rows, &model.contents);
+    show_serving(rows, serving, &model.contents);
 }
 
-fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
+fn show_contents(args: &InspectArgs, rows: Rows, contents: &Contents) {
     let counts = [(contents.files, "file"), (contents.directories, "directory"), (contents.links, "link")];
     let counts: Vec<String> = counts
         .iter()
@@ -169,7 +171,7 @@ fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
         })
         .collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
-    row(terminal, "holds", &format!("{counts}; {} in all", size(contents.bytes)));
+    rows.row("holds", &format!("{counts}; {} in all", size(contents.bytes)));
     let shown = if args.all { contents.entries.len() } else { ENTRIES_SHOWN };
     for entry in contents.entries.iter().take(shown) {
         let (measure, tail) = match &entry.kind {
@@ -188,21 +190,21 @@ fn show_contents(args: &InspectArgs, terminal: Terminal, contents: &Contents) {
     }
     for problem in &contents.problems {
         let text = format!("a deployment would refuse this: {problem}");
-        painted_row(terminal, "problem", &text, Tone::Bad);
+        rows.painted("problem", &text, Tone::Bad);
     }
     if contents.problems.is_empty() {
-        painted_row(terminal, "problems", "none", Tone::Good);
+        rows.painted("problems", "none", Tone::Good);
     }
 }
 
-fn show_serving(terminal: Terminal, serving: &Serving, contents: &Contents) {
+fn show_serving(rows: Rows, serving: &Serving, contents: &Contents) {
     let Some(served) = &serving.engine else {
         for (file, format) in &serving.formats {
-            row(terminal, "recognised", &format!("`{file}` is {format}"));
+            rows.row("recognised", &format!("`{file}` is {format}"));
         }
-        painted_row(terminal, "served by", "no built-in engine", Tone::Warning);
+        rows.painted("served by", "no built-in engine", Tone::Warning);
         for (name, because) in &serving.refusals {
-            row(terminal, "", &format!("{name} does not: {because}"));
+            rows.row("", &format!("{name} does not: {because}"));
         }
         let to_do = if contents.problems.is_empty() {
             "deploy it with --image NAME, and map NAME to a program by [[image]] in the settings"
@@ -211,56 +213,22 @@ fn show_serving(terminal: Terminal, serving: &Serving, contents: &Contents) {
         } else {
             "mend what is refused first; what serves it shows then"
         };
-        row(terminal, "to do", to_do);
+        rows.row("to do", to_do);
         return;
     };
-    painted_row(terminal, "served by", &format!("the built-in engine {}", served.description), Tone::Good);
-    row(terminal, "because", &served.because);
-    row(terminal, "image", &served.image);
+    rows.painted("served by", &format!("the built-in engine {}", served.description), Tone::Good);
+    rows.row("because", &served.because);
+    rows.row("image", &served.image);
     let values = served.request.split(',').count();
-    row(terminal, "asked", &format!("one row of {values} zeros as {}", served.content_type));
+    rows.row("asked", &format!("one row of {values} zeros as {}", served.content_type));
     match &served.answer {
         Ok((body, content_type)) => {
             let mut shown: String = body.chars().take(ANSWER_CHARS_MAX).collect();
             if body.chars().nth(ANSWER_CHARS_MAX).is_some() {
                 shown.push('…');
             }
-            row(terminal, "answers", &format!("{} ({content_type})", shown.trim_end()));
+            rows.row("answers", &format!("{} ({content_type})", shown.trim_end()));
         }
-        Err(error) => painted_row(terminal, "answers", error, Tone::Bad),
-    }
-}
-
-fn row(terminal: Terminal, label: &str, text: &str) {
-    for (index, line) in lines(terminal, text).iter().enumerate() {
-        let label = if index == 0 { label } else { "" };
-        output::data(&format!("{label:<LABEL$}  {line}"));
-    }
-}
-
-fn painted_row(terminal: Terminal, label: &str, text: &str, tone: Tone) {
-    for (index, line) in lines(terminal, text).iter().enumerate() {
-        let label = if index == 0 { label } else { "" };
-        output::data(&format!("{label:<LABEL$}  {}", terminal.paint(tone, line)));
-    }
-}
-
-fn lines(terminal: Terminal, text: &str) -> Vec<String> {
-    let columns = terminal.columns.unwrap_or(COLUMNS_DEFAULT);
-    wrap(&printable(text), columns.saturating_sub(LABEL + 2).max(1))
-}
-
-/// Names in an archive come from anybody: nothing of theirs may steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\rc"), "a\u{fffd}[2Jb\u{fffd}c");
+        Err(error) => rows.painted("answers", error, Tone::Bad),
     }
 }

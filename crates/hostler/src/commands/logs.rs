@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<()> {
             };
             positions.insert(id.to_owned(), next);
             has_news |= !text.is_empty();
-            show(args, id, text, logs.len() > 1);
+            show(args, log, id, text, logs.len() > 1);
         }
         if has_news {
             continue;
@@ -51,10 +51,12 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<()> {
     }
 }
 
-fn show(args: &LogsArgs, id: &str, text: &str, has_others: bool) {
+fn show(args: &LogsArgs, log: &Value, id: &str, text: &str, has_others: bool) {
+    let generation = &log["Generation"];
     if args.find.output == OutputForm::Json {
         for line in text.lines() {
-            output::data(&json!({ "instance": id, "line": Value::from(line) }).to_string());
+            let line = json!({ "instance": id, "generation": generation, "line": Value::from(line) });
+            output::data(&line.to_string());
         }
     } else if has_others {
         for line in text.lines() {

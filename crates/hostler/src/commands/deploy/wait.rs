@@ -1,4 +1,4 @@
-//! From CreateEndpoint to a status that stays, with what goes on meanwhile.
+//! From CreateEndpoint or UpdateEndpoint to a status that stays, with what goes on meanwhile.
 //!
 //! Invariants: the status is DescribeEndpoint's, which the server holds until it settles; phases come from the admin
 //! API and are only shown.
@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
+use hostler_types::EndpointStatus;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -45,7 +46,8 @@ pub(super) async fn settled(
             let Some(description) = describe(client, name).await? else {
                 bail!("endpoint `{name}` was deleted by somebody else meanwhile");
             };
-            if description["EndpointStatus"] != "Creating" {
+            let status = description["EndpointStatus"].as_str().unwrap_or_default();
+            if !status.parse().is_ok_and(EndpointStatus::is_passing) {
                 return Ok(description);
             }
             tokio::time::sleep(CALL_PAUSE).await;
@@ -55,9 +57,7 @@ pub(super) async fn settled(
         loop {
             // What cannot be looked at is not shown; the other call reports what is wrong.
             if let Ok(seen) = client.admin(&format!("endpoints/{name}")).await {
-                let phase = phase(&seen);
-                let colon = if phase.is_empty() { "" } else { ": " };
-                progress.show(&format!("creating the endpoint{colon}{phase}"), "");
+                progress.show(&doing(&seen), "");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -66,7 +66,7 @@ pub(super) async fn settled(
         settled = waiting => settled,
         () = showing => unreachable!("it shows until the other ends"),
         () = tokio::time::sleep_until(deadline) => Err(Hinted::wrap(
-            anyhow!("endpoint `{name}` is still Creating after {} s", limit.as_secs()),
+            anyhow!("endpoint `{name}` has not settled within {} s", limit.as_secs()),
             format!("it goes on: `hostler describe {name}` shows how far it is; --timeout waits longer"),
         )),
     }
@@ -85,9 +85,32 @@ pub(super) async fn gone(client: &Client, name: &str, limit: Duration) -> anyhow
     Ok(())
 }
 
-/// What the instances are doing, in a few words.
-fn phase(endpoint: &Value) -> String {
+/// What goes on with the endpoint, in a few words.
+fn doing(endpoint: &Value) -> String {
+    let update = &endpoint["Update"];
+    let (doing, phase) = match (endpoint["EndpointStatus"].as_str(), update["Stage"].as_str()) {
+        (Some("RollingBack"), _) => return "the update failed, going back to the former model".to_owned(),
+        (Some("Updating"), Some("Provisioning")) => {
+            ("updating the endpoint", phase(endpoint, Some(&update["To"]["Generation"])))
+        }
+        (Some("Updating"), Some("Baking")) => ("updating the endpoint", "the new model answers".to_owned()),
+        (Some("Updating"), Some("Finishing")) => {
+            ("updating the endpoint", "former instances finish their requests".to_owned())
+        }
+        (Some("Updating"), _) => ("updating the endpoint", String::new()),
+        (Some("Deleting"), _) => ("somebody deletes the endpoint", String::new()),
+        _ => ("creating the endpoint", phase(endpoint, None)),
+    };
+    let colon = if phase.is_empty() { "" } else { ": " };
+    format!("{doing}{colon}{phase}")
+}
+
+/// What the instances (of one generation, if it is named) are doing, in a few words.
+fn phase(endpoint: &Value, generation: Option<&Value>) -> String {
     let instances = endpoint["Instances"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_meant =
+        |instance: &&Value| generation.is_none_or(|generation| instance["Generation"] == *generation);
+    let instances: Vec<&Value> = instances.iter().filter(is_meant).collect();
     let words = instances.iter().map(|instance| {
         let state = &instance["State"];
         if let Some(phase) = state["Preparing"]["phase"].as_str() {
@@ -115,17 +138,20 @@ fn phase(endpoint: &Value) -> String {
     }
 }
 
-/// The last lines that the instances of a failed endpoint wrote.
+/// The last lines that the instances of the newest deployment wrote. What runs since before has nothing to do with its
+/// failure.
 pub(super) async fn log_tail(client: &Client, name: &str) -> anyhow::Result<Vec<String>> {
     let deadline = Instant::now() + LOG_TIMEOUT;
     let mut positions: BTreeMap<String, u64> = BTreeMap::new();
     let mut tail = VecDeque::new();
+    let endpoint = client.admin(&format!("endpoints/{name}")).await?;
+    let newest = &endpoint["NewestGeneration"];
     loop {
         let query: Vec<String> = positions.iter().map(|(id, position)| format!("{id}={position}")).collect();
         let answer = client.admin(&format!("endpoints/{name}/logs?{}", query.join("&"))).await?;
         let logs = answer["Logs"].as_array().map_or(&[][..], Vec::as_slice);
         let mut is_whole = true;
-        for log in logs {
+        for log in logs.iter().filter(|log| log["Generation"] == *newest) {
             let text = log["Text"].as_str().unwrap_or_default();
             is_whole &= log["Ended"] == true;
             if let (Some(id), Some(next)) = (log["Id"].as_str(), log["Next"].as_u64()) {
@@ -151,10 +177,28 @@ mod tests {
     fn phases_are_told_in_words_and_counted_when_there_are_several() {
         let preparing = json!({ "State": { "Preparing": { "phase": "Fetching" } } });
         let pinged = json!({ "State": { "Running": {} }, "Health": "Starting" });
-        let told = |instances: Value| phase(&json!({ "Instances": instances }));
+        let told = |instances: Value| phase(&json!({ "Instances": instances }), None);
         assert_eq!(told(json!([])), "");
         assert_eq!(told(json!([preparing])), "fetching the model");
         assert_eq!(told(json!([pinged])), "waiting for /ping");
         assert_eq!(told(json!([preparing, pinged, pinged])), "1 fetching the model, 2 waiting for /ping");
+    }
+
+    #[test]
+    fn an_update_is_told_by_what_the_new_instances_do() {
+        let told = |status: &str, stage: &str| {
+            doing(&json!({
+                "EndpointStatus": status, "Update": { "Stage": stage, "To": { "Generation": 2 } },
+                "Instances": [
+                    { "Generation": 1, "State": { "Running": {} }, "Health": "Healthy" },
+                    { "Generation": 2, "State": { "Running": {} }, "Health": "Starting" },
+                ],
+            }))
+        };
+        assert_eq!(told("Updating", "Provisioning"), "updating the endpoint: waiting for /ping");
+        assert_eq!(told("Updating", "Baking"), "updating the endpoint: the new model answers");
+        assert_eq!(told("RollingBack", "RollingBack"), "the update failed, going back to the former model");
+        let creating = json!({ "EndpointStatus": "Creating", "Update": null, "Instances": [] });
+        assert_eq!(doing(&creating), "creating the endpoint");
     }
 }
