@@ -6,7 +6,7 @@
 //! One archive, one file or a whole prefix is one entry; its key covers the version of every object in it.
 //! Invariants: what is leased is never removed; after each fetch the entries together are at most `cache_bytes`; an entry
 //! appears whole, by one rename, or not at all. Space of fetches under way comes on top (`FETCHES_AT_ONCE` times the
-//! unpacking limit at worst). One server owns the directory.
+//! unpacking limit at worst); when the disk itself is full all that is not leased goes. One server owns the directory.
 //! Failure: leftovers of a killed server are removed at the next start. Entries are not synced to the disk, so those of
 //! an earlier boot of the machine are not trusted and removed too; the objects themselves are in the bucket.
 

@@ -69,10 +69,8 @@ pub(crate) async fn unpack_archive(
         (work, outcome)
     });
     let fed = download.feed(pieces, received).await;
-    let (work, outcome) = unpacking.await.map_err(|error| FetchError::Disk {
-        uri: uri.clone(),
-        detail: format!("the unpacking task ended early: {error}"),
-    })?;
+    let (work, outcome) =
+        unpacking.await.map_err(|error| FetchError::disk(uri, "unpacking", &error.into()))?;
     settle(uri, outcome, fed).map(|unpacked| (work, unpacked))
 }
 
@@ -96,7 +94,7 @@ pub(crate) fn settle<T>(
             Err(FetchError::OverLimit { uri, detail: error.to_string() })
         }
         (Err(error @ UnpackError::Disk { .. }), _) => {
-            Err(FetchError::Disk { uri, detail: error.to_string() })
+            Err(FetchError::Disk { uri, detail: error.to_string(), is_full: error.is_full() })
         }
     }
 }

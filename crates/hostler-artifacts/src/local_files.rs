@@ -201,5 +201,5 @@ fn unfound(uri: &str, error: io::Error) -> FetchError {
 }
 
 fn disk(uri: &str, error: io::Error) -> FetchError {
-    FetchError::Disk { uri: uri.to_owned(), detail: format!("reading it failed: {error}") }
+    FetchError::disk(uri, "reading it", &error)
 }

@@ -187,10 +187,18 @@ pub enum FetchError {
         uri: String,
         /// What the system said.
         detail: String,
+        /// There was no space left.
+        is_full: bool,
     },
 }
 
 impl FetchError {
+    /// Something that this machine's disk said while `doing`.
+    pub(crate) fn disk(uri: &str, doing: &str, error: &std::io::Error) -> Self {
+        let (uri, detail) = (uri.to_owned(), format!("{doing} failed: {error}"));
+        Self::Disk { uri, detail, is_full: is_full(error) }
+    }
+
     /// Trying again without any change may help.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -205,6 +213,11 @@ impl FetchError {
             | Self::OverLimit { .. } => false,
         }
     }
+}
+
+/// No space, or no more of it for this user.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// An object's bytes as they arrive.

@@ -32,7 +32,11 @@ pub(crate) async fn store_files(
     received: impl Fn(u64) + Send + Sync,
 ) -> Result<(WorkDir, Unpacked), FetchError> {
     let uri = files.first().map(|file| file.source.uri.clone()).unwrap_or_default();
-    let on_disk = |error: UnpackError| FetchError::Disk { uri: uri.clone(), detail: error.to_string() };
+    let on_disk = |error: UnpackError| FetchError::Disk {
+        uri: uri.clone(),
+        detail: error.to_string(),
+        is_full: error.is_full(),
+    };
     let shelf = Shelf::open(work).map_err(on_disk)?;
     let received = &received;
     let storing = stream::iter(0..files.len()).map(|index| {

@@ -24,6 +24,8 @@ use self::members::Members;
 pub(crate) use self::members::{Member, MemberKind};
 use self::plain::Plain;
 
+use crate::port::is_full;
+
 pub(crate) use self::name::quoted;
 pub(crate) use self::tree::{Tree, seal};
 
@@ -102,6 +104,11 @@ pub(crate) enum UnpackError {
 }
 
 impl UnpackError {
+    /// There was no space left.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Disk { error, .. } if is_full(error))
+    }
+
     pub(crate) fn disk(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
         Self::Disk { doing: doing.into(), error: error.into() }
     }

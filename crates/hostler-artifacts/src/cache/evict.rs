@@ -27,15 +27,8 @@ impl Shared {
         if leased_bytes.saturating_add(needed_bytes) > cache_bytes {
             return Err(NoRoom { needed_bytes, leased_bytes, cache_bytes });
         }
-        let mut idle: Vec<(u64, CacheKey)> = state
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.leases == 0)
-            .map(|(key, entry)| (entry.last_use, key.clone()))
-            .collect();
-        idle.sort_unstable();
         let mut removed = Vec::new();
-        for (_, key) in idle {
+        for key in state.idle() {
             if state.bytes().saturating_add(needed_bytes) <= cache_bytes {
                 break;
             }
@@ -45,6 +38,13 @@ impl Shared {
         Ok(removed)
     }
 
+    /// Takes out all that nobody uses; dropping what comes back deletes the files.
+    pub(super) fn take_idle_out(&self) -> Vec<WorkDir> {
+        let mut state = self.lock();
+        let idle = state.idle();
+        idle.iter().filter_map(|key| self.remove(&mut state, key)).collect()
+    }
+
     /// Takes one entry out; dropping what comes back deletes the files.
     pub(super) fn remove(&self, state: &mut State, key: &CacheKey) -> Option<WorkDir> {
         state.entries.remove(key);
@@ -52,5 +52,19 @@ impl Shared {
         removed
             .inspect_err(|error| tracing::warn!(%key, %error, "a removed model's files could not be deleted"))
             .ok()
+    }
+}
+
+impl State {
+    /// Entries without a lease, the one used longest ago first.
+    fn idle(&self) -> Vec<CacheKey> {
+        let mut idle: Vec<(u64, &CacheKey)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.leases == 0)
+            .map(|(key, entry)| (entry.last_use, key))
+            .collect();
+        idle.sort_unstable();
+        idle.into_iter().map(|(_, key)| key.clone()).collect()
     }
 }

@@ -149,7 +149,7 @@ impl FlightTask {
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => return,
-            outcome = self.fetch(&sender) => outcome,
+            outcome = self.fetch_and_make_space(&sender) => outcome,
         };
         let forgotten = {
             let mut state = self.shared.lock();
@@ -158,6 +158,29 @@ impl FlightTask {
         };
         sender.send_replace(FlightState::Landed(outcome));
         drop(forgotten);
+    }
+
+    /// Fetches; when the disk is full once more without the models that nobody uses. The cache's own limit may be more
+    /// than the disk has.
+    async fn fetch_and_make_space(
+        &self,
+        sender: &watch::Sender<FlightState>,
+    ) -> Result<Prepared, FetchError> {
+        let outcome = self.fetch(sender).await;
+        let Err(FetchError::Disk { is_full: true, detail, .. }) = &outcome else { return outcome };
+        let idle = self.shared.take_idle_out();
+        if idle.is_empty() {
+            return outcome;
+        }
+        tracing::warn!(
+            uri = self.source.uri,
+            detail,
+            models = idle.len(),
+            "the disk is full: unused models go"
+        );
+        let removing = tokio::task::spawn_blocking(move || drop(idle));
+        removing.await.map_err(|error| self.disk_failed("making space", &error.into()))?;
+        self.fetch(sender).await
     }
 
     async fn fetch(&self, sender: &watch::Sender<FlightState>) -> Result<Prepared, FetchError> {
@@ -197,7 +220,7 @@ impl FlightTask {
     }
 
     fn disk_failed(&self, doing: &str, error: &std::io::Error) -> FetchError {
-        FetchError::Disk { uri: self.source.uri.clone(), detail: format!("{doing} failed: {error}") }
+        FetchError::disk(&self.source.uri, doing, error)
     }
 }
 
