@@ -182,7 +182,7 @@ pub async fn a_removed_instance_vanishes(harness: &impl Harness) {
     match compute.logs(&id, 0, 100).await {
         Ok(kept) => {
             assert!(kept.ended && kept.bytes == b"ready\n", "{kept:?}");
-            assert_eq!(listed, [id.clone()]);
+            assert_eq!(listed, std::slice::from_ref(&id));
         }
         Err(error) => {
             assert!(matches!(error, ComputeError::Unknown { .. }), "{error:?}");

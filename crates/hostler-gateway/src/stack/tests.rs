@@ -30,12 +30,14 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         address,
         draining: false,
     });
-    let variant = VariantRoute { name: VariantName::new("v"), weight: 1.0, instances: instances.collect() };
+    let variant =
+        VariantRoute { name: VariantName::new("v"), weight: 1.0, share: 1.0, instances: instances.collect() };
     let table = Arc::new(RoutingTable::new());
     table.publish(Arc::new(EndpointRoute {
         key: Key::new(&scope(), Kind::Endpoint, "demo"),
         name: "demo".into(),
         uid: EndpointUid::new("u"),
+        retries_lost: false,
         variants: vec![variant],
     }));
     let clock = Arc::new(SystemClock);
