@@ -8,7 +8,7 @@
 
 mod http;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub struct Target {
 pub struct Prober {
     ping: Arc<dyn Ping>,
     settings: ProberSettings,
-    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
 }
 
@@ -102,14 +102,17 @@ impl Prober {
     /// Asks just these instances of an endpoint from now on.
     pub fn set_targets(&self, endpoint: &EndpointUid, targets: Vec<Target>) {
         let mut probes = lock(&self.probes);
-        probes.retain(|id, probe| {
-            let is_kept = id.endpoint != *endpoint
-                || targets.iter().any(|target| target.id == *id && target.address == probe.target.address);
-            if !is_kept {
-                probe.task.abort();
-            }
-            is_kept
-        });
+        let own = probes
+            .range(InstanceId::before_all_of(endpoint)..)
+            .take_while(|(id, _)| id.endpoint == *endpoint);
+        let is_kept = |id: &InstanceId, probe: &Probe| {
+            targets.iter().any(|target| target.id == *id && target.address == probe.target.address)
+        };
+        let dropped: Vec<InstanceId> =
+            own.filter(|(id, probe)| !is_kept(id, probe)).map(|(id, _)| id.clone()).collect();
+        for probe in dropped.iter().filter_map(|id| probes.remove(id)) {
+            probe.task.abort();
+        }
         for target in targets {
             if probes.contains_key(&target.id) {
                 continue;
@@ -140,7 +143,7 @@ async fn watch(
     ping: Arc<dyn Ping>,
     settings: ProberSettings,
     target: Target,
-    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
 ) {
     let mut was_healthy = target.was_healthy;
@@ -180,7 +183,7 @@ async fn watch(
 }
 
 /// Writes the health down; whether it is another kind of health than before.
-fn note(probes: &Mutex<HashMap<InstanceId, Probe>>, id: &InstanceId, health: Health) -> bool {
+fn note(probes: &Mutex<BTreeMap<InstanceId, Probe>>, id: &InstanceId, health: Health) -> bool {
     let mut probes = lock(probes);
     let Some(probe) = probes.get_mut(id) else { return false };
     let is_news = std::mem::discriminant(&probe.health) != std::mem::discriminant(&health);
@@ -188,6 +191,6 @@ fn note(probes: &Mutex<HashMap<InstanceId, Probe>>, id: &InstanceId, health: Hea
     is_news
 }
 
-fn lock(probes: &Mutex<HashMap<InstanceId, Probe>>) -> MutexGuard<'_, HashMap<InstanceId, Probe>> {
+fn lock(probes: &Mutex<BTreeMap<InstanceId, Probe>>) -> MutexGuard<'_, BTreeMap<InstanceId, Probe>> {
     probes.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -67,6 +67,8 @@ pub struct Reconciler {
 struct Memory {
     /// Which endpoint an instance's signal concerns.
     keys: HashMap<EndpointUid, Key>,
+    /// Which endpoint bears a name.
+    uids: HashMap<Key, EndpointUid>,
     /// What the gateway was told last.
     published: HashMap<Key, Arc<EndpointRoute>>,
     /// Launches that the backend refused for good: they count as failed instances until they are removed.

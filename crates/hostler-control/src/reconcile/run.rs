@@ -128,16 +128,13 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
-            self.forget_uids_of(key, None);
+            self.forget_former(key);
             return Ok(Outcome::Gone);
         };
         let mut record = EndpointRecord::from_body(&document.body)?;
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         let is_brought_back = bring_back(&mut record, now, policy);
-        let is_new = self.memory().keys.insert(record.uid.clone(), key.clone()).is_none();
-        if is_new {
-            self.forget_uids_of(key, Some(&record.uid));
-        }
+        self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
         let plan = plan(&record, &seen, now, policy);
         if cfg!(debug_assertions) {
@@ -166,23 +163,26 @@ impl Reconciler {
         Ok(Outcome::Applied { requeue })
     }
 
-    /// A record went without this controller (another one deleted it, or the answer to the deletion was lost), and
-    /// `now` may bear its name: what still runs for the former one is the sweep's.
-    fn forget_uids_of(&self, key: &Key, now: Option<&EndpointUid>) {
-        let mut memory = self.memory();
-        let mut uids = Vec::new();
-        memory.keys.retain(|uid, known| {
-            let is_gone = known == key && Some(uid) != now;
-            if is_gone {
-                uids.push(uid.clone());
-            }
-            !is_gone
-        });
-        drop(memory);
-        for uid in uids {
-            self.memory().running.remove(&uid);
-            self.parts.prober.set_targets(&uid, Vec::new());
+    /// Which endpoint bears the name now.
+    fn remember(&self, key: &Key, uid: &EndpointUid) {
+        if self.memory().uids.get(key) == Some(uid) {
+            return;
         }
+        self.forget_former(key);
+        let mut memory = self.memory();
+        memory.uids.insert(key.clone(), uid.clone());
+        memory.keys.insert(uid.clone(), key.clone());
+    }
+
+    /// A record went without this controller (another one deleted it, or the answer to the deletion was lost): what
+    /// still runs for it is the sweep's.
+    fn forget_former(&self, key: &Key) {
+        let mut memory = self.memory();
+        let Some(uid) = memory.uids.remove(key) else { return };
+        memory.keys.remove(&uid);
+        memory.running.remove(&uid);
+        drop(memory);
+        self.parts.prober.set_targets(&uid, Vec::new());
     }
 
     async fn sightings(&self, record: &EndpointRecord, now: Millis) -> Result<Vec<Sighting>, RunError> {
@@ -308,10 +308,7 @@ impl Reconciler {
         match self.parts.store.commit(transaction).await {
             Ok(_) => {
                 info!(endpoint = record.name, "deleted");
-                self.parts.prober.set_targets(&record.uid, Vec::new());
-                let mut memory = self.memory();
-                memory.keys.remove(&record.uid);
-                memory.running.remove(&record.uid);
+                self.forget_former(&record.key());
                 Ok(Outcome::Gone)
             }
             Err(StoreError::Conflict { .. }) => Ok(Outcome::Overtaken),

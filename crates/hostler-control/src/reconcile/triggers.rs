@@ -16,6 +16,9 @@ use tracing::{info, warn};
 
 use super::Reconciler;
 
+/// Between two endpoints of a sweep: at most a few per cent of one core are spent on what nothing happened to.
+const SWEEP_STEP_MIN: Duration = Duration::from_millis(4);
+
 impl Reconciler {
     pub(super) fn spawn_triggers(self: Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
@@ -45,15 +48,14 @@ impl Reconciler {
         tasks.spawn(self.clone().follow(instances));
         tasks.spawn(self.clone().follow(health));
         tasks.spawn(async move {
-            let mut ticks = tokio::time::interval(self.parts.sweep_every.max(Duration::from_millis(1)));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let sweep_every = self.parts.sweep_every.max(Duration::from_millis(1));
             // The first look is at everything at once: a start adopts. Later ones need no hurry, and thousands of
             // runs in one moment would make clients wait.
             let mut spread = Duration::ZERO;
             loop {
-                ticks.tick().await;
-                self.sweep_over(spread).await;
-                spread = self.parts.sweep_every;
+                let took = self.sweep_over(spread).await;
+                tokio::time::sleep(took.max(sweep_every)).await;
+                spread = sweep_every;
             }
         });
         tasks
@@ -82,17 +84,18 @@ impl Reconciler {
         self.sweep_over(Duration::ZERO).await;
     }
 
-    /// The same, the endpoints evenly over so long a time.
-    async fn sweep_over(&self, spread: Duration) {
+    /// The same, the endpoints evenly over so long a time, or over more when they are many. How long it takes.
+    async fn sweep_over(&self, spread: Duration) -> Duration {
         let keys = match self.parts.store.keys(Kind::Endpoint).await {
             Ok(keys) => keys,
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 warn!(error, "listing the endpoints failed; the next sweep tries again");
-                return;
+                return Duration::ZERO;
             }
         };
-        let step = spread / u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
+        let count = u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
+        let step = if spread.is_zero() { spread } else { (spread / count).max(SWEEP_STEP_MIN) };
         let mut at = Instant::now();
         for key in &keys {
             self.queue.enqueue_at(key, at);
@@ -102,6 +105,7 @@ impl Reconciler {
         if self.knows_all(&keys) {
             self.remove_orphans().await;
         }
+        step * count
     }
 
     /// Whether every endpoint's record was read at least once.
