@@ -69,6 +69,8 @@ pub struct Policy {
     pub rollback_shown_ms: i64,
     /// How long a container has from the polite signal to the other one.
     pub stop_grace_ms: i64,
+    /// When this server began: what should have happened before that was not tried.
+    pub began_at: Millis,
     /// When all instances were last stopped on purpose, with the server: what was launched before that and is gone
     /// has not failed.
     pub emptied_at: Millis,
@@ -88,6 +90,7 @@ impl Default for Policy {
             rollback_shown_ms: 12_000,
             // AWS's figure.
             stop_grace_ms: 30_000,
+            began_at: Millis(0),
             emptied_at: Millis(0),
         }
     }

@@ -15,7 +15,6 @@ use hostler_types::{Change, EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
 use serde_json::{Value, json};
 
 use crate::plan::goals;
-use crate::rollout::Rollout;
 
 /// The name under which endpoints are counted, and their setting's; instances are counted under their type's name.
 const ENDPOINTS: &str = "endpoints";
@@ -124,13 +123,18 @@ fn wanted(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
             }
         }
         Some(Change::Deploy { deployment, deployment_config }) => {
-            let rollout = Rollout::of(deployment_config.as_ref());
+            let rollout = goals::rollout_of(record, deployment_config.as_ref());
             let steps = rollout.steps(&deployment.fleets);
             let former = record.deployment.fleets.len();
             for fleet in &deployment.fleets {
-                let twin = counts[..former].iter().find(|(old, _)| old.variant == fleet.variant);
-                let old = twin.map_or(0, |(_, count)| *count);
-                counts.push((fleet, rollout.peak(old, fleet.count, steps).saturating_sub(old)));
+                // Instances of another type cannot make use of the places of the former ones.
+                let is_twin =
+                    |old: &Fleet| old.variant == fleet.variant && old.instance_type == fleet.instance_type;
+                let twin = counts[..former].iter().find(|(old, _)| is_twin(old));
+                let more = twin.map_or(fleet.count, |&(_, old)| {
+                    rollout.peak(old, fleet.count, steps).saturating_sub(old)
+                });
+                counts.push((fleet, more));
             }
         }
     }

@@ -201,10 +201,19 @@ impl Rollout {
             let kept = if step == 0 { old } else { self.kept(step - 1, old, new) };
             kept.saturating_add(self.provisioned(step, new))
         };
-        (0..steps).map(both).max().unwrap_or(0).max(old).max(new)
+        let forward = (0..steps).map(both).max().unwrap_or(0).max(old).max(new);
+        // On the way back a batch of the former comes before anything of the new goes.
+        let Way::Rolling { rollback_batch, .. } = self.way else { return forward };
+        forward.saturating_add(rollback_batch.rounded_down(old)).min(old.saturating_add(new))
     }
 
-    /// What the size of the first step is called in a status message.
+    /// The same with both fleets whole to the end: where the former side is two deployments already, nothing of it
+    /// may leave before all of the new is there.
+    pub(crate) fn without_batches(self) -> Self {
+        if self.is_rolling() { Self { way: Way::AllAtOnce, wait_ms: 0, ..self } } else { self }
+    }
+
+    /// What a step's capacity is called in a status message.
     pub(crate) fn stage_name(&self, step: u32, is_last: bool) -> &'static str {
         match self.way {
             Way::Canary(_) if step == 0 => "canary",

@@ -31,6 +31,15 @@ pub(crate) fn twins<'a>(
     of_name(endpoint, fleet.name.as_str()).filter(move |twin| !std::ptr::eq(*twin, fleet))
 }
 
+/// Fleets of the other deployment while one follows another: a variant may have another name there.
+pub(crate) fn others<'a>(
+    endpoint: &'a LiveEndpoint,
+    fleet: &'a LiveVariant,
+) -> impl Iterator<Item = &'a LiveVariant> {
+    let shares = |other: &&LiveVariant| other.share < 1.0 && other.name != fleet.name;
+    endpoint.variants.iter().filter(shares)
+}
+
 fn of_name<'a>(endpoint: &'a LiveEndpoint, name: &'a str) -> impl Iterator<Item = &'a LiveVariant> + Clone {
     endpoint.variants.iter().filter(move |fleet| fleet.name.as_str() == name)
 }

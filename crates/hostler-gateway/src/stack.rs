@@ -29,7 +29,7 @@ use crate::answer::{AnswerBody, BoxError, ModelStream, whole};
 use crate::gateway::{Gateway, GatewaySettings};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
-use crate::pick::{by_name, by_weight, least_busy, twins};
+use crate::pick::{by_name, by_weight, least_busy, others, twins};
 use crate::table::Permit;
 use crate::upstream::{self, ModelBody};
 
@@ -137,7 +137,12 @@ impl Gateway {
                     .ok_or_else(|| ApiError::internal("an endpoint without variants was routed"))?,
             };
             let place = |fleet| least_busy(fleet, tried, rand::random());
-            if let Some(permit) = place(fleet).or_else(|| twins(&endpoint, fleet).find_map(place)) {
+            let beside = || twins(&endpoint, fleet).find_map(place);
+            let elsewhere = || match invocation.target_variant {
+                Some(_) => None,
+                None => others(&endpoint, fleet).find_map(place),
+            };
+            if let Some(permit) = place(fleet).or_else(beside).or_else(elsewhere) {
                 return Ok(Found { permit, retries_lost: endpoint.retries_lost });
             }
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.

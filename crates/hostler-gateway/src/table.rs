@@ -8,7 +8,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use hostler_types::{EndpointRoute, InstanceId, Key, RouteTable, VariantName};
 use papaya::HashMap;
@@ -17,11 +17,12 @@ use tokio::sync::watch;
 use crate::upstream::Kept;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
+type Lanes = HashMap<InstanceId, Arc<Lane>>;
 
 /// The routes of every endpoint.
 pub struct RoutingTable {
     endpoints: HashMap<Key, Arc<LiveEndpoint>>,
-    lanes: HashMap<InstanceId, Arc<Lane>>,
+    lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
 }
 
@@ -48,6 +49,9 @@ pub(crate) struct Lane {
     pub(crate) kept: Arc<Kept>,
     in_flight: AtomicUsize,
     is_draining: AtomicBool,
+    /// It left its route: the last request takes it out of `home`.
+    is_retired: AtomicBool,
+    home: Weak<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
 }
 
@@ -57,7 +61,7 @@ pub(crate) struct Permit(Arc<Lane>);
 impl RoutingTable {
     /// An empty table.
     pub fn new() -> Self {
-        Self { endpoints: HashMap::new(), lanes: HashMap::new(), drained: Arc::default() }
+        Self { endpoints: HashMap::new(), lanes: Arc::default(), drained: Arc::default() }
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
@@ -77,6 +81,8 @@ impl RoutingTable {
             kept: Arc::new(Kept::new(address)),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
+            home: Arc::downgrade(&self.lanes),
             drained: self.drained.clone(),
         });
         lanes.insert(id.clone(), lane.clone());
@@ -89,6 +95,7 @@ impl RoutingTable {
         for lane in before.variants.iter().flat_map(|variant| &variant.lanes) {
             if !is_kept(&lane.id) {
                 lane.is_draining.store(true, Ordering::SeqCst);
+                lane.is_retired.store(true, Ordering::SeqCst);
                 lane.kept.close();
                 if lane.in_flight.load(Ordering::SeqCst) == 0 {
                     lanes.remove(&lane.id);
@@ -115,6 +122,7 @@ impl RouteTable for RoutingTable {
                 .iter()
                 .map(|instance| {
                     let lane = self.lane(&instance.id, instance.address);
+                    lane.is_retired.store(false, Ordering::SeqCst);
                     lane.is_draining.store(instance.draining, Ordering::SeqCst);
                     lane
                 })
@@ -187,6 +195,12 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let lane = &self.0;
         let was_last = lane.in_flight.fetch_sub(1, Ordering::SeqCst) == 1;
+        if was_last
+            && lane.is_retired.load(Ordering::SeqCst)
+            && let Some(home) = lane.home.upgrade()
+        {
+            home.pin().remove(&lane.id);
+        }
         if was_last
             && lane.is_draining.load(Ordering::SeqCst)
             && let Some(hook) = lane.drained.get()
@@ -270,8 +284,10 @@ mod tests {
         assert!(table.find(&key()).is_none());
         assert!(held.enter().is_none(), "a withdrawn instance took a request");
         assert_eq!(table.in_flight(&id(1)), 1);
+        assert_eq!(table.lanes.pin().len(), 1);
         drop(permit);
         assert_eq!(table.in_flight(&id(1)), 0);
+        assert!(table.lanes.pin().is_empty(), "an instance that is gone is remembered");
     }
 
     #[tokio::test]

@@ -128,6 +128,7 @@ impl Server {
             accelerators: settings.accelerators,
             policy: Policy {
                 emptied_at: backend.emptied_at,
+                began_at: clock.now(),
                 provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
                 rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
                 ..Policy::default()

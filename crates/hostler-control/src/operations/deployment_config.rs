@@ -6,10 +6,12 @@
 
 use hostler_aws::ApiError;
 use hostler_shapes::{
-    BlueGreenUpdatePolicy, CapacitySize, CapacitySizeType, DeploymentConfig, RollingUpdatePolicy,
-    TrafficRoutingConfig, TrafficRoutingConfigType,
+    CapacitySize, CapacitySizeType, DeploymentConfig, RollingUpdatePolicy, TrafficRoutingConfig,
+    TrafficRoutingConfigType,
 };
 use hostler_types::Fleet;
+
+use crate::rollout::Rollout;
 
 /// A canary, a linear step and a rolling batch are at most this part of a variant's instances.
 const PORTION_MAX_PERCENT: i64 = 50;
@@ -23,13 +25,13 @@ pub(super) fn check_deployment_config(config: Option<&DeploymentConfig>) -> Resu
         (Some(_), Some(_)) => {
             refuse("You can only specify one of BlueGreenUpdatePolicy and RollingUpdatePolicy.")
         }
-        (Some(policy), None) => check_blue_green(policy),
-        (None, Some(policy)) => check_rolling(policy),
+        (Some(policy), None) => check_traffic(&policy.traffic_routing_configuration),
+        (None, Some(policy)) => check_rollback_batch(policy),
         (None, None) => Ok(()),
     }
 }
 
-/// Refuses portions that are too small or too large for the variants that are deployed.
+/// Refuses portions that are too small or too large for the variants that are deployed, and waits that are too long.
 pub(super) fn check_portions(config: Option<&DeploymentConfig>, fleets: &[Fleet]) -> Result<(), ApiError> {
     let Some(config) = config else { return Ok(()) };
     if let Some(policy) = &config.blue_green_update_policy {
@@ -44,7 +46,7 @@ pub(super) fn check_portions(config: Option<&DeploymentConfig>, fleets: &[Fleet]
     if let Some(policy) = &config.rolling_update_policy {
         check_portion("MaximumBatchSize", &policy.maximum_batch_size, BATCH_MIN_PERCENT, fleets)?;
     }
-    Ok(())
+    check_time(Rollout::of(Some(config)), fleets)
 }
 
 /// What is accepted of it without effect, one sentence each.
@@ -65,14 +67,6 @@ pub(super) fn deployment_config_notes(config: Option<&DeploymentConfig>, is_crea
     notes
 }
 
-fn check_blue_green(policy: &BlueGreenUpdatePolicy) -> Result<(), ApiError> {
-    let traffic = &policy.traffic_routing_configuration;
-    check_traffic(traffic)?;
-    let waits = i64::from(traffic.wait_interval_in_seconds) * waits_between(traffic)
-        + i64::from(policy.termination_wait_in_seconds.unwrap_or(0));
-    check_time(policy.maximum_execution_timeout_in_seconds, waits)
-}
-
 fn check_traffic(traffic: &TrafficRoutingConfig) -> Result<(), ApiError> {
     let kind = traffic.r#type;
     let of_kind = |is_given: bool, is_its_own: bool, member: &str| match (is_given, is_its_own) {
@@ -86,34 +80,25 @@ fn check_traffic(traffic: &TrafficRoutingConfig) -> Result<(), ApiError> {
     of_kind(traffic.linear_step_size.is_some(), kind == TrafficRoutingConfigType::Linear, "LinearStepSize")
 }
 
-/// How often a deployment waits between two steps, where that is known without its variants.
-fn waits_between(traffic: &TrafficRoutingConfig) -> i64 {
-    match (traffic.r#type, &traffic.linear_step_size) {
-        (TrafficRoutingConfigType::AllAtOnce, _) => 0,
-        (TrafficRoutingConfigType::Linear, Some(step))
-            if step.r#type == CapacitySizeType::CapacityPercent =>
-        {
-            100 / i64::from(step.value.max(1)) - 1
+fn check_rollback_batch(policy: &RollingUpdatePolicy) -> Result<(), ApiError> {
+    match &policy.rollback_maximum_batch_size {
+        Some(size) if size.r#type == CapacitySizeType::CapacityPercent && size.value > 100 => {
+            refuse("RollbackMaximumBatchSize must be at most 100 percent of the variant's instances.")
         }
-        (TrafficRoutingConfigType::Canary | TrafficRoutingConfigType::Linear, _) => 1,
+        _ => Ok(()),
     }
 }
 
-fn check_rolling(policy: &RollingUpdatePolicy) -> Result<(), ApiError> {
-    if let Some(size) = &policy.rollback_maximum_batch_size
-        && size.r#type == CapacitySizeType::CapacityPercent
-        && size.value > 100
-    {
-        return refuse("RollbackMaximumBatchSize must be at most 100 percent of the variant's instances.");
-    }
-    check_time(policy.maximum_execution_timeout_in_seconds, i64::from(policy.wait_interval_in_seconds))
-}
-
-fn check_time(timeout: Option<i32>, waits: i64) -> Result<(), ApiError> {
-    match timeout {
-        Some(timeout) if i64::from(timeout) <= waits => refuse(&format!(
-            "MaximumExecutionTimeoutInSeconds ({timeout}) must be larger than the total waiting time of the deployment \
-             ({waits} seconds)."
+/// What waits longer than it may take can only go back.
+fn check_time(rollout: Rollout, fleets: &[Fleet]) -> Result<(), ApiError> {
+    let steps = rollout.steps(fleets);
+    let waits_ms: i64 = (1..=steps).map(|step| rollout.wait_ms(step == steps)).sum();
+    match rollout.timeout_ms() {
+        Some(timeout_ms) if timeout_ms <= waits_ms => refuse(&format!(
+            "MaximumExecutionTimeoutInSeconds ({}) must be larger than the total waiting time of the deployment ({} \
+             seconds).",
+            timeout_ms / 1000,
+            waits_ms / 1000
         )),
         _ => Ok(()),
     }

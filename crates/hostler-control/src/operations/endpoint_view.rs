@@ -13,7 +13,7 @@ use hostler_shapes::{
     Timestamp,
 };
 use hostler_types::{
-    Change, Deployment, EndpointRecord, EndpointStatus, Fleet, FleetSize, InstanceIntent, Update,
+    Change, Deployment, EndpointRecord, EndpointStatus, Fleet, FleetSize, InstanceIntent, Stage, Update,
 };
 
 use crate::plan::goals::{FleetGoal, goals};
@@ -24,6 +24,7 @@ pub(super) fn describe(record: &EndpointRecord) -> DescribeEndpointOutput {
     let status = hostler_shapes::EndpointStatus::from_value(record.status.as_str())
         .expect("both enums are AWS's, a test compares them");
     let view = View { record, goals: goals(record) };
+    let has_deployed = !is_creating && record.status != EndpointStatus::Failed;
     DescribeEndpointOutput {
         endpoint_name: record.name.clone(),
         endpoint_arn: record.arn().into(),
@@ -40,7 +41,7 @@ pub(super) fn describe(record: &EndpointRecord) -> DescribeEndpointOutput {
         failure_reason: record.failure_reason.clone(),
         creation_time: Timestamp::from_millis(record.created_at.0),
         last_modified_time: Timestamp::from_millis(record.modified_at.0),
-        last_deployment_config: record.deployment_config.clone(),
+        last_deployment_config: has_deployed.then(|| record.deployment_config.clone()).flatten(),
         async_inference_config: config.async_inference_config.clone(),
         pending_deployment_summary: view.pending_deployment(),
         explainer_config: config.explainer_config.clone(),
@@ -91,7 +92,7 @@ impl View<'_> {
         ProductionVariantSummary {
             variant_name: variant.variant_name.clone(),
             deployed_images: deployed_images(deployment, fleet),
-            current_weight: Some(fleet.weight),
+            current_weight: Some(self.current_weight(deployment, fleet)),
             desired_weight: Some(desired.weight),
             current_instance_count: Some(self.healthy_count(deployment, fleet)),
             desired_instance_count: Some(count(desired.count)),
@@ -112,12 +113,10 @@ impl View<'_> {
         fleet: &Fleet,
         variant: &ProductionVariant,
     ) -> PendingProductionVariantSummary {
-        // What it gets of the traffic by now, in the measure of its own weight.
-        let goal = self.goal(deployment, fleet).filter(|_| self.record.status != EndpointStatus::Creating);
         PendingProductionVariantSummary {
             variant_name: variant.variant_name.clone(),
             deployed_images: deployed_images(deployment, fleet),
-            current_weight: Some(goal.map_or(0.0, |goal| fleet.weight * goal.share)),
+            current_weight: Some(self.current_weight(deployment, fleet)),
             desired_weight: Some(fleet.weight),
             current_instance_count: Some(self.healthy_count(deployment, fleet)),
             desired_instance_count: Some(count(fleet.count)),
@@ -139,12 +138,27 @@ impl View<'_> {
             .find(|goal| goal.generation == deployment.generation && goal.variant == fleet.variant)
     }
 
+    /// What it gets of the traffic by now, in the measure of its own weight.
+    fn current_weight(&self, deployment: &Deployment, fleet: &Fleet) -> f64 {
+        match self.record.update.as_ref().map(|update| (&update.change, &update.stage)) {
+            _ if self.record.status == EndpointStatus::Creating => 0.0,
+            Some((Change::Scale { .. }, Stage::Finishing)) => self.desired(fleet).weight,
+            Some((Change::Deploy { .. }, _)) => {
+                self.goal(deployment, fleet).map_or(0.0, |goal| fleet.weight * goal.share)
+            }
+            _ => fleet.weight,
+        }
+    }
+
     /// The size that is wanted of a fleet of the deployment that runs.
     fn desired(&self, fleet: &Fleet) -> FleetSize {
         let fleets = &self.record.deployment.fleets;
         let index = fleets.iter().position(|other| other.variant == fleet.variant);
         let scaled = match &self.record.update {
-            Some(Update { change: Change::Scale { sizes }, .. }) => {
+            // What a rollback gives up is wanted no more.
+            Some(Update { change: Change::Scale { sizes }, stage, .. })
+                if !matches!(stage, Stage::RollingBack { .. }) =>
+            {
                 index.and_then(|index| sizes.get(index).copied())
             }
             _ => None,
@@ -153,7 +167,7 @@ impl View<'_> {
     }
 
     fn variant_status(&self, deployment: &Deployment, fleet: &Fleet) -> Option<Vec<ProductionVariantStatus>> {
-        let status = variant_status::of(self.record, deployment, self.goal(deployment, fleet)?)?;
+        let status = variant_status::of(self.record, deployment, &fleet.variant, &self.goals)?;
         Some(vec![status])
     }
 

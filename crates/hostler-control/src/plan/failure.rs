@@ -108,14 +108,26 @@ impl WhyFailed {
     }
 }
 
-/// Two reasons in one text: each keeps its beginning.
+/// Two reasons in one text; of a long one the middle is what is missed.
 pub(super) fn two_reasons(first: &str, second: &str) -> String {
-    let half = |text: &str, chars: usize| text.chars().take(chars).collect::<String>();
     let link = " The rollback failed too: ";
     let room = FAILURE_REASON_CHARS - link.len();
-    let first = half(first, room / 2);
-    let second = half(second, room - first.chars().count());
+    let second = shortened(second, room.saturating_sub(first.chars().count()).max(room / 2));
+    let first = shortened(first, room - second.chars().count());
     format!("{first}{link}{second}")
+}
+
+/// At most so many characters, with both ends.
+fn shortened(text: &str, chars_max: usize) -> String {
+    /// Room for where the log is.
+    const END_CHARS: usize = 100;
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= chars_max {
+        return text.to_owned();
+    }
+    let end = &chars[chars.len() - END_CHARS.min(chars_max / 2)..];
+    let beginning = &chars[..chars_max - end.len() - 1];
+    beginning.iter().chain(&['…']).chain(end).collect()
 }
 
 /// The pause before the next launch after `failures` failures in a row.

@@ -2,9 +2,10 @@
 //!
 //! Why: places are filled, surplus is dismissed and requests are shared by these numbers alone, so that the states of
 //! an update are told apart in one place only.
-//! Invariants: of one variant the shares of all its fleets add up to 1, as long as one of them may take requests.
+//! Invariants: of a variant of both sides the shares of its fleets add up to 1.
 //! Fleets stand in the order of their deployments (former, stranded, coming) and configs.
 
+use hostler_shapes::DeploymentConfig;
 use hostler_types::{Change, Deployment, EndpointRecord, Fleet, FleetSize, Stage, Update, VariantName};
 
 use crate::rollout::Rollout;
@@ -50,15 +51,20 @@ pub(crate) fn goals(record: &EndpointRecord) -> Vec<FleetGoal> {
         share_out(&mut goals, None, false);
         return goals;
     };
-    let rollout = Rollout::of(deployment_config.as_ref());
-    let pair = Pair { counts: &former, coming: deployment, rollout, stage };
+    let rollout = rollout_of(record, deployment_config.as_ref());
+    let pair = Pair { former: &record.deployment, counts: &former, coming: deployment, rollout, stage };
     for (index, fleet) in record.deployment.fleets.iter().enumerate() {
-        goals[index].count = pair.former_count(index, fleet);
-        goals[index].active = goals[index].count;
+        (goals[index].count, goals[index].active) = pair.former(index, fleet);
     }
     goals.extend(pair.coming());
     share_out(&mut goals, Some(deployment.generation), rollout.is_rolling());
     goals
+}
+
+/// How the update of an endpoint goes on.
+pub(crate) fn rollout_of(record: &EndpointRecord, config: Option<&DeploymentConfig>) -> Rollout {
+    let rollout = Rollout::of(config);
+    if record.stranded.is_some() { rollout.without_batches() } else { rollout }
 }
 
 /// How many instances of each former fleet there are outside of any update.
@@ -83,7 +89,7 @@ fn side(
             count,
             active,
             // Weights of two deployments are comparable only as parts of their wholes.
-            weight: if total > 0.0 { fleet.weight / total } else { 0.0 },
+            weight: if total > 0.0 { fleet.weight / total } else { 1.0 / fleets.len() as f64 },
             share: 0.0,
             startup_timeout_ms: fleet.startup_timeout_ms,
         }
@@ -109,6 +115,7 @@ fn scaled(record: &EndpointRecord, sizes: &[FleetSize], stage: Option<&Stage>) -
 
 /// Two deployments, one of which follows the other.
 struct Pair<'a> {
+    former: &'a Deployment,
     counts: &'a [u32],
     coming: &'a Deployment,
     rollout: Rollout,
@@ -129,7 +136,7 @@ impl Pair<'_> {
             }
             Stage::Finishing => (fleet.count, fleet.count),
             Stage::RollingBack { step, old, new } => {
-                let left = self.left_of_new(*step, old, new.get(index).copied().unwrap_or(0));
+                let left = self.left_of_new(*step, old, fleet, new.get(index).copied().unwrap_or(0));
                 (left, left)
             }
         });
@@ -146,16 +153,21 @@ impl Pair<'_> {
         goals
     }
 
-    fn former_count(&self, index: usize, fleet: &Fleet) -> u32 {
+    /// The (count, active) of a former fleet.
+    fn former(&self, index: usize, fleet: &Fleet) -> (u32, u32) {
         let count = self.counts[index];
         match self.stage {
             // What a step brings replaces what leaves after it was watched.
             Stage::Provisioning { step } | Stage::Baking { step } => {
-                step.checked_sub(1).map_or(count, |done| self.kept(done, count, fleet))
+                let left = step.checked_sub(1).map_or(count, |done| self.kept(done, count, fleet));
+                (left, left)
             }
-            Stage::Finishing => 0,
+            Stage::Finishing => (0, 0),
+            // What comes back takes its part of the requests when it is back.
             Stage::RollingBack { step, old, .. } => {
-                self.rollout.restored(*step, old.get(index).copied().unwrap_or(count), count)
+                let left = old.get(index).copied().unwrap_or(count);
+                let back = step.checked_sub(1).map_or(left, |done| self.rollout.restored(done, left, count));
+                (self.rollout.restored(*step, left, count), back)
             }
         }
     }
@@ -172,10 +184,15 @@ impl Pair<'_> {
         }
     }
 
-    /// How many of a new fleet still answer at a step of the way back: the part that is not made up for yet.
-    fn left_of_new(&self, step: u32, old: &[u32], at_start: u32) -> u32 {
+    /// How many of a new fleet still answer at a step of the way back: the part of its former twin that is not back
+    /// yet, or of all that is not back where it has none.
+    fn left_of_new(&self, step: u32, old: &[u32], fleet: &Fleet, at_start: u32) -> u32 {
         let (mut missing, mut missed) = (0_u64, 0_u64);
-        for (index, &count) in self.counts.iter().enumerate() {
+        let has_twin = self.former.fleet(&fleet.variant).is_some();
+        for (former, (index, &count)) in self.former.fleets.iter().zip(self.counts.iter().enumerate()) {
+            if has_twin && former.variant != fleet.variant {
+                continue;
+            }
             let at = old.get(index).copied().unwrap_or(count);
             let back = step.checked_sub(1).map_or(at, |done| self.rollout.restored(done, at, count));
             missed += u64::from(count.saturating_sub(at));

@@ -4,7 +4,7 @@
 //! record before it and what was seen. The executor runs it in debug builds, every test and simulation runs it.
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent, Stage};
+use hostler_types::{EndpointRecord, EndpointStatus, Fleet, Goal, InstanceId, InstanceIntent, Stage};
 
 use super::{Action, Health, Plan, Sighting};
 
@@ -16,16 +16,21 @@ pub fn lint_plan(before: &EndpointRecord, seen: &[Sighting], plan: &Plan) -> Vec
         broken.push(format!("illegal move {} -> {}", before.status, after.status));
     }
     if before.status != EndpointStatus::InService && after.status == EndpointStatus::InService {
-        for fleet in &after.deployment.fleets {
-            let healthy = seen.iter().any(|sighting| {
+        let healthy = |fleet: &&Fleet| {
+            seen.iter().any(|sighting| {
                 sighting.id.variant == fleet.variant
                     && sighting.id.generation == after.deployment.generation
-                    && matches!(sighting.state, InstanceState::Running { .. })
-                    && !matches!(sighting.health, Health::Sick(_))
-            });
-            if fleet.count > 0 && !healthy {
-                broken.push(format!("InService without a healthy instance of `{}`", fleet.variant));
-            }
+                    && is_well(sighting)
+            })
+        };
+        let mut fleets = after.deployment.fleets.iter().filter(|fleet| fleet.count > 0);
+        // A creation needs all of its variants; what served already goes on healing one that cannot start.
+        let is_healthy = match before.status {
+            EndpointStatus::Creating => fleets.all(|fleet| healthy(&fleet)),
+            _ => fleets.any(|fleet| healthy(&fleet)),
+        };
+        if !is_healthy {
+            broken.push("InService without a healthy instance".to_owned());
         }
     }
     for action in &plan.actions {
@@ -68,16 +73,21 @@ fn lint_service(
     if !before.status.is_serving() || !after.status.is_serving() || after.goal != Goal::Serve {
         return;
     }
-    let could_answer = before.instances.iter().any(|instance| {
-        instance.intent == InstanceIntent::Wanted
-            && instance.healthy_at.is_some()
-            && seen.iter().any(|sighting| sighting.id == instance.id && is_well(sighting))
-            && before.deployment.generation == instance.id.generation
-    });
-    let variants = plan.route.iter().flat_map(|route| &route.variants);
-    let mut takers = variants.flat_map(|variant| &variant.instances);
-    if could_answer && !takers.any(|instance| !instance.draining) {
-        broken.push("nobody takes requests, though an instance could".to_owned());
+    // A variant of the deployment that goes on, or of the one that takes over.
+    let variants = before.deployment.fleets.iter().map(|fleet| &fleet.variant);
+    for variant in variants.filter(|variant| after.deployment.fleet(variant).is_some()) {
+        let could_answer = before.instances.iter().any(|instance| {
+            instance.intent == InstanceIntent::Wanted
+                && instance.healthy_at.is_some()
+                && instance.id.variant == *variant
+                && instance.id.generation == before.deployment.generation
+                && seen.iter().any(|sighting| sighting.id == instance.id && is_well(sighting))
+        });
+        let fleets =
+            plan.route.iter().flat_map(|route| &route.variants).filter(|fleet| fleet.name == *variant);
+        if could_answer && !fleets.flat_map(|fleet| &fleet.instances).any(|instance| !instance.draining) {
+            broken.push(format!("nobody takes requests for `{variant}`, though an instance could"));
+        }
     }
     let turned_on = |record: &EndpointRecord| match record.update.as_ref().map(|update| &update.stage) {
         Some(Stage::Baking { step }) => i64::from(*step),

@@ -125,6 +125,7 @@ impl Step<'_> {
         }
         if now >= stable_at {
             place.failures = 0;
+            place.failing_since = None;
         } else {
             self.requeue_at(stable_at);
         }
@@ -148,6 +149,9 @@ impl Step<'_> {
         // A long-lived instance is replaced at once; what failed young waits.
         let pause = if was_stable { 0 } else { backoff_ms(place.failures, policy) };
         place.not_before = now.plus(pause);
+        if place.failures == 1 {
+            place.failing_since = Some(now);
+        }
         place.last_failure = Some(why.to_string());
         let failures = place.failures;
         self.events.push(format!("instance {} ended: {why}", instance.id));
@@ -172,15 +176,22 @@ impl Step<'_> {
         }
     }
 
-    /// What the instance belongs to has waited long enough for capacity and infrastructure.
+    /// What the instance belongs to has waited long enough for capacity and infrastructure: a creation from its
+    /// beginning, what serves already from the place's first failure; time without a server is not waiting.
     fn is_provisioning_over(&self, id: &InstanceId) -> bool {
+        let place = Place::of(id);
         let since = match self.trial_of(id) {
             Trial::None => return false,
-            Trial::Creation => self.record.deployment.started_at,
+            Trial::Creation => Some(self.record.deployment.started_at),
             Trial::Update | Trial::Rollback => {
-                self.record.update.as_ref().map_or(self.now, |update| update.stage_since)
+                let failing = self.record.places.iter().find(|known| place.is(known));
+                let launched = self.record.instances.iter().find(|instance| instance.id == *id);
+                failing
+                    .and_then(|place| place.failing_since)
+                    .or_else(|| launched.map(|instance| instance.launched_at))
             }
         };
+        let since = since.unwrap_or(self.now).max(self.policy.began_at);
         self.now.since(since) >= self.policy.provision_timeout_ms
     }
 
@@ -201,10 +212,12 @@ impl Step<'_> {
                 let is_new = index.is_some_and(|index| id.ordinal >= fleets[index].count);
                 if is_former && is_new { Trial::Update } else { Trial::None }
             }
-            (Stage::RollingBack { old, .. }, Change::Deploy { .. }) => {
-                let is_brought_back =
-                    index.and_then(|index| old.get(index)).is_some_and(|left| id.ordinal >= *left);
-                if is_former && is_brought_back { Trial::Rollback } else { Trial::None }
+            // While new instances wait for all of the former ones, the way back stands or falls with each of these.
+            (Stage::RollingBack { .. }, Change::Deploy { deployment, .. }) => {
+                let mut goals = self.goals().into_iter();
+                let is_waited_for =
+                    goals.any(|goal| goal.generation == deployment.generation && goal.count > 0);
+                if is_former && is_waited_for { Trial::Rollback } else { Trial::None }
             }
             (Stage::RollingBack { .. }, Change::Scale { .. }) | (Stage::Finishing, _) => Trial::None,
         }
@@ -248,11 +261,7 @@ impl Step<'_> {
 
     fn place(&mut self, place: &Place) -> &mut PlaceRecord {
         let places = &mut self.record.places;
-        let known = places.iter().position(|known| {
-            known.generation == place.generation
-                && known.variant == place.variant
-                && known.ordinal == place.ordinal
-        });
+        let known = places.iter().position(|known| place.is(known));
         let index = known.unwrap_or_else(|| {
             places.push(PlaceRecord {
                 generation: place.generation,
@@ -262,6 +271,7 @@ impl Step<'_> {
                 failures: 0,
                 not_before: Millis(0),
                 last_failure: None,
+                failing_since: None,
             });
             places.len() - 1
         });
@@ -279,6 +289,10 @@ struct Place {
 impl Place {
     fn of(id: &InstanceId) -> Self {
         Self { generation: id.generation, variant: id.variant.clone(), ordinal: id.ordinal }
+    }
+
+    fn is(&self, place: &PlaceRecord) -> bool {
+        self.generation == place.generation && self.variant == place.variant && self.ordinal == place.ordinal
     }
 
     fn is_of(&self, id: &InstanceId) -> bool {

@@ -2,15 +2,17 @@
 //!
 //! Why: what each side is to have at a stage stands in `goals`; here is only when a stage follows another. Both kinds
 //! of update and all ways of deployment take this one path.
-//! Invariants: a stage turns on traffic only for instances that are healthy, and lets nothing go before it is made up
-//! for. A way back is possible until `Finishing`. An endpoint becomes InService only when nothing of the other side
-//! is left.
+//! Invariants: a stage turns on traffic only for instances that are healthy; a bake ends only while they still are, and
+//! a fleet shrinks only to places that can answer. A way back is possible until `Finishing`. An endpoint becomes
+//! InService only when nothing of the other side is left and somebody can answer; what cannot start for good keeps
+//! no update from its end.
 
 use hostler_types::{
     Change, EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Stage, Stranded, Update,
 };
 
-use super::goals::{FleetGoal, goals};
+use super::failure::two_reasons;
+use super::goals::{FleetGoal, goals, rollout_of};
 use super::{Action, Step};
 use crate::rollout::Rollout;
 
@@ -26,17 +28,23 @@ impl Step<'_> {
     /// The stage that follows now, if one does.
     fn next_stage(&mut self) -> Option<Stage> {
         let update = self.record.update.as_ref()?;
-        let (since, rollout) = (update.stage_since, rollout_of(update));
+        let (since, rollout) = (update.stage_since, self.rollout()?);
         let steps = update.deployment().map_or(1, |coming| rollout.steps(&coming.fleets));
         match update.stage.clone() {
             // Provisioning => (Baking | RollingBack)
-            Stage::Provisioning { step } => self.is_provisioned().then_some(Stage::Baking { step }),
+            Stage::Provisioning { step } => {
+                let is_ready = self.is_provisioned() && self.may_shrink();
+                is_ready.then_some(Stage::Baking { step })
+            }
             // Baking => (Provisioning | Finishing | RollingBack)
             Stage::Baking { step } => {
                 let is_last = step.saturating_add(1) >= steps;
                 let until = since.plus(rollout.wait_ms(is_last));
                 if self.now < until {
                     self.requeue_at(until);
+                    None
+                } else if !self.is_provisioned() {
+                    // Healed, or given up: either is news that brings the next run.
                     None
                 } else if is_last {
                     Some(Stage::Finishing)
@@ -71,15 +79,19 @@ impl Step<'_> {
         if matches!(update.stage, Stage::Finishing | Stage::RollingBack { .. }) {
             return;
         }
-        let Some(timeout_ms) = rollout_of(update).timeout_ms() else { return };
+        let Some(timeout_ms) = self.rollout().and_then(|rollout| rollout.timeout_ms()) else { return };
         let deadline = update.started_at.plus(timeout_ms);
         if self.now < deadline {
             self.requeue_at(deadline);
             return;
         }
+        let seconds = timeout_ms / 1000;
+        let missing = self.what_is_missing().map(|missing| format!(" Hostler: {missing}."));
         self.roll_back(format!(
-            "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of {}.",
-            timeout_ms / 1000
+            "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of {seconds}.{} See `hostler \
+             logs {}`.",
+            missing.unwrap_or_default(),
+            self.record.name
         ));
     }
 
@@ -118,7 +130,7 @@ impl Step<'_> {
         self.record.stranded = Some(Stranded { deployment: *deployment, counts, former_counts });
         self.set_status(EndpointStatus::UpdateRollbackFailed);
         let first = self.record.failure_reason.take().unwrap_or_default();
-        self.record.failure_reason = Some(super::failure::two_reasons(&first, reason));
+        self.record.failure_reason = Some(two_reasons(&first, reason));
         self.requeue_in(1);
     }
 
@@ -156,29 +168,39 @@ impl Step<'_> {
         };
         let is_half_back = is_back
             && goals.iter().any(|goal| Some(goal.generation) == self.coming_generation() && goal.count > 0);
-        let is_serving = goals.iter().filter(|goal| goal.count > 0).all(|goal| self.healthy(goal) > 0);
-        if is_half_back || !is_serving || !self.record.instances.iter().all(is_staying) {
+        if is_half_back || !self.record.instances.iter().all(is_staying) {
             return;
         }
-        if is_back {
-            // The status changed when the way back began; what has left by then is on its way since.
-            let shown_until = self.record.modified_at.plus(self.policy.rollback_shown_ms);
-            if self.now < shown_until {
-                self.requeue_at(shown_until);
-                return;
-            }
+        // What is only starting is waited for; what failed again and again goes on being healed in any status.
+        let mut wanted = goals.iter().filter(|goal| goal.count > 0);
+        if !wanted.all(|goal| self.healthy(goal) > 0 || self.is_given_up(goal)) {
+            return;
         }
+        let can_answer = goals.iter().any(|goal| self.healthy(goal) > 0);
+        let shown_until = update.stage_since.plus(self.policy.rollback_shown_ms);
+        if is_back && self.now < shown_until {
+            self.requeue_at(shown_until);
+            return;
+        }
+        let missing = self.what_is_missing();
         let Some(update) = self.record.update.take() else { return };
         if !is_back {
             self.take_over(update.change);
             self.record.forget_places();
         }
-        let next = if self.record.stranded.is_some() {
-            EndpointStatus::UpdateRollbackFailed
-        } else {
-            EndpointStatus::InService
-        };
-        self.set_status(next);
+        if self.record.stranded.is_none() && can_answer {
+            self.set_status(EndpointStatus::InService);
+            return;
+        }
+        if !can_answer {
+            let first = self.record.failure_reason.take();
+            let missing = missing.unwrap_or_else(|| "no instance can answer".to_owned());
+            let name = &self.record.name;
+            let reason = format!("Request to service failed. Hostler: {missing}. See `hostler logs {name}`.");
+            self.record.failure_reason =
+                Some(first.map_or(reason.clone(), |first| two_reasons(&first, &reason)));
+        }
+        self.set_status(EndpointStatus::UpdateRollbackFailed);
     }
 
     fn take_over(&mut self, change: Change) {
@@ -204,6 +226,68 @@ impl Step<'_> {
 
     fn coming_generation(&self) -> Option<u64> {
         self.record.update.as_ref()?.deployment().map(|coming| coming.generation)
+    }
+
+    fn rollout(&self) -> Option<Rollout> {
+        let update = self.record.update.as_ref()?;
+        let config = match &update.change {
+            Change::Deploy { deployment_config, .. } => deployment_config.as_ref(),
+            Change::Scale { .. } => None,
+        };
+        Some(rollout_of(&self.record, config))
+    }
+
+    /// Of fleets that are to shrink, what stays can answer as well as all of it could.
+    fn may_shrink(&mut self) -> bool {
+        let Some(Update { change: Change::Scale { sizes }, .. }) = self.record.update.clone() else {
+            return true;
+        };
+        for (goal, size) in self.goals().iter().zip(sizes) {
+            let staying = FleetGoal { count: size.count.min(goal.count), ..goal.clone() };
+            if self.healthy(&staying) >= self.healthy(goal).min(size.count as usize) {
+                continue;
+            }
+            let is_failing = |ordinal: &u32| {
+                !self.is_answering(goal, *ordinal)
+                    && self.failures(goal, *ordinal) >= self.policy.start_attempts
+            };
+            if (0..staying.count).any(|ordinal| is_failing(&ordinal)) {
+                let missing = self.what_is_missing().unwrap_or_default();
+                self.roll_back(format!(
+                    "Request to service failed. Hostler: the instances of variant {} that would stay cannot answer: \
+                     {missing}. See `hostler logs {}`.",
+                    goal.variant, self.record.name
+                ));
+            }
+            return false;
+        }
+        true
+    }
+
+    fn failures(&self, goal: &FleetGoal, ordinal: u32) -> u32 {
+        let place = self.record.places.iter().find(|place| {
+            place.generation == goal.generation && place.variant == goal.variant && place.ordinal == ordinal
+        });
+        place.map_or(0, |place| place.failures)
+    }
+
+    /// Every place of the fleet failed again and again.
+    fn is_given_up(&self, goal: &FleetGoal) -> bool {
+        (0..goal.count).all(|ordinal| self.failures(goal, ordinal) >= self.policy.start_attempts)
+    }
+
+    /// What keeps a place without a healthy instance from having one, of the coming side first.
+    fn what_is_missing(&self) -> Option<String> {
+        let goals = self.goals();
+        let empty = goals.iter().rev().flat_map(|goal| (0..goal.count).map(move |ordinal| (goal, ordinal)));
+        empty.filter(|(goal, ordinal)| !self.is_answering(goal, *ordinal)).find_map(|(goal, ordinal)| {
+            let place = self.record.places.iter().find(|place| {
+                place.generation == goal.generation
+                    && place.variant == goal.variant
+                    && place.ordinal == ordinal
+            });
+            place?.last_failure.clone()
+        })
     }
 
     fn counts_of(&self, generation: u64) -> Vec<u32> {
@@ -239,13 +323,6 @@ impl Step<'_> {
                 && instance.id.variant == goal.variant
                 && self.can_answer(&instance.id)
         })
-    }
-}
-
-fn rollout_of(update: &Update) -> Rollout {
-    match &update.change {
-        Change::Deploy { deployment_config, .. } => Rollout::of(deployment_config.as_ref()),
-        Change::Scale { .. } => Rollout::of(None),
     }
 }
 

@@ -263,35 +263,46 @@ impl Reconciler {
         self.parts.prober.set_targets(&record.uid, targets.collect());
     }
 
+    /// Every effect is tried: what cannot be launched for want of room must not keep from going what would give it.
     async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<(), RunError> {
+        let mut first_error = None;
         for action in &plan.actions {
-            match action {
-                Action::Launch(id) => {
-                    let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
-                    match self.parts.compute.ensure(&spec).await {
-                        Ok(()) => {}
-                        Err(source) if source.fault() == Fault::User => {
-                            let failure = InstanceFailure {
-                                fault: Fault::User,
-                                phase: Phase::Starting,
-                                aws_sentence: Some(image_sentence(id.variant.as_str())),
-                                detail: source.to_string(),
-                            };
-                            self.memory().refused.insert(id.clone(), failure);
-                            self.queue.enqueue(&record.key());
-                        }
-                        Err(source) => return Err(RunError::Launch { id: id.to_string(), source }),
-                    }
-                }
-                Action::Remove { id, grace_ms } => {
-                    let grace = Duration::from_millis(grace_ms.unsigned_abs());
-                    let removed = self.parts.compute.remove(id, grace).await;
-                    removed.map_err(|source| RunError::Remove { id: id.to_string(), source })?;
-                    if self.memory().refused.remove(id).is_some() {
-                        self.queue.enqueue(&record.key());
-                    }
-                }
+            let done = match action {
+                Action::Launch(id) => self.launch(record, id).await,
+                Action::Remove { id, grace_ms } => self.remove(record, id, *grace_ms).await,
+            };
+            if let Err(error) = done {
+                first_error.get_or_insert(error);
             }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    async fn launch(&self, record: &EndpointRecord, id: &InstanceId) -> Result<(), RunError> {
+        let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
+        match self.parts.compute.ensure(&spec).await {
+            Ok(()) => {}
+            Err(source) if source.fault() == Fault::User => {
+                let failure = InstanceFailure {
+                    fault: Fault::User,
+                    phase: Phase::Starting,
+                    aws_sentence: Some(image_sentence(id.variant.as_str())),
+                    detail: source.to_string(),
+                };
+                self.memory().refused.insert(id.clone(), failure);
+                self.queue.enqueue(&record.key());
+            }
+            Err(source) => return Err(RunError::Launch { id: id.to_string(), source }),
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, record: &EndpointRecord, id: &InstanceId, grace_ms: i64) -> Result<(), RunError> {
+        let grace = Duration::from_millis(grace_ms.unsigned_abs());
+        let removed = self.parts.compute.remove(id, grace).await;
+        removed.map_err(|source| RunError::Remove { id: id.to_string(), source })?;
+        if self.memory().refused.remove(id).is_some() {
+            self.queue.enqueue(&record.key());
         }
         Ok(())
     }

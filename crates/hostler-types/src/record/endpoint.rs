@@ -128,6 +128,9 @@ pub struct PlaceRecord {
     pub not_before: Millis,
     /// What ended the last instance here.
     pub last_failure: Option<String>,
+    /// When the first of those failures was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Millis>,
 }
 
 /// The memory of one instance.

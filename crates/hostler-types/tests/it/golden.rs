@@ -199,6 +199,7 @@ fn endpoint() -> EndpointRecord {
             failures: 1,
             not_before: Millis(1_700_000_002_750),
             last_failure: Some("the container exited with code 3".to_owned()),
+            failing_since: None,
         }],
         instances: vec![
             instance(0, 1, InstanceIntent::Removing, 1_700_000_002_001, None),

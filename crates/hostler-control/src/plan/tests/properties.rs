@@ -1,6 +1,6 @@
 //! Whatever happens, the rules hold; and once nothing happens any more, everything comes to its end.
 
-use hostler_types::{EndpointStatus, Goal, Stage};
+use hostler_types::{EndpointStatus, Goal, InstanceId, Stage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -70,6 +70,32 @@ proptest! {
         prop_assert_eq!(record.status, EndpointStatus::InService);
         prop_assert_eq!(&record.deployment, &before.deployment);
         prop_assert!(record.failure_reason.is_some());
+    }
+
+    #[test]
+    fn an_update_comes_to_its_end_also_when_one_side_can_never_start_again(
+        config in 0..deployment_configs().len(),
+        counts in [1..5_u32, 1..3_u32],
+        is_scale in any::<bool>(),
+        broken in 0..3_u64,
+        broken_variant in prop_oneof![Just("a"), Just("b"), Just("both")],
+        events in vec(event(), 0..20),
+    ) {
+        let mut world = World::new(&FLEETS);
+        world.settle(|_| false)?;
+        let generation = world.record.as_ref().unwrap().deployment.generation;
+        world.happen(&if is_scale { Event::Scale(counts) } else { Event::Deploy(config, counts) })?;
+        for event in &events {
+            world.happen(event)?;
+        }
+        // Instances of one side, or of both, crash at every start; what can move is to move.
+        let is_broken = |id: &InstanceId| {
+            let is_side = broken == 2 || id.generation == generation + broken;
+            is_side && (broken_variant == "both" || id.variant.as_str() == broken_variant)
+        };
+        world.rest(is_broken, 400)?;
+        let status = world.record.as_ref().map(|record| record.status);
+        prop_assert!(status.is_none_or(|status| !status.is_passing()), "it is {status:?} for ever");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Updates step by step: who gets which share of the requests, what is launched, and when what leaves.
 
+use hostler_compute::InstanceState;
 use hostler_shapes::DeploymentConfig;
 use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, Millis, Stage};
 use serde_json::{Value, json};
@@ -214,7 +215,7 @@ fn rolling_back_is_shown_while_the_new_instances_leave_and_long_enough_to_be_see
         while scene.record.status == EndpointStatus::Updating
             && !plan.actions.iter().any(|action| matches!(action, Action::Launch(_)))
         {
-            scene.seen.retain(|seen| !matches!(seen.state, hostler_compute::InstanceState::Exited { .. }));
+            scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
             scene.now = scene.now.plus(500);
             plan = step(&mut scene.record, &scene.seen, scene.now);
         }
@@ -354,4 +355,105 @@ fn a_former_instance_that_dies_during_an_update_is_replaced_and_the_update_goes_
     assert_eq!((scene.traffic(), scene.population()), (vec![(0, 1, 50), (1, 1, 50)], vec![1, 2, 0]));
     scene.pass(60);
     assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![0, 2, 0]));
+}
+
+#[test]
+fn a_bake_does_not_end_while_the_new_instances_are_down() {
+    let mut scene = Scene::new(2);
+    scene.deploy(2, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 60));
+    scene.run();
+    scene.now = scene.now.plus(59_000);
+    for seen in scene.seen.iter_mut().filter(|seen| seen.id.generation == 3) {
+        seen.state = exited(1, "");
+    }
+    scene.now = scene.now.plus(1_500);
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.stage(), Some(&Stage::Baking { step: 0 }));
+    assert_eq!(scene.traffic()[0], (0, 2, 0), "the former fleet stands by");
+    scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
+    for _ in 0..3 {
+        scene.pass(1);
+    }
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![0, 2, 0]));
+}
+
+#[test]
+fn a_fleet_does_not_shrink_to_instances_that_are_down() {
+    let mut scene = Scene::new(4);
+    for seen in scene.seen.iter_mut().filter(|seen| seen.id.ordinal < 2) {
+        seen.state = exited(1, "");
+    }
+    begin_scale(&mut scene.record, &[2], scene.now);
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.traffic()[0].1, 2, "the two that can answer were let go");
+    // They come back, and then the others go.
+    scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
+    for _ in 0..3 {
+        scene.pass(1);
+    }
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::InService, vec![2, 0, 0]));
+}
+
+#[test]
+fn a_canary_beside_a_variant_of_weight_nothing_gets_no_more_than_its_part() {
+    let mut scene = Scene::new(2);
+    scene.record.deployment.fleets[0].weight = 0.0;
+    let traffic = json!({ "Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": instances(1) });
+    scene.deploy(2, blue_green(traffic, 0));
+    scene.run();
+    let route = step(&mut scene.record, &scene.seen, scene.now).route.unwrap();
+    let parts: Vec<f64> = route.variants.iter().map(|fleet| fleet.weight * fleet.share).collect();
+    assert_eq!(parts, [0.5, 0.5]);
+}
+
+#[test]
+fn what_comes_back_gets_requests_when_it_is_back() {
+    let mut scene = Scene::new(4);
+    scene.deploy(
+        4,
+        json!({ "RollingUpdatePolicy": {
+            "MaximumBatchSize": instances(2), "WaitIntervalInSeconds": 30,
+            "MaximumExecutionTimeoutInSeconds": 600,
+        }}),
+    );
+    scene.run();
+    scene.pass(30);
+    assert_eq!(scene.traffic(), [(0, 2, 33), (1, 4, 67)]);
+    scene.record.update.as_mut().unwrap().started_at = scene.now.plus(-600_000);
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    assert_eq!(scene.traffic(), [(0, 2, 33), (1, 4, 67)], "two of the former four are still to come");
+}
+
+#[test]
+fn an_endpoint_that_is_broken_for_good_can_be_updated_again_after_a_failed_repair() {
+    let mut scene = Scene::new(1);
+    scene.fails = |id| id.generation < 4;
+    scene.seen[0].state = exited(1, "");
+    scene.run();
+    scene.seen.clear();
+    scene.deploy(1, Value::Null);
+    for _ in 0..60 {
+        scene.run();
+        scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
+        scene.now = scene.now.plus(1_000);
+    }
+    assert_eq!(scene.record.status, EndpointStatus::UpdateRollbackFailed);
+    let reason = scene.record.failure_reason.clone().unwrap();
+    assert!(reason.contains("The rollback failed too"), "{reason}");
+    scene.deploy(1, Value::Null);
+    scene.run();
+    assert_eq!((scene.record.status, scene.record.deployment.generation), (EndpointStatus::InService, 4));
+}
+
+#[test]
+fn hours_of_watching_are_no_waiting_for_capacity() {
+    let mut scene = Scene::new(1);
+    scene.deploy(1, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 3600));
+    scene.run();
+    scene.pass(30 * 60);
+    // It vanishes once, after more than the time that capacity is waited for.
+    scene.seen.retain(|seen| seen.id.generation != 3);
+    scene.pass(1);
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::Updating, vec![1, 1, 0]));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hostler_compute::{ExitCause, Fault, InstanceState, Phase};
-use hostler_types::{EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent, Millis};
+use hostler_types::{EndpointRecord, EndpointStatus, Fleet, Goal, InstanceId, InstanceIntent, Millis};
 use proptest::prelude::*;
 
 use super::super::{Action, Health, Plan, Policy, Sighting, lint_plan, plan};
@@ -246,18 +246,23 @@ impl World {
         prop_assert!(!moved || before.status.can_become(after.status));
         prop_assert!(after.modified_at >= before.modified_at);
         if moved && after.status == EndpointStatus::InService {
-            for fleet in &after.deployment.fleets {
-                let healthy = self.inhabitants.iter().filter(|(id, inhabitant)| {
+            let healthy = |fleet: &Fleet| {
+                let of_fleet = self.inhabitants.iter().filter(|(id, inhabitant)| {
                     id.variant == fleet.variant
                         && id.generation == after.deployment.generation
                         && is_running(&inhabitant.state)
                         && inhabitant.was_healthy
                         && !matches!(inhabitant.health, Health::Sick(_))
                 });
-                // What serves already goes on healing in service; a creation must have everything.
-                let needed = if before.status == EndpointStatus::Creating { fleet.count as usize } else { 1 };
-                prop_assert!(healthy.count() >= needed, "InService too early");
-            }
+                of_fleet.count()
+            };
+            let mut fleets = after.deployment.fleets.iter();
+            // What serves already goes on healing in service; a creation must have everything.
+            let has_enough = match before.status {
+                EndpointStatus::Creating => fleets.all(|fleet| healthy(fleet) >= fleet.count as usize),
+                _ => fleets.any(|fleet| healthy(fleet) > 0),
+            };
+            prop_assert!(has_enough, "InService too early");
             prop_assert!(after.update.is_none());
         }
         for action in &plan.actions {
@@ -322,36 +327,56 @@ impl World {
     /// nothing is left to do. A plan that neither waits for something nor asks to be called again is stuck.
     pub(super) fn settle(&mut self, is_broken: impl Fn(&InstanceId) -> bool) -> Result<(), TestCaseError> {
         for _ in 0..1500 {
-            let before = self.record.clone();
-            let plan = self.run(Some(usize::MAX))?;
-            if self.is_settled() {
+            if self.live(&is_broken)? {
                 return Ok(());
             }
-            let mut moved = before != self.record;
-            for id in self.inhabitants.keys().cloned().collect::<Vec<_>>() {
-                moved |= self.advance(&id);
-            }
-            for (id, inhabitant) in &mut self.inhabitants {
-                moved |= std::mem::take(&mut inhabitant.in_flight) > 0;
-                if !is_running(&inhabitant.state) {
-                    continue;
-                }
-                if is_broken(id) {
-                    inhabitant.state = exited(1, "told to");
-                    moved = true;
-                } else if inhabitant.health != Health::Healthy
-                    && !matches!(inhabitant.health, Health::Sick(_))
-                {
-                    inhabitant.health = Health::Healthy;
-                    inhabitant.was_healthy = true;
-                    moved = true;
-                }
-            }
-            let requeue = plan.and_then(|plan| plan.requeue_after_ms);
-            prop_assert!(moved || requeue.is_some(), "stuck: {:?}", self.record);
-            self.now = self.now.plus(if moved { 1 } else { requeue.unwrap_or(1) });
         }
         Err(TestCaseError::fail(format!("no end in sight: {:?}", self.record)))
+    }
+
+    /// The same for so many rounds, or until it settled: what is broken for good never does.
+    pub(super) fn rest(
+        &mut self,
+        is_broken: impl Fn(&InstanceId) -> bool,
+        rounds: usize,
+    ) -> Result<(), TestCaseError> {
+        for _ in 0..rounds {
+            if self.live(&is_broken)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One round; whether it ended the matter.
+    fn live(&mut self, is_broken: &impl Fn(&InstanceId) -> bool) -> Result<bool, TestCaseError> {
+        let before = self.record.clone();
+        let plan = self.run(Some(usize::MAX))?;
+        if self.is_settled() {
+            return Ok(true);
+        }
+        let mut moved = before != self.record;
+        for id in self.inhabitants.keys().cloned().collect::<Vec<_>>() {
+            moved |= self.advance(&id);
+        }
+        for (id, inhabitant) in &mut self.inhabitants {
+            moved |= std::mem::take(&mut inhabitant.in_flight) > 0;
+            if !is_running(&inhabitant.state) {
+                continue;
+            }
+            if is_broken(id) {
+                inhabitant.state = exited(1, "told to");
+                moved = true;
+            } else if inhabitant.health != Health::Healthy && !matches!(inhabitant.health, Health::Sick(_)) {
+                inhabitant.health = Health::Healthy;
+                inhabitant.was_healthy = true;
+                moved = true;
+            }
+        }
+        let requeue = plan.and_then(|plan| plan.requeue_after_ms);
+        prop_assert!(moved || requeue.is_some(), "stuck: {:?}", self.record);
+        self.now = self.now.plus(if moved { 1 } else { requeue.unwrap_or(1) });
+        Ok(false)
     }
 
     fn is_settled(&self) -> bool {
@@ -361,6 +386,10 @@ impl World {
         let wanted = match (record.status, &record.stranded) {
             (EndpointStatus::Failed, _) => return own_count == 0 && record.instances.is_empty(),
             (EndpointStatus::InService, None) => {
+                record.deployment.fleets.iter().map(|fleet| fleet.count).sum::<u32>()
+            }
+            // Nobody could answer when its update ended: it heals in that status.
+            (EndpointStatus::UpdateRollbackFailed, None) => {
                 record.deployment.fleets.iter().map(|fleet| fleet.count).sum::<u32>()
             }
             (EndpointStatus::UpdateRollbackFailed, Some(stranded)) => {
