@@ -133,7 +133,8 @@ impl SimWorld {
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
             accelerators: self.accelerators,
-            policy: Policy::default(),
+            // How long a rollback is shown is for people who poll.
+            policy: Policy { rollback_shown_ms: 0, ..Policy::default() },
             sweep_every: SWEEP_EVERY,
         });
         let task = tokio::spawn(reconciler.run(CancellationToken::new()));

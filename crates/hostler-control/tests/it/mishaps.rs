@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use hostler_compute::{Delays, Effect, ExitCause};
+use hostler_compute::{Delays, Effect, ExitCause, Fault, InstanceFailure, Outcome, Phase};
 use hostler_testkit::{Effects, Mishap, SimWorld, When};
 use hostler_types::{EndpointRecord, EndpointStatus, InstanceId};
+use serde_json::json;
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
 /// Longer than any pause after failures and any sweep.
@@ -19,6 +20,10 @@ enum Scenario {
     Create,
     /// Create, lose an instance, heal.
     Heal,
+    /// Create, serve, be updated.
+    Update,
+    /// Create, serve, lose a new instance for good while being updated, go back.
+    RollBack,
     /// Create, serve, delete.
     Delete,
     /// Delete before anything serves.
@@ -51,6 +56,16 @@ fn is_gone(record: Option<&EndpointRecord>, instances: &[InstanceId]) -> bool {
     record.is_none() && instances.is_empty()
 }
 
+/// UpdateEndpoint to another config of the same model.
+async fn update(world: &SimWorld) {
+    let variant = json!({
+        "VariantName": "v", "ModelName": "m", "InstanceType": "ml.t2.medium", "InitialInstanceCount": INSTANCES,
+    });
+    let config = json!({ "EndpointConfigName": "c2", "ProductionVariants": [variant] });
+    world.call("CreateEndpointConfig", config).await.unwrap();
+    world.call("UpdateEndpoint", json!({ "EndpointName": "e", "EndpointConfigName": "c2" })).await.unwrap();
+}
+
 /// Runs it, checks it; the calls of its last server, and whether a server crashed.
 async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
     let mut crashes = 0;
@@ -70,6 +85,35 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
                 is_serving(record, instances) && !instances.contains(&lost)
             };
             settle(&mut world, &mut crashes, is_healed).await;
+        }
+        Scenario::Update => {
+            settle(&mut world, &mut crashes, is_serving).await;
+            update(&world).await;
+            expected_launches += INSTANCES;
+            let is_updated = |record: Option<&EndpointRecord>, instances: &[InstanceId]| {
+                is_serving(record, instances)
+                    && record.is_some_and(|record| record.deployment.generation == 2)
+            };
+            settle(&mut world, &mut crashes, is_updated).await;
+        }
+        Scenario::RollBack => {
+            settle(&mut world, &mut crashes, is_serving).await;
+            world.compute.decide(|spec| {
+                let failure = || InstanceFailure {
+                    fault: Fault::User,
+                    phase: Phase::Starting,
+                    aws_sentence: None,
+                    detail: "it was told to".to_owned(),
+                };
+                if spec.id.generation == 2 { Outcome::Fails(failure()) } else { Outcome::Runs }
+            });
+            update(&world).await;
+            let is_back = |record: Option<&EndpointRecord>, instances: &[InstanceId]| {
+                is_serving(record, instances)
+                    && record.is_some_and(|record| record.update.is_none() && record.failure_reason.is_some())
+            };
+            settle(&mut world, &mut crashes, is_back).await;
+            assert_eq!(world.record().await.map(|record| record.deployment.generation), Some(1));
         }
         Scenario::Delete => {
             settle(&mut world, &mut crashes, is_serving).await;
@@ -93,7 +137,9 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
     // Quotas are neither leaked nor lost: what is held is what is there.
     let held = world.holdings().await.into_iter().collect::<Vec<_>>();
     let expected: &[(&str, u64)] = match scenario {
-        Scenario::Create | Scenario::Heal => &[("endpoints", 1), ("ml.t2.medium", INSTANCES as u64)],
+        Scenario::Create | Scenario::Heal | Scenario::Update | Scenario::RollBack => {
+            &[("endpoints", 1), ("ml.t2.medium", INSTANCES as u64)]
+        }
         Scenario::Delete | Scenario::DeleteAtOnce => &[],
     };
     let expected: Vec<_> = expected.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect();
@@ -154,6 +200,16 @@ async fn creation_converges_after_a_mishap_at_every_call() {
 #[tokio::test(start_paused = true)]
 async fn healing_converges_after_a_mishap_at_every_call() {
     run_with_every_mishap(Scenario::Heal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_converges_after_a_mishap_at_every_call() {
+    run_with_every_mishap(Scenario::Update).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_converges_after_a_mishap_at_every_call() {
+    run_with_every_mishap(Scenario::RollBack).await;
 }
 
 #[tokio::test(start_paused = true)]
