@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from harness import artifacts
+from harness.hosting import Hosting
 from harness.server import BINARY, clean_environment
 from harness.waiting import eventually
 
@@ -298,6 +299,26 @@ def test_describe_tells_why_a_change_went_back_until_one_comes_through(server, h
     hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
     hosting.in_service(name)
     assert rows(server, name, "last change") == []
+    hosting.delete(name)
+
+
+def test_an_endpoint_that_goes_back_is_shown_so_and_takes_no_deployment(make_server, tmp_path):
+    server = make_server("rollback_shown_s = 3600\n")
+    hosting = Hosting(server)
+    name = hosting.endpoint(hosting.config(hosting.test_model("plain")))
+    crash = hosting.config(hosting.test_model("crash"))
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=crash)
+    listed = lambda: server.cli("ls").stdout.decode().split()  # noqa: E731
+    eventually(listed, lambda words: words == [name, "RollingBack"], "ls shows that it goes back")
+    (reason,) = rows(server, name, "failure")
+    assert reason.startswith("the change goes back: The primary container for production variant AllTraffic did not")
+    assert rows(server, name, "stage")[0].startswith("it goes back: the former instances answer, the new ones leave")
+    assert rows(server, name, "former")[0].startswith("AllTraffic · 1 of 1 healthy · 100 % of the requests")
+    (tmp_path / "weights").write_text("any")
+    image = "models.example/conformance-plain:1"
+    done = server.cli("deploy", tmp_path, "--name", name, "--image", image, check=False)
+    assert done.returncode == 1
+    assert f"endpoint `{name}` is RollingBack: it can be updated once that is over" in done.stderr.decode()
     hosting.delete(name)
 
 
