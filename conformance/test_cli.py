@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from harness import artifacts
+from harness.hosting import Hosting
 from harness.server import BINARY, clean_environment
 from harness.waiting import eventually
 
@@ -215,6 +216,149 @@ def test_logs_of_a_model_that_crashed_at_start_are_kept(server, hosting):
     hosting.failed(name, 90)
     assert "ValueError: the weights are of the wrong shape" in server.cli("logs", name).stdout.decode()
     hosting.delete(name)
+
+
+@pytest.fixture
+def updating(server, hosting, tmp_path):
+    """An endpoint whose new instance is healthy once a file exists: its name, both configs, the file."""
+    release = tmp_path / "release"
+    old = hosting.config(hosting.test_model("plain", {"TEST_START_WORDS": "words of the former"}))
+    slow = {"TEST_START_WORDS": "words of the new", "TEST_PING_FILE": str(release)}
+    new = hosting.config(hosting.test_model("plain", slow))
+    name = hosting.endpoint(old)
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    yield name, old, new, release
+    hosting.delete(name)
+
+
+def rows(server, name, label):
+    """The texts of the rows that `hostler describe` gives this label."""
+    shown = server.cli("describe", name).stdout.decode().splitlines()
+    return [line[12:] for line in shown if line[:12].strip() == label]
+
+
+def test_describe_and_ls_show_an_update_while_it_runs_and_nothing_of_it_after(server, hosting, updating):
+    name, old, new, release = updating
+    eventually(lambda: rows(server, name, "instance"), lambda seen: len(seen) == 2, "both instances are there")
+    assert rows(server, name, "status") == ["Updating"]
+    (update,) = rows(server, name, "update")
+    assert f"from config {old} (generation 1) to config {new} (generation 2), since 20" in update
+    (stage,) = rows(server, name, "stage")
+    assert stage.startswith("new instances start, since 20")
+    ((former,), (coming,)) = rows(server, name, "former"), rows(server, name, "new")
+    assert former.startswith("AllTraffic · 1 of 1 healthy · 100 % of the requests · model ")
+    assert coming.startswith("AllTraffic · 0 of 1 healthy · 0 % of the requests · model ")
+    sides = [row.split(" · ")[0] for row in rows(server, name, "instance")]
+    assert sides == ["former", "new"]
+    (line,) = [line for line in server.cli("ls").stdout.decode().splitlines() if line.split()[0] == name]
+    assert line.split()[1] == "Updating"
+
+    document = json.loads(server.cli("describe", name, "--output", "json").stdout)
+    assert document["Update"]["From"] == {"EndpointConfigName": old, "Generation": 1}
+    assert document["Update"]["To"] == {"EndpointConfigName": new, "Generation": 2}
+    assert [fleet["Traffic"] for fleet in document["Fleets"]] == [1.0, 0.0]
+
+    release.touch()
+    hosting.in_service(name)
+    for label in ("update", "stage", "former", "new", "last change"):
+        assert rows(server, name, label) == [], label
+    (instance,) = rows(server, name, "instance")
+    assert ".g2.AllTraffic.0." in instance.split(" · ")[0], "one side is no side"
+    assert json.loads(server.cli("describe", name, "--output", "json").stdout)["Update"] is None
+
+
+def test_describe_tells_the_share_of_a_canary_and_how_long_it_is_watched(server, hosting):
+    name = hosting.endpoint(hosting.config(hosting.test_model("plain"), count=2))
+    policy = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {
+                "Type": "CANARY",
+                "WaitIntervalInSeconds": 3600,
+                "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
+            }
+        }
+    }
+    new = hosting.config(hosting.test_model("plain"), count=4)
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=policy)
+    stage = eventually(lambda: rows(server, name, "stage"), lambda seen: "take requests" in seen[0], "it bakes")[0]
+    assert stage.startswith("step 1 of 2 (canary): new instances take requests and are watched for another ")
+    assert rows(server, name, "former")[0].startswith("AllTraffic · 2 of 2 healthy · 75 % of the requests")
+    assert rows(server, name, "new")[0].startswith("AllTraffic · 4 of 4 healthy · 25 % of the requests")
+    hosting.delete(name)
+
+
+def test_describe_tells_why_a_change_went_back_until_one_comes_through(server, hosting):
+    good = hosting.config(hosting.test_model("plain"))
+    name = hosting.endpoint(good)
+    crash = hosting.config(hosting.test_model("crash"))
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=crash)
+    hosting.in_service(name)
+    (reason,) = rows(server, name, "last change")
+    assert reason.startswith("failed and went back: The primary container for production variant AllTraffic did not")
+    assert rows(server, name, "failure") == []
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
+    hosting.in_service(name)
+    assert rows(server, name, "last change") == []
+    hosting.delete(name)
+
+
+def test_an_endpoint_that_goes_back_is_shown_so_and_takes_no_deployment(make_server, tmp_path):
+    server = make_server("rollback_shown_s = 3600\n")
+    hosting = Hosting(server)
+    name = hosting.endpoint(hosting.config(hosting.test_model("plain")))
+    crash = hosting.config(hosting.test_model("crash"))
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=crash)
+    listed = lambda: server.cli("ls").stdout.decode().split()  # noqa: E731
+    eventually(listed, lambda words: words == [name, "RollingBack"], "ls shows that it goes back")
+    (reason,) = rows(server, name, "failure")
+    assert reason.startswith("the change goes back: The primary container for production variant AllTraffic did not")
+    assert rows(server, name, "stage")[0].startswith("it goes back: the former instances answer, the new ones leave")
+    assert rows(server, name, "former")[0].startswith("AllTraffic · 1 of 1 healthy · 100 % of the requests")
+    (tmp_path / "weights").write_text("any")
+    image = "models.example/conformance-plain:1"
+    done = server.cli("deploy", tmp_path, "--name", name, "--image", image, check=False)
+    assert done.returncode == 1
+    assert f"endpoint `{name}` is RollingBack: it can be updated once that is over" in done.stderr.decode()
+    hosting.delete(name)
+
+
+def test_describe_tells_which_sizes_change(server, hosting, tmp_path):
+    release = tmp_path / "release"
+    model = hosting.test_model("plain", {"TEST_PING_FILE": str(release)})
+    release.touch()
+    name = hosting.endpoint(hosting.config(model))
+    release.unlink()
+    hosting.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2, "DesiredWeight": 3.0}],
+    )
+    (update,) = rows(server, name, "update")
+    assert update.startswith("of sizes; AllTraffic: 1 to 2 instance(s) and weight 1.0 to 3.0, since 20")
+    (stage,) = rows(server, name, "stage")
+    assert stage.startswith("instances that are added start, since 20")
+    release.touch()
+    hosting.in_service(name)
+    assert rows(server, name, "update") == []
+    hosting.delete(name)
+
+
+def test_logs_show_the_instances_of_both_sides_during_an_update_and_after_it(server, hosting, updating):
+    name, _, _, release = updating
+
+    def said():
+        lines = [line.split(" | ", 1) for line in server.cli("logs", name).stdout.decode().splitlines()]
+        return {(line[0].split(".")[1], line[1]) for line in lines if len(line) == 2 and "words" in line[1]}
+
+    both = {("g1", "words of the former"), ("g2", "words of the new")}
+    eventually(said, lambda seen: seen == both, "both sides are told apart")
+    release.touch()
+    hosting.in_service(name)
+    assert said() == both
+    lines = [json.loads(line) for line in server.cli("logs", name, "--output", "json").stdout.splitlines()]
+    assert {(line["generation"], line["line"]) for line in lines if "words" in line["line"]} == {
+        (1, "words of the former"),
+        (2, "words of the new"),
+    }
 
 
 def test_logs_follow_until_interrupted(server, hosting, tmp_path):

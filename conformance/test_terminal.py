@@ -121,3 +121,35 @@ def test_words_of_a_model_cannot_steer_the_terminal(server, hosting):
     assert "Its last words" in seen.raw and "[2Jgone" in seen.raw
     assert "\x1b[2J" not in seen.raw
     hosting.delete(name)
+
+
+def test_an_update_is_described_within_the_terminal_and_without_colours_where_none_are_wanted(
+    server, hosting, tmp_path
+):
+    release = tmp_path / "release"
+    name = hosting.endpoint(hosting.config(hosting.test_model("plain"), count=2))
+    new = hosting.config(hosting.test_model("plain", {"TEST_PING_FILE": str(release)}), count=2)
+    hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    for columns in (40, 76):
+        seen = Terminal([BINARY, "describe", name, "--data-dir", server.data_dir], columns=columns, NO_COLOR="1")
+        assert seen.code == 0 and "\x1b" not in seen.raw
+        labels = [line[:12].strip() for line in seen.screen()]
+        assert [label for label in labels if label in ("update", "stage", "former", "new")] == [
+            "update", "stage", "former", "new"
+        ]  # fmt: skip
+        wide = [line for line in seen.screen() if len(line) > columns and len(line.split()) > 3]
+        assert not wide, wide
+    release.touch()
+    hosting.in_service(name)
+    hosting.delete(name)
+
+
+def test_an_update_writes_one_line_over_and_leaves_a_line_per_step(server, hosting):
+    name = fresh("seen")
+    assert deploy(server, name).code == 0
+    seen = deploy(server, name, columns=60)
+    assert seen.code == 0, seen.raw
+    steps = [line for line in seen.screen() if " s  " in line]
+    assert [line.split(" s  ")[1].split()[0] for line in steps] == ["served", "uploaded", "created", "endpoint"]
+    assert "is InService with the new model, before it was" in " ".join(" ".join(seen.screen()).split())
+    hosting.delete(name)

@@ -103,7 +103,7 @@ mod tests {
         assert!(dir(root.path(), &instance_id("e1", 19)).exists());
         let kept: Vec<u32> =
             list(root.path(), &EndpointUid::new("e1")).unwrap().iter().map(|id| id.ordinal).collect();
-        assert_eq!(kept, Vec::from_iter(4..20));
+        assert_eq!(kept, (4..20).collect::<Vec<u32>>());
         for nothing in ["e2", "..", ""] {
             assert_eq!(list(root.path(), &EndpointUid::new(nothing)).unwrap(), [], "{nothing}");
         }

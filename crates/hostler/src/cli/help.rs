@@ -68,10 +68,10 @@ Exit codes:
 pub(super) const DEPLOY: &str = "\
 Packs a directory (sorted, links only within it, nothing left out in silence) or
 takes an archive as it is, uploads it to the bucket `hostler-deploy` of the
-server's S3, creates a model, an endpoint config and an endpoint, and waits until
-the endpoint is InService. Progress goes to standard error: one line that is
-written over on a terminal, a line per phase elsewhere. On standard output stands
-where the endpoint answers.
+server's S3, creates a model and an endpoint config, creates or updates the
+endpoint, and waits until it is InService. Progress goes to standard error: one
+line that is written over on a terminal, a line per phase elsewhere. On standard
+output stands where the endpoint answers.
 
 Without --image the model itself decides: an engine that is built in serves what
 it can read (`hostler inspect PATH` shows which and why). Everything else needs
@@ -81,22 +81,26 @@ it can read (`hostler inspect PATH` shows which and why). Everything else needs
   match = \"models.example/mine*\"
   command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]
 
-An endpoint of this name that exists already is not touched unless you say how.
---update gives it the new model by UpdateEndpoint: it goes on answering, and a
-model that fails leaves what was there. --replace deletes it and creates it anew;
-requests in between are refused. The earlier model, config and archive are kept.
+An endpoint of this name that exists is updated (UpdateEndpoint, blue/green): the
+former model answers until the new one is healthy, and no request is lost. The
+endpoint keeps its instances, weight and instance type unless --count or --type
+says otherwise; the former model, config and archive are kept. If the new model
+fails, the endpoint goes back by itself, what was uploaded is taken back, and the
+exit code is 1. A Failed endpoint cannot be updated, and one in which something
+is on its way only after that: --replace deletes the endpoint and creates it anew;
+requests in between are refused.
 
-Ctrl-C before the endpoint exists takes back what was uploaded; after that it
-leaves the endpoint and says how to delete it.
+Ctrl-C before the endpoint is asked for takes back what was uploaded; after that a
+creation or an update goes on, and what to type to see how far it is is said.
 
 Examples:
   hostler deploy ./model --name digits
-  hostler deploy model.tar.gz --name digits --update --type ml.c5.xlarge
+  hostler deploy model.tar.gz --name digits --type ml.c5.xlarge --count 2
   hostler deploy ./model --name mine --image models.example/mine:1 \\
       --env THREADS=2
 
 Exit codes:
-  0    the endpoint is InService
+  0    the endpoint is InService with this model
   1    it is not; FailureReason and the end of the log are on standard error
   2    the command line is wrong
   130  interrupted
@@ -149,7 +153,9 @@ Exit codes:
 pub(super) const DESCRIBE: &str = "\
 Shows what DescribeEndpoint has no words for, too: instances with process ids and
 health, the last failure of each place, and members of the request that have no
-effect here.
+effect here. While the endpoint is updated: from which config to which, how far it
+is and since when, and of both sides how many instances are healthy and which part
+of the requests they get. After an update that went back, why.
 
 Examples:
   hostler describe digits
@@ -161,8 +167,11 @@ Exit codes:
 
 pub(super) const LOGS: &str = "\
 Prints what the processes of an endpoint wrote to standard output and standard
-error, each line with its instance where there are several. Logs of instances that
-failed are kept until the endpoint is deleted.
+error, each line with its instance where there are several (the instance's name
+tells the generation: .g2. is of the second deployment). Shown are those that run,
+the last one of each place where none does, and after an update those that ran
+before. The last 16 logs of removed instances are kept until the endpoint is
+deleted.
 
 Examples:
   hostler logs digits

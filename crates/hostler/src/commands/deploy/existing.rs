@@ -78,22 +78,27 @@ impl Deployment<'_> {
         };
         self.made.set(Made::Config);
         if refusal.code == "ResourceLimitExceeded" {
-            let hint = "an update needs room for the former and the new instances at once (`hostler quotas` shows limits \
-                        and use): raise the limit under [quotas] in the settings, or --replace, which deletes the \
-                        former ones first (nothing answers in between)";
+            let hint = "an update needs room for the former and the new instances at once (`hostler quotas` shows \
+                        limits and use): raise the limit under [quotas] in the settings, or --replace, which deletes \
+                        the former ones first (nothing answers in between)";
             return Err(Hinted::wrap(error, hint));
         }
         Err(error)
     }
 
-    /// Whether the endpoint runs this deployment or is on its way there; none when nobody can say.
+    /// Whether the endpoint runs this deployment or is on its way there; none when nobody can say. Asks the admin API,
+    /// which holds no answer back.
     pub(super) async fn is_taken_up(&self) -> Option<bool> {
-        let seen = wait::describe(&self.client, &self.names.endpoint).await.ok()?;
         let version = self.names.version.as_str();
-        Some(seen.is_some_and(|seen| {
-            seen["EndpointConfigName"] == version
-                || seen["PendingDeploymentSummary"]["EndpointConfigName"] == version
-        }))
+        match self.client.admin(&format!("endpoints/{}", self.names.endpoint)).await {
+            Ok(seen) => Some(
+                seen["EndpointConfigName"] == version
+                    || seen["Update"]["To"]["EndpointConfigName"] == version,
+            ),
+            Err(error) => {
+                error.downcast_ref::<Refusal>().is_some_and(Refusal::is_unknown_endpoint).then_some(false)
+            }
+        }
     }
 
     pub(super) async fn delete_existing(&self) -> anyhow::Result<()> {
@@ -129,8 +134,8 @@ impl Former {
                     variants.len(),
                     names.join(", ")
                 ),
-                "update it with boto3 or the AWS CLI (UpdateEndpoint, with a config of all its variants), choose another \
-                 --name, or --replace, which deletes it and creates it anew (nothing answers in between)",
+                "update it with boto3 or the AWS CLI (UpdateEndpoint, with a config of all its variants), choose \
+                 another --name, or --replace, which deletes it and creates it anew (nothing answers in between)",
             ));
         };
         Ok(Self {
@@ -201,7 +206,11 @@ mod tests {
 
     #[test]
     fn the_one_variant_of_an_endpoint_is_kept_and_several_are_left_alone() {
-        let variant = |name: &str| json!({ "variant": name, "model_name": "m", "count": 3, "weight": 0.5, "instance_type": "ml.c5.xlarge" });
+        let variant = |name: &str| {
+            let mut variant = json!({ "variant": name, "model_name": "m", "count": 3, "weight": 0.5 });
+            variant["instance_type"] = json!("ml.c5.xlarge");
+            variant
+        };
         let former =
             Former::of("x", &json!({ "EndpointConfigName": "c", "Variants": [variant("a")] })).unwrap();
         let expected = Former {

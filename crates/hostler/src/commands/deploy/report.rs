@@ -145,8 +145,8 @@ impl Deployment<'_> {
             return Hinted::wrap(
                 Interrupted(format!(": the update of endpoint `{name}` goes on")),
                 format!(
-                    "`hostler describe {name}{flags}` shows how far it is; the former model `{}` answers until the new one \
-                     is healthy, and stays if it never is",
+                    "`hostler describe {name}{flags}` shows how far it is; the former model `{}` answers until the \
+                     new one is healthy, and stays if it never is",
                     former.model
                 ),
             );
