@@ -102,6 +102,15 @@ def test_what_cannot_be_a_name_is_refused_before_it_becomes_a_url(server, comman
     assert said.startswith("error: `") and "cannot be an endpoint's name\nhint: a name has letters" in said, said
 
 
+def test_an_answer_is_waited_for_as_long_as_one_says(server, hosting):
+    name = hosting.endpoint(hosting.config(hosting.test_model("plain", {"TEST_ANSWER": "hang=true"})))
+    done = server.cli("invoke", name, "--body", "-", "--content-type", "a/b", "--timeout", "1", stdin=b"1", check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert said.startswith(f"error: no answer from {server.url} within 1 s\nhint: --timeout waits longer"), said
+    hosting.delete(name)
+
+
 def test_a_header_that_cannot_be_sent_is_named(server, endpoint):
     done = server.cli("invoke", endpoint, "--body", "-", "--content-type", "a\nb", stdin=b"1", check=False)
     assert done.returncode == 1

@@ -181,6 +181,9 @@ pub(crate) struct InvokeArgs {
     /// What the answer should be
     #[arg(long, value_name = "T")]
     pub(crate) accept: Option<String>,
+    /// How long to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = crate::client::TIMEOUT.as_secs())]
+    pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) find: FindArgs,
 }

@@ -33,8 +33,8 @@ pub(crate) use refusal::Refusal;
 pub(crate) use unreachable::{Trouble, Unreachable};
 pub(crate) use upload::{PART_BYTES, Upload};
 
-/// Longer than a model may take, and a little.
-const TIMEOUT: Duration = Duration::from_secs(70);
+/// Longer than a model may take unless the server's settings say otherwise, and a little.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(70);
 
 pub(crate) struct Client {
     http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -42,6 +42,14 @@ pub(crate) struct Client {
     region: Region,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
+}
+
+/// Nothing came in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {url} within {limit_s} s")]
+pub(crate) struct NoAnswer {
+    url: String,
+    limit_s: u64,
 }
 
 /// A whole answer.
@@ -181,9 +189,10 @@ impl Client {
         Hinted::wrap(error, hint)
     }
 
-    /// InvokeEndpoint; the answer as it came.
+    /// InvokeEndpoint; the answer as it came, if it comes within `limit`.
     pub(crate) async fn invoke(
         &self,
+        limit: Duration,
         endpoint: &str,
         content_type: &str,
         accept: Option<&str>,
@@ -200,7 +209,7 @@ impl Client {
             request.headers_mut().insert(ACCEPT, header("--accept", accept)?);
         }
         self.sign(&mut request, "sagemaker")?;
-        self.send(request).await
+        self.send_within(limit, request).await
     }
 
     /// One S3 request on `/bucket/key?query`.
@@ -245,15 +254,16 @@ impl Client {
     }
 
     async fn send_within(&self, limit: Duration, request: Request<Bytes>) -> anyhow::Result<Answer> {
-        let exchange = async {
-            let answered = self.http.request(request.map(Full::new)).await;
-            let answer = answered.map_err(|error| Unreachable::new(&self.url, error))?;
-            let (parts, body) = answer.into_parts();
-            let body = body.collect().await.context("the answer broke off")?.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
-        };
-        tokio::time::timeout(limit, exchange)
+        tokio::time::timeout(limit, self.exchange(request))
             .await
-            .map_err(|_| anyhow!("no answer from {} within {} s", self.url, limit.as_secs()))?
+            .map_err(|_| NoAnswer { url: self.url.clone(), limit_s: limit.as_secs() })?
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> anyhow::Result<Answer> {
+        let answered = self.http.request(request.map(Full::new)).await;
+        let answer = answered.map_err(|error| Unreachable::new(&self.url, error))?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.context("the answer broke off")?.to_bytes();
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 }

@@ -17,7 +17,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::{DemoArgs, ServeArgs};
-use crate::client::{Client, Refusal};
+use crate::client::{Client, Refusal, TIMEOUT};
 use crate::commands::StopSignals;
 use crate::hint::Interrupted;
 use crate::output;
@@ -173,7 +173,7 @@ async fn await_gone(client: &Client) -> anyhow::Result<()> {
 }
 
 async fn invoke(client: &Client, content_type: &str, body: Bytes) -> anyhow::Result<Value> {
-    let answer = client.invoke(NAME, content_type, Some("application/json"), body).await?;
+    let answer = client.invoke(TIMEOUT, NAME, content_type, Some("application/json"), body).await?;
     if !answer.status.is_success() {
         return Err(Refusal::read(&answer)).context("InvokeEndpoint was refused");
     }

@@ -2,21 +2,29 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use serde_json::json;
 
 use crate::cli::{InvokeArgs, OutputForm};
-use crate::client::{Client, Refusal};
+use crate::client::{Client, NoAnswer, Refusal};
 use crate::endpoint_name;
+use crate::hint::Hinted;
 use crate::output;
 
 pub(crate) async fn run(args: &InvokeArgs) -> anyhow::Result<()> {
     endpoint_name::check(&args.name)?;
     let client = Client::find(&args.find)?;
     let body = read_body(&args.body)?;
-    let answer = client.invoke(&args.name, &args.content_type, args.accept.as_deref(), body).await?;
+    let limit = Duration::from_secs(args.timeout);
+    let answered = client.invoke(limit, &args.name, &args.content_type, args.accept.as_deref(), body).await;
+    let answer = answered.map_err(|error| {
+        let hint =
+            "--timeout waits longer; how long a model may take is `model_timeout_s` in the server's settings";
+        if error.is::<NoAnswer>() { Hinted::wrap(error, hint) } else { error }
+    })?;
     if !answer.status.is_success() {
         return Err(client.with_near_names(Refusal::read(&answer).into(), &args.name).await);
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::step::Step;
-use crate::client::Client;
+use crate::client::{Client, TIMEOUT};
 use crate::output;
 
 /// Requests in flight at once: a figure of latency, not of overload.
@@ -25,7 +25,7 @@ pub(super) async fn run(client: &Client, endpoint: &str, row: &str, invocations:
             let mut took = Vec::new();
             for _ in 0..share(worker) {
                 let sent = Instant::now();
-                let answer = client.invoke(endpoint, "text/csv", None, body.clone()).await?;
+                let answer = client.invoke(TIMEOUT, endpoint, "text/csv", None, body.clone()).await?;
                 ensure!(answer.status.is_success(), "an invocation was answered with {}", answer.status);
                 took.push(sent.elapsed().as_secs_f64() * 1000.0);
             }
