@@ -23,6 +23,10 @@ pub(super) fn bring_back(record: &mut EndpointRecord, now: Millis, policy: &Poli
         }
     };
     at_most(&mut record.deployment.started_at, now);
+    if let Some(update) = &mut record.update {
+        at_most(&mut update.started_at, now);
+        at_most(&mut update.stage_since, now);
+    }
     for place in &mut record.places {
         at_most(&mut place.not_before, now.plus(policy.backoff_max_ms));
     }
