@@ -155,3 +155,31 @@ pub(super) fn of_database(action: &'static str, fault: DatabaseFault) -> StoreEr
 pub(super) fn overloaded(action: &'static str, waiting: usize) -> StoreError {
     StoreError::Failed { action, source: Box::new(Overloaded { waiting }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, OpenFlags};
+
+    use super::*;
+
+    /// What SQLite itself answers, where it can be made to.
+    #[test]
+    fn what_has_to_be_mended_is_read_from_sqlites_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("test.db");
+        let writer = Connection::open(&file).unwrap();
+        writer.execute_batch("CREATE TABLE t (a TEXT); PRAGMA max_page_count = 2").unwrap();
+        let long = format!("INSERT INTO t VALUES ('{}')", "x".repeat(100_000));
+        let full = writer.execute(&long, ()).unwrap_err();
+        assert_eq!(trouble_of(&full), Some(Trouble::DiskFull));
+        let reader = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let refused = reader.execute("DELETE FROM t", ()).unwrap_err();
+        assert_eq!(trouble_of(&refused), Some(Trouble::ReadOnly));
+        let wrong_sql = writer.execute("SELECT * FROM missing", ()).unwrap_err();
+        assert_eq!(trouble_of(&wrong_sql), None);
+        let other = dir.path().join("other.db");
+        std::fs::write(&other, "no database".repeat(100)).unwrap();
+        let none = Connection::open(&other).unwrap().execute("CREATE TABLE t (a)", ()).unwrap_err();
+        assert_eq!(trouble_of(&none), Some(Trouble::Damaged));
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::OpenError;
-use super::{holdings, sums};
+use super::{holdings, sums, uses};
 
 /// In order; the first makes schema 1.
 const MIGRATIONS: [&str; 4] = [
@@ -66,6 +66,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     look_for_damage(&connection, file)?;
     sums::fill(&mut connection).map_err(failed("add checksums to"))?;
     sums::verify(&connection).map_err(failed("check"))?;
+    uses::rewrite(&mut connection).map_err(failed("write down what is used in"))?;
     holdings::recount(&mut connection).map_err(failed("count what is held in"))?;
     Ok(connection)
 }

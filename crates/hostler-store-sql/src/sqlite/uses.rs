@@ -3,16 +3,36 @@
 //! Why: whether a thing may be deleted is asked from its side, and the answer must not cost more the more users it has.
 //! So each use is a row under what is used, which the triggers of migration 3 keep inside each transaction, with the
 //! user's status beside it; a question is a few looks at the first row of a walk.
-//! Invariants: a use is `KIND/KEY` in the user's own scope. Nothing but the triggers writes the rows.
+//! Invariants: a use is `KIND/KEY` in the user's own scope. Nothing but the triggers and [`rewrite`] writes the rows.
+//! Failure: rows that are not those of the documents are written anew at the next start.
 
 use std::collections::BTreeSet;
 
 use hostler_store::{Statuses, Unused};
 use hostler_types::{Key, Kind, Scope};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, named_params};
 
 use super::documents::words;
+
+/// The rows as the documents have them.
+macro_rules! told {
+    () => {
+        "SELECT account, region, used.value, kind, documents.key, status \
+         FROM documents, json_each(documents.uses) AS used WHERE uses IS NOT NULL"
+    };
+}
+
+const WRITE: &str = concat!("INSERT INTO document_uses (account, region, used, kind, key, status) ", told!());
+
+/// Whether neither has a row that the other lacks.
+const IS_RIGHT: &str = concat!(
+    "WITH told AS (",
+    told!(),
+    "), kept AS (SELECT account, region, used, kind, key, status FROM document_uses) \
+     SELECT NOT EXISTS (SELECT * FROM told EXCEPT SELECT * FROM kept) \
+     AND NOT EXISTS (SELECT * FROM kept EXCEPT SELECT * FROM told)"
+);
 
 const FIRST_USER: &str = "SELECT key FROM document_uses \
      WHERE account = :account AND region = :region AND used = :used AND kind = :kind ORDER BY key LIMIT 1";
@@ -66,6 +86,17 @@ impl Users<'_> {
         };
         self.connection.prepare_cached(FIRST_USER_IN_STATUS)?.query_row(params, |row| row.get(0)).optional()
     }
+}
+
+/// Writes the rows anew from the documents; writes nothing where all are right.
+pub(super) fn rewrite(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if transaction.query_row(IS_RIGHT, (), |row| row.get(0))? {
+        return Ok(());
+    }
+    transaction.execute("DELETE FROM document_uses", ())?;
+    transaction.execute(WRITE, ())?;
+    transaction.commit()
 }
 
 /// The column's text; none when nothing is used.

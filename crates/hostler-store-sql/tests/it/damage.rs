@@ -30,26 +30,27 @@ fn documents() -> Vec<Document> {
 
 /// A closed database with those documents.
 async fn closed() -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).unwrap();
+    let dir = tempfile::tempdir().expect("a directory is made");
+    let store = SqliteStore::open(dir.path()).expect("the store opens");
     for document in documents() {
         put(&store, document).await;
     }
-    store.close().await.unwrap();
+    store.close().await.expect("it closes");
     let file = dir.path().join(DATABASE_FILE);
     (dir, file)
 }
 
 /// Where the body of the last document has the mark.
 fn place_of_mark(file: &Path) -> u64 {
-    let bytes = fs::read(file).unwrap();
+    let bytes = fs::read(file).expect("the file is read");
     let needle = format!("39 {MARK}");
-    let at = bytes.windows(needle.len()).position(|window| window == needle.as_bytes()).unwrap();
-    u64::try_from(at + needle.find("right").unwrap()).unwrap()
+    let at = bytes.windows(needle.len()).position(|window| window == needle.as_bytes());
+    (at.expect("it is there") + needle.find("right").expect("it has it")) as u64
 }
 
 fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
-    fs::OpenOptions::new().write(true).open(file).unwrap().write_all_at(bytes, at).unwrap();
+    let opened = fs::OpenOptions::new().write(true).open(file).expect("it opens");
+    opened.write_all_at(bytes, at).expect("it is written");
 }
 
 /// The words of a call that found damage.
@@ -58,7 +59,7 @@ fn damaged<T: std::fmt::Debug>(result: StoreResult<T>) -> String {
     let Err(StoreError::Trouble { trouble: Trouble::Damaged, source, .. }) = result else {
         panic!("it should have found the damage: {result:?}");
     };
-    let fault = source.downcast_ref::<DatabaseFault>().unwrap();
+    let fault = source.downcast_ref::<DatabaseFault>().expect("the database's");
     format!("{fault}: {}: {:?}", fault.source, fault.source.source().map(ToString::to_string))
 }
 

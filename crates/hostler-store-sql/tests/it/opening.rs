@@ -107,6 +107,25 @@ async fn sums_that_differ_from_their_documents_are_counted_anew_at_the_next_star
     }
 }
 
+#[tokio::test]
+async fn uses_that_differ_from_their_documents_are_written_anew_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let used = key(Kind::EndpointConfig, "used");
+    let store = open(dir.path());
+    put(&store, Document { uses: [used.clone()].into(), ..endpoint("user") }).await;
+    drop(store);
+    for damage in ["DELETE FROM document_uses", "UPDATE document_uses SET used = 'model/used'"] {
+        Connection::open(dir.path().join(DATABASE_FILE)).unwrap().execute(damage, ()).unwrap();
+        let store = open(dir.path());
+        for (unused, is_refused) in [(used.clone(), true), (key(Kind::Model, "used"), false)] {
+            let unused = hostler_store::Unused { key: unused, statuses: hostler_store::Statuses::Any };
+            let transaction =
+                hostler_store::Transaction { unused: Some(unused), ..hostler_store::Transaction::default() };
+            assert_eq!(store.commit(transaction).await.is_err(), is_refused, "after {damage}");
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_no_database_is_named_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
