@@ -8,7 +8,7 @@
 
 mod http;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub struct Target {
 pub struct Prober {
     ping: Arc<dyn Ping>,
     settings: ProberSettings,
-    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
 }
 
@@ -140,7 +140,7 @@ async fn watch(
     ping: Arc<dyn Ping>,
     settings: ProberSettings,
     target: Target,
-    probes: Arc<Mutex<HashMap<InstanceId, Probe>>>,
+    probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
 ) {
     let mut was_healthy = target.was_healthy;
@@ -180,7 +180,7 @@ async fn watch(
 }
 
 /// Writes the health down; whether it is another kind of health than before.
-fn note(probes: &Mutex<HashMap<InstanceId, Probe>>, id: &InstanceId, health: Health) -> bool {
+fn note(probes: &Mutex<BTreeMap<InstanceId, Probe>>, id: &InstanceId, health: Health) -> bool {
     let mut probes = lock(probes);
     let Some(probe) = probes.get_mut(id) else { return false };
     let is_news = std::mem::discriminant(&probe.health) != std::mem::discriminant(&health);
@@ -188,6 +188,6 @@ fn note(probes: &Mutex<HashMap<InstanceId, Probe>>, id: &InstanceId, health: Hea
     is_news
 }
 
-fn lock(probes: &Mutex<HashMap<InstanceId, Probe>>) -> MutexGuard<'_, HashMap<InstanceId, Probe>> {
+fn lock(probes: &Mutex<BTreeMap<InstanceId, Probe>>) -> MutexGuard<'_, BTreeMap<InstanceId, Probe>> {
     probes.lock().unwrap_or_else(PoisonError::into_inner)
 }

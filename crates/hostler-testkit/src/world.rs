@@ -12,8 +12,8 @@ use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings,
-    Reconciler, ReconcilerParts,
+    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober,
+    ProberSettings, Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
@@ -30,6 +30,8 @@ use crate::{Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, 
 const IMAGE: &str = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
 /// A sweep of the simulated server.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Long enough for a slow call and short enough for a test.
+const LEASE_TTL: Duration = Duration::from_secs(10);
 /// Simulated time between two looks of a test that waits.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -128,6 +130,9 @@ impl SimWorld {
             accelerators: self.accelerators,
             policy: Policy::default(),
             sweep_every: SWEEP_EVERY,
+            // Like a server that is alone: who follows after a crash bears the same name.
+            lease: LeaseSettings { holder: format!("server-{}", self.servers.len()), ttl: LEASE_TTL },
+            jitter: Arc::new(|| 0.5),
         });
         let task = tokio::spawn(reconciler.run(CancellationToken::new()));
         self.servers.push(Server { effects, routes, task });

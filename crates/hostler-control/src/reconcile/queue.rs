@@ -55,6 +55,7 @@ impl KeyQueue {
             match wait_until {
                 Some(at) => {
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep_until(at) => {}
                         () = self.changed.notified() => {}
                     }

@@ -72,7 +72,7 @@ impl Reconciler {
     }
 
     /// Every endpoint once more, and whatever runs for none.
-    async fn sweep(&self) {
+    pub(super) async fn sweep(&self) {
         match self.parts.store.keys(Kind::Endpoint).await {
             Ok(keys) => keys.iter().for_each(|key| self.queue.enqueue(key)),
             Err(error) => {
@@ -81,7 +81,11 @@ impl Reconciler {
                 return;
             }
         }
-        self.remove_orphans().await;
+        if self.right.is_held() {
+            self.remove_orphans().await;
+        } else {
+            self.memory().strangers.clear();
+        }
     }
 
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.
@@ -104,6 +108,9 @@ impl Reconciler {
             again
         };
         for id in orphans {
+            if !self.right.is_held() {
+                return;
+            }
             info!(instance = %id, "removing an instance that belongs to no endpoint");
             let grace = Duration::from_millis(self.parts.policy.stop_grace_ms.unsigned_abs());
             if let Err(error) = self.parts.compute.remove(&id, grace).await {
