@@ -127,6 +127,11 @@ impl Reconciler {
         self.give_lease_back().await;
     }
 
+    /// What is wrong with the queue of keys, one sentence each; empty when its rules hold.
+    pub fn lint(&self) -> Vec<String> {
+        self.queue.lint()
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         // A panic while holding it cannot leave it half changed: every change is one insert or remove.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)

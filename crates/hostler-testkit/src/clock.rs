@@ -10,12 +10,18 @@ const EPOCH: i64 = 1_700_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub struct SimClock {
     begun: Instant,
+    offset_ms: i64,
 }
 
 impl SimClock {
     /// Starts now, inside a runtime.
     pub fn new() -> Self {
-        Self { begun: Instant::now() }
+        Self { begun: Instant::now(), offset_ms: 0 }
+    }
+
+    /// The clock of a machine that is so much ahead.
+    pub fn ahead(self, offset_ms: i64) -> Self {
+        Self { offset_ms, ..self }
     }
 }
 
@@ -27,6 +33,7 @@ impl Default for SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> Millis {
-        Millis(EPOCH).plus(i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX))
+        Millis(EPOCH + self.offset_ms)
+            .plus(i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 }

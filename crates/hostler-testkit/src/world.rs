@@ -119,11 +119,12 @@ impl SimWorld {
                 routes: routes.clone(),
             }),
             clock: Arc::new(self.clock),
-            compute: Arc::new(FaultyCompute {
-                inner: self.compute.clone(),
-                effects: effects.clone(),
-                routes: routes.clone(),
-            }),
+            compute: Arc::new(FaultyCompute::new(
+                Arc::new(self.compute.clone()),
+                self.compute.clone(),
+                effects.clone(),
+                routes.clone(),
+            )),
             prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
