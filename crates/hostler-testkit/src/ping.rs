@@ -14,6 +14,8 @@ use tokio::time::Instant;
 pub struct SimPing {
     /// Which containers answer 500, or did once.
     sick: Mutex<BTreeMap<SocketAddr, Sickness>>,
+    /// What listens below this port never answers 200.
+    broken_below: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,11 @@ enum Sickness {
 }
 
 impl SimPing {
+    /// What listens below this port never answers 200.
+    pub fn broken_below(port: u16) -> Self {
+        Self { broken_below: port, ..Self::default() }
+    }
+
     /// The container at this address answers 500 from now on.
     pub fn make_sick(&self, address: SocketAddr) {
         self.sick().insert(address, Sickness::UntilCured);
@@ -54,6 +61,7 @@ impl SimPing {
     /// For how long the container has answered 200; none when it does not, the longest time when it always did.
     pub fn well_for(&self, address: SocketAddr) -> Option<Duration> {
         match self.sick().get(&address) {
+            None if address.port() < self.broken_below => None,
             None => Some(Duration::MAX),
             Some(Sickness::UntilCured | Sickness::ForEver) => None,
             Some(Sickness::Until(until)) => Instant::now().checked_duration_since(*until),

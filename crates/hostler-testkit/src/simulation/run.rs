@@ -19,6 +19,9 @@ use super::settle::{REST_WITHIN, rest};
 use super::stage::Stage;
 use crate::caller;
 
+/// No run is so long, whatever happens in it.
+const ENDS_WITHIN: Duration = Duration::from_secs(10 * 3600);
+
 thread_local! {
     /// What panicked on this thread while it simulates; none while it does not.
     static PANICS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
@@ -142,7 +145,9 @@ impl Run {
     }
 
     async fn close(mut self) -> (Vec<String>, Vec<String>) {
-        self.play().await;
+        if tokio::time::timeout(ENDS_WITHIN, self.play()).await.is_err() {
+            self.stage.book.complain("the run does not end");
+        }
         for slot in &mut self.slots {
             if let Some(server) = slot.server.take() {
                 server.kill().await;

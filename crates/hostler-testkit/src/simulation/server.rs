@@ -26,6 +26,8 @@ use crate::{Effects, FaultyCompute, FaultyStore, SimRoutes};
 /// Slow calls are as long as this, so that leases are lost to them.
 const LEASE_TTL: Duration = Duration::from_secs(9);
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// A server that is told to stop has a few slow calls to wait for.
+const STOP_MAX: Duration = Duration::from_secs(600);
 
 /// One server's life.
 pub(super) struct Server {
@@ -124,8 +126,18 @@ impl Server {
         self.gateway.stage.book.note(|| format!("{} stops", self.name));
         self.calls.shutdown().await;
         self.stop.cancel();
-        if let Err(error) = self.task.await {
-            self.gateway.stage.book.complain(&format!("{} broke off: {error}", self.name));
+        let effects = self.effects.clone();
+        tokio::select! {
+            biased;
+            ended = &mut self.task => {
+                if let Err(error) = ended {
+                    self.gateway.stage.book.complain(&format!("{} broke off: {error}", self.name));
+                }
+            }
+            () = effects.crashed() => self.kill().await,
+            () = tokio::time::sleep(STOP_MAX) => {
+                self.gateway.stage.book.complain(&format!("{} does not stop", self.name));
+            }
         }
     }
 

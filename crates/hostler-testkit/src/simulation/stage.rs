@@ -12,7 +12,7 @@ use hostler_types::InstanceId;
 
 use super::book::Book;
 use super::dice::Dice;
-use super::weather::Weather;
+use super::weather::{FIRST_PORT, Weather};
 use crate::{SimClock, SimObjects, SimPing};
 
 /// The instance types that are deployed, and how many there may be.
@@ -47,7 +47,7 @@ impl Stage {
         };
         let weather = Arc::new(Weather::new(&mut dice));
         let compute = SimulatedCompute::auto(Arc::new(clock), delays);
-        let ping: Arc<SimPing> = Arc::default();
+        let ping = Arc::new(SimPing::broken_below(FIRST_PORT));
         compute.decide(weather.outcomes(Dice::new(seed, 2), ping.clone()));
         Self {
             store: Arc::new(MemoryStore::new()),

@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use super::dice::Dice;
 use crate::{Effects, Fate, Mishap, SimPing, When};
 
-/// The first port of a simulated container; the backend's own come before.
-const FIRST_PORT: u16 = 30_000;
+/// The first port of what can be healthy. What ends by itself is given a port by the backend, below this: it never
+/// passes its health check, or a model that crashes could serve for a moment, for ever.
+pub(super) const FIRST_PORT: u16 = 30_000;
 
 /// Calls of all servers of a run; a run makes a few thousand.
 const CALLS_MAX: u64 = 400_000;
