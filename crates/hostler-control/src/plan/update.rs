@@ -202,16 +202,32 @@ impl Step<'_> {
         self.goals().iter().filter(|goal| goal.generation == generation).map(|goal| goal.count).collect()
     }
 
-    /// What the update adds is there and healthy; what was there before it is not its matter.
+    /// What the update adds is there and healthy, and what it leaves is as healthy as what was there: nothing goes
+    /// before it is made up for.
     fn is_provisioned(&self) -> bool {
-        let coming = self.coming_generation();
-        self.goals().iter().all(|goal| {
-            if let Some(coming) = coming {
-                return goal.generation != coming || self.is_full(goal);
+        let goals = self.goals();
+        match self.record.update.as_ref().map(|update| &update.change) {
+            None => true,
+            Some(Change::Deploy { deployment, .. }) => {
+                let coming = goals.iter().filter(|goal| goal.generation == deployment.generation);
+                coming.into_iter().all(|goal| self.is_full(goal))
             }
-            let before = self.record.deployment.fleet(&goal.variant).map_or(0, |fleet| fleet.count);
-            (before..goal.count).all(|ordinal| self.is_answering(goal, ordinal))
-        })
+            Some(Change::Scale { sizes }) => {
+                // One deployment alone is scaled: its fleets are all that there are.
+                let fleets = self.record.deployment.fleets.iter().zip(sizes).zip(&goals);
+                fleets.into_iter().all(|((fleet, size), goal)| {
+                    let are_answering =
+                        |mut ordinals: std::ops::Range<u32>| ordinals.all(|it| self.is_answering(goal, it));
+                    are_answering(fleet.count..size.count) && !self.is_short(goal, size.count)
+                })
+            }
+        }
+    }
+
+    /// Whether fewer than `count` would answer if the fleet had only its first `count` places, though more could.
+    pub(super) fn is_short(&self, goal: &FleetGoal, count: u32) -> bool {
+        let left = (0..count).filter(|ordinal| self.is_answering(goal, *ordinal)).count();
+        left < self.healthy(goal).min(count as usize)
     }
 
     /// Every place of the fleet has an instance that can answer.
