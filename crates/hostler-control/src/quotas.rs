@@ -128,7 +128,10 @@ fn wanted(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
             let steps = rollout.steps(&deployment.fleets);
             let former = record.deployment.fleets.len();
             for fleet in &deployment.fleets {
-                let twin = counts[..former].iter().find(|(old, _)| old.variant == fleet.variant);
+                // Places of another type are no use to it.
+                let is_twin =
+                    |old: &Fleet| old.variant == fleet.variant && old.instance_type == fleet.instance_type;
+                let twin = counts[..former].iter().find(|(old, _)| is_twin(old));
                 let old = twin.map_or(0, |(_, count)| *count);
                 counts.push((fleet, rollout.peak(old, fleet.count, steps).saturating_sub(old)));
             }
