@@ -36,9 +36,9 @@ impl WatchedCompute {
 
     fn check_launch(&self, id: &InstanceId) {
         let exists = self.stage.compute.state(id).is_some();
-        let mut pages = self.stage.book.pages();
+        let pages = self.stage.book.pages();
         let is_written = pages.written.contains(id);
-        let is_again = !pages.ensured.insert(id.clone());
+        let is_again = pages.ensured.contains(id);
         drop(pages);
         if !is_written {
             self.stage.book.complain(&format!("`{id}` is launched before it is written down"));
@@ -95,6 +95,7 @@ impl Compute for WatchedCompute {
             let detail = "simulated: no program runs its image".to_owned();
             return Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
         }
+        self.stage.book.pages().ensured.insert(spec.id.clone());
         self.stage.compute.ensure(spec).await
     }
 
