@@ -33,17 +33,24 @@ impl SimPing {
 
     /// The container at this address answers 500 from now on.
     pub fn make_sick(&self, address: SocketAddr) {
-        self.sick().insert(address, Sickness::UntilCured);
+        self.fall_ill(address, Sickness::UntilCured);
     }
 
     /// The same, and nothing cures it.
     pub fn break_for_good(&self, address: SocketAddr) {
-        self.sick().insert(address, Sickness::ForEver);
+        self.fall_ill(address, Sickness::ForEver);
+    }
+
+    fn fall_ill(&self, address: SocketAddr, sickness: Sickness) {
+        let mut sick = self.sick();
+        if !matches!(sick.get(&address), Some(Sickness::ForEver)) {
+            sick.insert(address, sickness);
+        }
     }
 
     /// The same until then.
     pub fn make_sick_until(&self, address: SocketAddr, until: Instant) {
-        self.sick().insert(address, Sickness::Until(until));
+        self.fall_ill(address, Sickness::Until(until));
     }
 
     /// Every container that can answers 200 again.

@@ -52,7 +52,9 @@ pub(super) fn committed(
         broken.extend(reasons::complaint(before.as_deref(), after));
         generations(&mut pages, after, &mut broken);
     }
-    if matches!(author, Author::Client(_)) {
+    // A deletion asks for nothing: what leaves counts until it is gone.
+    let asks = after.as_ref().is_some_and(|after| after.goal == Goal::Serve);
+    if asks && matches!(author, Author::Client(_)) {
         for (what, sum) in raised {
             if sum > Stage::limit(&what) {
                 broken.push(format!("a request was granted {sum} of `{what}`"));
