@@ -3,16 +3,18 @@
 //! Why: signals make it fast, the sweep makes it right; a lost signal costs one sweep's time and nothing else.
 //! Invariants: a signal only names what to look at.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_types::{InstanceId, Kind};
+use hostler_types::{EndpointRecord, EndpointUid, InstanceId, Kind, Record};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::run::RunError;
 
 impl Reconciler {
     pub(super) fn spawn_triggers(self: Arc<Self>) -> JoinSet<()> {
@@ -88,6 +90,17 @@ impl Reconciler {
         }
     }
 
+    /// The ids of all endpoints that have a record: a slow or unreadable one may not have had its first run.
+    async fn recorded_uids(&self) -> Result<BTreeSet<EndpointUid>, RunError> {
+        let mut uids = BTreeSet::new();
+        for key in self.parts.store.keys(Kind::Endpoint).await? {
+            if let Some(document) = self.parts.store.get(&key).await? {
+                uids.insert(EndpointRecord::from_body(&document.body)?.uid);
+            }
+        }
+        Ok(uids)
+    }
+
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.
     async fn remove_orphans(&self) {
         let ids = match self.parts.compute.list().await {
@@ -98,15 +111,26 @@ impl Reconciler {
                 return;
             }
         };
-        // An endpoint whose first run is still to come is unknown too: only what stays unknown is removed.
-        let orphans: Vec<InstanceId> = {
+        // An endpoint whose first run is still to come is unknown too: only what stays unknown is looked into.
+        let mut orphans: Vec<InstanceId> = {
             let mut memory = self.memory();
-            let unknown: std::collections::BTreeSet<_> =
+            let unknown: BTreeSet<_> =
                 ids.into_iter().filter(|id| !memory.keys.contains_key(&id.endpoint)).collect();
             let again = unknown.intersection(&memory.strangers).cloned().collect();
             memory.strangers = unknown;
             again
         };
+        if orphans.is_empty() {
+            return;
+        }
+        match self.recorded_uids().await {
+            Ok(uids) => orphans.retain(|id| !uids.contains(&id.endpoint)),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "not every endpoint can be read, so that nothing is known to be nobody's");
+                return;
+            }
+        }
         for id in orphans {
             if !self.right.is_held() {
                 return;
