@@ -157,6 +157,16 @@ impl SimWorld {
         &self.servers.last().expect("a server was started").routes
     }
 
+    /// The gateway of one of the servers, in the order of their starts.
+    pub fn routes_of(&self, server: usize) -> &SimRoutes {
+        &self.servers[server].routes
+    }
+
+    /// The calls of one of the servers, in the order of their starts.
+    pub fn effects_of(&self, server: usize) -> &Effects {
+        &self.servers[server].effects
+    }
+
     /// The calls of the newest server.
     pub fn effects(&self) -> &Effects {
         &self.servers.last().expect("a server was started").effects

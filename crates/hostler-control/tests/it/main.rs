@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod accelerators;
+mod leases;
 mod lifecycle;
 mod mishaps;
 mod operations;

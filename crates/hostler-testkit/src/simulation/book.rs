@@ -40,6 +40,8 @@ pub(super) struct Pages {
     pub(super) generations: BTreeMap<(EndpointUid, u64), (i64, String)>,
     /// Who was given the lease last.
     pub(super) holder: Option<String>,
+    /// Which server acted when it was looked last.
+    pub(super) acting: Option<u64>,
     /// Since when each instance is in no record.
     pub(super) strange_since: BTreeMap<InstanceId, Instant>,
     /// Since when each endpoint has nobody who takes requests, though somebody could.

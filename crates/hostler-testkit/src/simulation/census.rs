@@ -29,12 +29,15 @@ pub(super) fn census(stage: &Stage, servers: &[&Server], acting: Option<&Server>
             stage.book.complain(&format!("{}: {complaint}", server.name));
         }
     }
-    let Some(acting) = acting else {
-        let mut pages = stage.book.pages();
+    let mut pages = stage.book.pages();
+    let life = acting.map(|acting| acting.life);
+    if life.is_none() || pages.acting != life {
         pages.strange_since.clear();
         pages.mute_since.clear();
-        return;
-    };
+    }
+    pages.acting = life;
+    drop(pages);
+    let Some(acting) = acting else { return };
     strangers(stage);
     mute_endpoints(stage, acting);
 }

@@ -32,6 +32,7 @@ const STOP_MAX: Duration = Duration::from_secs(600);
 /// One server's life.
 pub(super) struct Server {
     pub(super) name: String,
+    pub(super) life: u64,
     pub(super) effects: Arc<Effects>,
     pub(super) control: Control,
     pub(super) gateway: Arc<WatchedRoutes>,
@@ -105,7 +106,7 @@ impl Server {
             running.publish_routes().await;
             running.run(stopping).await;
         });
-        Self { name, effects, control, gateway, calls: JoinSet::new(), reconciler, stop, task }
+        Self { name, life, effects, control, gateway, calls: JoinSet::new(), reconciler, stop, task }
     }
 
     /// Ends it as `kill -9` does.

@@ -74,7 +74,10 @@ impl Store for WatchedStore {
     }
 
     async fn release(&self, name: &str, holder: &str) -> StoreResult<()> {
-        self.stage.store.release(name, holder).await
+        self.stage.store.release(name, holder).await?;
+        let mut pages = self.stage.book.pages();
+        pages.holder = pages.holder.take().filter(|known| known != holder);
+        Ok(())
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
