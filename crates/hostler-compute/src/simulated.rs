@@ -141,6 +141,14 @@ impl SimulatedCompute {
         self.shared.end(id, None, InstanceState::Failed(failure))
     }
 
+    /// Takes an instance away without a trace, as a machine that burns down does.
+    pub fn vanish(&self, id: &InstanceId) {
+        let is_gone = self.shared.world().instances.remove(id).is_some();
+        if is_gone {
+            self.shared.tell(id);
+        }
+    }
+
     /// Adds to an instance's log.
     pub fn append_log(&self, id: &InstanceId, text: &str) {
         if let Some(instance) = self.shared.world().instances.get_mut(id) {
@@ -151,6 +159,12 @@ impl SimulatedCompute {
     /// The state of one instance, without passing through the port.
     pub fn state(&self, id: &InstanceId) -> Option<InstanceState> {
         self.shared.world().instances.get(id).map(|instance| instance.state.clone())
+    }
+
+    /// Every instance and its state, without passing through the port.
+    pub fn states(&self) -> Vec<(InstanceId, InstanceState)> {
+        let world = self.shared.world();
+        world.instances.iter().map(|(id, instance)| (id.clone(), instance.state.clone())).collect()
     }
 
     /// The spec an instance was made from.

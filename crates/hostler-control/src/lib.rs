@@ -23,5 +23,5 @@ pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
-pub use reconcile::{Reconciler, ReconcilerParts};
+pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;

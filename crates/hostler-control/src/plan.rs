@@ -138,17 +138,19 @@ struct Step<'a> {
     events: Vec<String>,
 }
 
+/// What a gateway is to know of the record as it stands, when nothing is decided.
+pub(crate) fn route(
+    endpoint: &EndpointRecord,
+    seen: &[Sighting],
+    now: Millis,
+    policy: &Policy,
+) -> Option<EndpointRoute> {
+    Step::new(endpoint, seen, now, policy).route()
+}
+
 /// The actions that take what is seen one step nearer to what is wanted.
 pub fn plan(endpoint: &EndpointRecord, seen: &[Sighting], now: Millis, policy: &Policy) -> Plan {
-    let mut step = Step {
-        record: endpoint.clone(),
-        seen,
-        now,
-        policy,
-        actions: Vec::new(),
-        requeue_after_ms: None,
-        events: Vec::new(),
-    };
+    let mut step = Step::new(endpoint, seen, now, policy);
     step.note_sightings();
     let mut forget = false;
     match (step.record.goal, step.record.status) {
@@ -161,6 +163,20 @@ pub fn plan(endpoint: &EndpointRecord, seen: &[Sighting], now: Millis, policy: &
     let Step { record, actions, requeue_after_ms, events, .. } = step;
     let record = (record != *endpoint && !forget).then_some(record);
     Plan { record, forget, route, actions, requeue_after_ms, events }
+}
+
+impl<'a> Step<'a> {
+    fn new(endpoint: &EndpointRecord, seen: &'a [Sighting], now: Millis, policy: &'a Policy) -> Self {
+        Self {
+            record: endpoint.clone(),
+            seen,
+            now,
+            policy,
+            actions: Vec::new(),
+            requeue_after_ms: None,
+            events: Vec::new(),
+        }
+    }
 }
 
 impl Step<'_> {

@@ -3,16 +3,18 @@
 //! Why: a crash, a missed signal, a second controller and an ordinary change must all take the same path, or the rare
 //! ones are never tested. So a run gets a key and nothing else, reads the record, observes, plans, and carries out.
 //! Invariants: at most one run per key; a change during a run causes exactly one more; the record is written down
-//! before any effect of the plan; the route is published before an instance that left it is removed.
+//! before any effect of the plan; the route is published before an instance that left it is removed. Only the holder of
+//! the lease writes and acts.
 //! Failure: a run that breaks off anywhere is repeated with a growing pause; every effect is idempotent.
 
+mod lease;
 mod moments;
 mod queue;
 mod run;
 mod spec;
 mod triggers;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 use crate::accelerators::AcceleratorPolicy;
 use crate::plan::Policy;
 use crate::prober::Prober;
+pub use lease::LeaseSettings;
+use lease::Right;
 use queue::KeyQueue;
 
 /// Runs at once, over all endpoints.
@@ -53,12 +57,17 @@ pub struct ReconcilerParts {
     pub policy: Policy,
     /// Every endpoint is looked at again after this long, whatever was signalled.
     pub sweep_every: Duration,
+    /// Who this controller is among those over the same store.
+    pub lease: LeaseSettings,
+    /// A number from 0 to 1, another one each time: it keeps apart what failed together.
+    pub jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
 
 /// The loop's shared state.
 pub struct Reconciler {
     parts: ReconcilerParts,
     queue: KeyQueue,
+    right: Right,
     memory: Mutex<Memory>,
 }
 
@@ -66,7 +75,7 @@ pub struct Reconciler {
 #[derive(Default)]
 struct Memory {
     /// Which endpoint an instance's signal concerns.
-    keys: HashMap<EndpointUid, Key>,
+    keys: BTreeMap<EndpointUid, Key>,
     /// Which endpoint bears a name.
     uids: HashMap<Key, EndpointUid>,
     /// What the gateway was told last.
@@ -82,22 +91,33 @@ struct Memory {
 impl Reconciler {
     /// A reconciler that does nothing before [`Reconciler::run`].
     pub fn new(parts: ReconcilerParts) -> Arc<Self> {
-        Arc::new(Self { parts, queue: KeyQueue::default(), memory: Mutex::default() })
+        Arc::new(Self {
+            parts,
+            queue: KeyQueue::default(),
+            right: Right::default(),
+            memory: Mutex::default(),
+        })
     }
 
     /// Works until `stop` is cancelled; runs that have begun are finished.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        // First of all, or everything would be looked at twice: without the right, and with it.
+        let (pause, _) = self.ask_for_lease().await;
         let mut triggers = self.clone().spawn_triggers();
+        let reconciler = self.clone();
+        triggers.spawn(async move { reconciler.keep_lease(pause).await });
         let permits = Arc::new(Semaphore::new(RUNS_MAX));
         let mut runs = JoinSet::new();
         loop {
             while runs.try_join_next().is_some() {}
             let permit = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 permit = permits.clone().acquire_owned() => permit,
             };
             let Ok(permit) = permit else { break };
             let key = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 key = self.queue.next() => key,
             };
@@ -109,6 +129,12 @@ impl Reconciler {
         }
         triggers.shutdown().await;
         while runs.join_next().await.is_some() {}
+        self.give_lease_back().await;
+    }
+
+    /// What is wrong with the queue of keys, one sentence each; empty when its rules hold.
+    pub fn lint(&self) -> Vec<String> {
+        self.queue.lint()
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {

@@ -27,6 +27,12 @@ impl SimClock {
     pub fn set_by(&self, ms: i64) {
         self.set_ms.fetch_add(ms, Ordering::Relaxed);
     }
+
+    /// The clock of another machine, which is so much ahead.
+    pub fn ahead(&self, ms: i64) -> Self {
+        let set_ms = self.set_ms.load(Ordering::Relaxed) + ms;
+        Self { begun: self.begun, set_ms: Arc::new(AtomicI64::new(set_ms)) }
+    }
 }
 
 impl Default for SimClock {

@@ -4,8 +4,10 @@
 //! Invariants: after a crash no call through the same counter ever returns: that server is dead.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Before the effect, or after it with the answer lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,23 @@ pub enum Mishap {
     Crash(When),
 }
 
+/// What becomes of one call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate {
+    /// From the call to its effect.
+    pub before: Duration,
+    /// What goes wrong.
+    pub mishap: Option<Mishap>,
+    /// From the effect to the answer.
+    pub after: Duration,
+}
+
+type Fates = Box<dyn Fn(&'static str) -> Fate + Send + Sync>;
+
 /// The calls of one server's life.
-#[derive(Debug)]
 pub struct Effects {
     state: Mutex<State>,
+    fates: Option<Fates>,
     crashed: watch::Sender<bool>,
 }
 
@@ -37,12 +52,18 @@ struct State {
     chosen: Option<(usize, Mishap)>,
     panics_at: Option<&'static str>,
     calls: Vec<&'static str>,
+    frozen_until: Option<Instant>,
 }
 
 impl Effects {
     /// Nothing goes wrong.
     pub fn new() -> Self {
-        Self { state: Mutex::default(), crashed: watch::Sender::new(false) }
+        Self { state: Mutex::default(), fates: None, crashed: watch::Sender::new(false) }
+    }
+
+    /// Each call is asked for its fate, by name.
+    pub fn fated(fates: impl Fn(&'static str) -> Fate + Send + Sync + 'static) -> Self {
+        Self { fates: Some(Box::new(fates)), ..Self::new() }
     }
 
     /// The call with this number, counted from 1, goes wrong.
@@ -80,30 +101,78 @@ impl Effects {
         *self.crashed.borrow()
     }
 
-    /// Counts one call; what is to go wrong with it.
-    pub(crate) async fn enter(&self, call: &'static str) -> Option<Mishap> {
-        if self.has_crashed() {
-            std::future::pending::<()>().await;
-        }
-        let mishap = {
+    /// The server stands still until then: no call of it takes effect, no answer reaches it.
+    pub fn freeze_until(&self, until: Instant) {
+        self.state().frozen_until = Some(until);
+    }
+
+    /// Whether the server stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.state().frozen_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Ends the server without a call of its own.
+    pub fn kill(&self) {
+        self.crashed.send_replace(true);
+    }
+
+    /// Counts one call and waits until it takes effect; what becomes of it.
+    pub(crate) async fn enter(&self, call: &'static str) -> Fate {
+        self.thaw().await;
+        let fate = {
             let mut state = self.state();
             state.count += 1;
-            state.calls.push(call);
+            if self.fates.is_none() {
+                state.calls.push(call);
+            }
             if state.panics_at.take_if(|panics_at| *panics_at == call).is_some() {
                 drop(state);
                 panic!("simulated: `{call}` panics");
             }
             let number = state.count;
-            state.chosen.filter(|(chosen, _)| *chosen == number).map(|(_, mishap)| mishap)
+            let mishap = state.chosen.filter(|(chosen, _)| *chosen == number).map(|(_, mishap)| mishap);
+            let fate = self.fates.as_ref().map(|fates| fates(call));
+            fate.unwrap_or(Fate { mishap, ..Fate::default() })
         };
-        if mishap == Some(Mishap::Crash(When::Before)) {
+        if !fate.before.is_zero() {
+            tokio::time::sleep(fate.before).await;
+        }
+        if fate.mishap == Some(Mishap::Crash(When::Before)) {
             self.crash().await;
         }
-        mishap
+        self.live().await;
+        fate
+    }
+
+    /// Waits until the answer may arrive.
+    pub(crate) async fn leave(&self, fate: Fate) {
+        if matches!(fate.mishap, Some(Mishap::Crash(_))) {
+            self.crash().await;
+        }
+        if !fate.after.is_zero() {
+            tokio::time::sleep(fate.after).await;
+        }
+        self.thaw().await;
+    }
+
+    async fn thaw(&self) {
+        self.live().await;
+        let until = self.state().frozen_until;
+        if let Some(until) = until.filter(|until| Instant::now() < *until) {
+            tokio::time::sleep_until(until).await;
+            self.live().await;
+        }
+    }
+
+    /// Never returns to a server that is dead.
+    async fn live(&self) {
+        if self.has_crashed() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Ends the server: never returns.
-    pub(crate) async fn crash(&self) {
+    async fn crash(&self) {
         self.crashed.send_replace(true);
         std::future::pending::<()>().await;
     }
@@ -122,15 +191,19 @@ impl Default for Effects {
 /// Runs one call through the counter; `$failed` makes the port's error from a text.
 macro_rules! effect {
     ($effects:expr, $name:literal, $call:expr, $failed:expr) => {{
-        let mishap = $effects.enter($name).await;
-        if mishap == Some($crate::Mishap::Fault($crate::When::Before)) {
-            return Err($failed("simulated: nothing was done"));
-        }
+        let fate = $effects.enter($name).await;
+        let is_lost = match fate.mishap {
+            Some($crate::Mishap::Fault($crate::When::Before)) => {
+                $effects.leave(fate).await;
+                return Err($failed("simulated: nothing was done"));
+            }
+            Some($crate::Mishap::Fault($crate::When::After)) => true,
+            Some($crate::Mishap::Crash(_)) | None => false,
+        };
         let answer = $call.await;
-        match mishap {
-            Some($crate::Mishap::Fault(_)) => return Err($failed("simulated: the answer was lost")),
-            Some($crate::Mishap::Crash(_)) => $effects.crash().await,
-            None => {}
+        $effects.leave(fate).await;
+        if is_lost {
+            return Err($failed("simulated: the answer was lost"));
         }
         answer
     }};

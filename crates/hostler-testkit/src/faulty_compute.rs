@@ -2,7 +2,8 @@
 //!
 //! Why: the rule that nothing routed is removed is about the moment of the call.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,11 +19,47 @@ use crate::routes::SimRoutes;
 /// A [`Compute`] over the simulated one.
 pub struct FaultyCompute {
     /// What outlives the server.
-    pub inner: SimulatedCompute,
+    pub inner: Arc<dyn Compute>,
+    /// What runs there.
+    pub world: SimulatedCompute,
     /// This server's calls.
     pub effects: Arc<Effects>,
     /// This server's gateway.
     pub routes: Arc<SimRoutes>,
+    /// Endpoints that are being looked at: a run does so once, so that two at a time are two runs of one key.
+    observing: Mutex<BTreeSet<EndpointUid>>,
+}
+
+impl FaultyCompute {
+    /// This server's way to what outlives it.
+    pub fn new(
+        inner: Arc<dyn Compute>,
+        world: SimulatedCompute,
+        effects: Arc<Effects>,
+        routes: Arc<SimRoutes>,
+    ) -> Self {
+        Self { inner, world, effects, routes, observing: Mutex::default() }
+    }
+
+    fn observing(&self) -> MutexGuard<'_, BTreeSet<EndpointUid>> {
+        self.observing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn faulty_observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError> {
+        effect!(self.effects, "observe", self.inner.observe(endpoint), failed)
+    }
+}
+
+/// Ends with the look, also when its run is dropped.
+struct Looking<'a> {
+    compute: &'a FaultyCompute,
+    endpoint: &'a EndpointUid,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.compute.observing().remove(self.endpoint);
+    }
 }
 
 fn failed(detail: &'static str) -> ComputeError {
@@ -40,7 +77,7 @@ impl Compute for FaultyCompute {
     }
 
     async fn remove(&self, id: &InstanceId, grace: Duration) -> Result<(), ComputeError> {
-        let runs = matches!(self.inner.state(id), Some(InstanceState::Running { .. }));
+        let runs = matches!(self.world.state(id), Some(InstanceState::Running { .. }));
         if runs && !self.effects.has_crashed() && self.routes.is_routed(id) {
             self.routes.complain(format!("`{id}` is removed while it is routed"));
         }
@@ -48,7 +85,11 @@ impl Compute for FaultyCompute {
     }
 
     async fn observe(&self, endpoint: &EndpointUid) -> Result<Vec<Observed>, ComputeError> {
-        effect!(self.effects, "observe", self.inner.observe(endpoint), failed)
+        if !self.observing().insert(endpoint.clone()) {
+            self.routes.complain(format!("two runs look at `{endpoint}` at a time"));
+        }
+        let _looking = Looking { compute: self, endpoint };
+        self.faulty_observe(endpoint).await
     }
 
     async fn list(&self) -> Result<Vec<InstanceId>, ComputeError> {

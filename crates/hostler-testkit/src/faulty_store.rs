@@ -26,10 +26,26 @@ pub struct FaultyStore {
 }
 
 impl FaultyStore {
+    async fn commit_and_look(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
+        let mut moves = Vec::new();
+        for write in &transaction.writes {
+            if let Write::Put(document) = write
+                && document.key.kind() == Kind::Endpoint
+                && let Some(before) = self.inner.get(&document.key).await?
+            {
+                moves.push((before, document.clone()));
+            }
+        }
+        let versions = self.inner.commit(transaction).await?;
+        for (before, document) in moves {
+            self.look_at(&before, &document);
+        }
+        Ok(versions)
+    }
+
     /// Status moves must be legal, and InService must be answered from the first moment on.
-    async fn look_at(&self, document: &Document) {
+    fn look_at(&self, before: &Document, document: &Document) {
         let Ok(next) = EndpointRecord::from_body(&document.body) else { return };
-        let Ok(Some(before)) = self.inner.get(&document.key).await else { return };
         let Ok(before) = EndpointRecord::from_body(&before.body) else { return };
         let has_moved = before.status != next.status;
         if has_moved && !before.status.can_become(next.status) {
@@ -38,7 +54,10 @@ impl FaultyStore {
         if has_moved && next.status == EndpointStatus::InService {
             for fleet in &next.deployment.fleets {
                 let healthy = self.routes.answering(&document.key, &fleet.variant);
-                if healthy < fleet.count as usize {
+                // What serves already goes on healing in service; a creation must have everything.
+                let needed =
+                    if before.status == EndpointStatus::Creating { fleet.count } else { fleet.count.min(1) };
+                if healthy < needed as usize {
                     self.routes.complain(format!(
                         "InService with {healthy} of {} instances of `{}` routed",
                         fleet.count, fleet.variant
@@ -60,15 +79,7 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
-        for write in &transaction.writes {
-            if let Write::Put(document) = write
-                && document.key.kind() == Kind::Endpoint
-                && !self.effects.has_crashed()
-            {
-                self.look_at(document).await;
-            }
-        }
-        effect!(self.effects, "commit", self.inner.commit(transaction), failed)
+        effect!(self.effects, "commit", self.commit_and_look(transaction), failed)
     }
 
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {

@@ -12,11 +12,12 @@ mod faulty_store;
 mod objects;
 mod ping;
 mod routes;
+pub mod simulation;
 pub mod testmodel;
 mod world;
 
 pub use clock::SimClock;
-pub use effects::{Effects, Mishap, When};
+pub use effects::{Effects, Fate, Mishap, When};
 pub use faulty_compute::FaultyCompute;
 pub use faulty_store::FaultyStore;
 pub use objects::SimObjects;

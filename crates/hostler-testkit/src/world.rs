@@ -12,8 +12,8 @@ use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings,
-    Reconciler, ReconcilerParts,
+    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober,
+    ProberSettings, Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
@@ -31,6 +31,8 @@ use crate::{Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, 
 const IMAGE: &str = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
 /// A sweep of the simulated server.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Long enough for a slow call and short enough for a test.
+const LEASE_TTL: Duration = Duration::from_secs(10);
 /// Simulated time between two looks of a test that waits.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -124,11 +126,12 @@ impl SimWorld {
                 routes: routes.clone(),
             }),
             clock: self.server_clock.clone(),
-            compute: Arc::new(FaultyCompute {
-                inner: self.compute.clone(),
-                effects: effects.clone(),
-                routes: routes.clone(),
-            }),
+            compute: Arc::new(FaultyCompute::new(
+                Arc::new(self.compute.clone()),
+                self.compute.clone(),
+                effects.clone(),
+                routes.clone(),
+            )),
             prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
@@ -136,6 +139,9 @@ impl SimWorld {
             // How long a rollback is shown is for people who poll.
             policy: Policy { rollback_shown_ms: 0, ..Policy::default() },
             sweep_every: SWEEP_EVERY,
+            // Like a server that is alone: who follows after a crash bears the same name.
+            lease: LeaseSettings { holder: format!("server-{}", self.servers.len()), ttl: LEASE_TTL },
+            jitter: Arc::new(|| 0.5),
         });
         let task = tokio::spawn(reconciler.run(CancellationToken::new()));
         self.servers.push(Server { effects, routes, task });
@@ -157,6 +163,16 @@ impl SimWorld {
     /// The gateway of the newest server.
     pub fn routes(&self) -> &SimRoutes {
         &self.servers.last().expect("a server was started").routes
+    }
+
+    /// The gateway of one of the servers, in the order of their starts.
+    pub fn routes_of(&self, server: usize) -> &SimRoutes {
+        &self.servers[server].routes
+    }
+
+    /// The calls of one of the servers, in the order of their starts.
+    pub fn effects_of(&self, server: usize) -> &Effects {
+        &self.servers[server].effects
     }
 
     /// The calls of the newest server.

@@ -16,7 +16,7 @@ use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
-    Admin, Control, ControlParts, ControlSettings, Policy, Prober, ProberSettings, Reconciler,
+    Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
     ReconcilerParts, SteadyClock,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
@@ -40,6 +40,10 @@ use crate::threads::Threads;
 
 /// Every endpoint is looked at again this often, whatever was signalled.
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
+/// The lock of the data directory keeps any other controller away; so the next server takes this one's lease at once.
+const LEASE_HOLDER: &str = "server";
+/// Renewed at a third of it: a write to the disk of an idle server.
+const LEASE_TTL: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub(crate) struct Server {
@@ -134,6 +138,8 @@ impl Server {
                 ..Policy::default()
             },
             sweep_every: SWEEP_EVERY,
+            lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
+            jitter: Arc::new(rand::random::<f64>),
         });
         let gateway = Gateway::new(
             table,

@@ -99,7 +99,7 @@ impl Shared {
         self.changes.subscribe()
     }
 
-    fn tell(&self, id: &InstanceId) {
+    pub(super) fn tell(&self, id: &InstanceId) {
         // An error means that nobody listens.
         let _ = self.changes.send(id.clone());
     }

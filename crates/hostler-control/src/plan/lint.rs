@@ -73,9 +73,13 @@ fn lint_service(
     if !before.status.is_serving() || !after.status.is_serving() || after.goal != Goal::Serve {
         return;
     }
-    // A variant of the deployment that goes on, or of the one that takes over.
+    // From the point of no return on, what the coming deployment does not have is to go.
+    let going_on = match &after.update {
+        Some(update) if update.stage == Stage::Finishing => update.deployment().unwrap_or(&after.deployment),
+        _ => &after.deployment,
+    };
     let variants = before.deployment.fleets.iter().map(|fleet| &fleet.variant);
-    for variant in variants.filter(|variant| after.deployment.fleet(variant).is_some()) {
+    for variant in variants.filter(|variant| going_on.fleet(variant).is_some()) {
         let could_answer = before.instances.iter().any(|instance| {
             instance.intent == InstanceIntent::Wanted
                 && instance.healthy_at.is_some()

@@ -208,9 +208,14 @@ impl Step<'_> {
             (Stage::Provisioning { .. } | Stage::Baking { .. }, Change::Deploy { deployment, .. }) => {
                 if id.generation == deployment.generation { Trial::Update } else { Trial::None }
             }
-            (Stage::Provisioning { .. } | Stage::Baking { .. }, Change::Scale { .. }) => {
-                let is_new = index.is_some_and(|index| id.ordinal >= fleets[index].count);
-                if is_former && is_new { Trial::Update } else { Trial::None }
+            (Stage::Provisioning { .. } | Stage::Baking { .. }, Change::Scale { sizes }) => {
+                let is_needed =
+                    index.zip(index.and_then(|index| sizes.get(index))).is_some_and(|(index, size)| {
+                        let is_new = id.ordinal >= fleets[index].count;
+                        // What stays holds up what is to go.
+                        is_new || id.ordinal < size.count && self.is_short(&self.goals()[index], size.count)
+                    });
+                if is_former && is_needed { Trial::Update } else { Trial::None }
             }
             // While new instances wait for all of the former ones, the way back stands or falls with each of these.
             (Stage::RollingBack { .. }, Change::Deploy { deployment, .. }) => {

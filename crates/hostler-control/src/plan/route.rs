@@ -27,7 +27,9 @@ impl Step<'_> {
                     instance.id.generation == goal.generation && instance.id.variant == goal.variant
                 })
                 .filter(|instance| {
-                    instance.intent != InstanceIntent::Wanted || instance.id.ordinal < goal.active
+                    // Places between the two wait for a later step; what is wanted beyond all places stands in for one.
+                    let waits = (goal.active..goal.count).contains(&instance.id.ordinal);
+                    instance.intent != InstanceIntent::Wanted || !waits
                 })
                 .filter_map(|instance| self.instance_route(instance))
                 .collect(),

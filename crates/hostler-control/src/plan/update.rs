@@ -32,10 +32,7 @@ impl Step<'_> {
         let steps = update.deployment().map_or(1, |coming| rollout.steps(&coming.fleets));
         match update.stage.clone() {
             // Provisioning => (Baking | RollingBack)
-            Stage::Provisioning { step } => {
-                let is_ready = self.is_provisioned() && self.may_shrink();
-                is_ready.then_some(Stage::Baking { step })
-            }
+            Stage::Provisioning { step } => self.is_provisioned().then_some(Stage::Baking { step }),
             // Baking => (Provisioning | Finishing | RollingBack)
             Stage::Baking { step } => {
                 let is_last = step.saturating_add(1) >= steps;
@@ -137,12 +134,19 @@ impl Step<'_> {
     /// What has no place any more, or never had one, goes.
     pub(super) fn dismiss_surplus(&mut self) {
         let goals = self.goals();
-        let has_place = |id: &InstanceId| {
-            goals.iter().any(|goal| {
-                goal.generation == id.generation && goal.variant == id.variant && id.ordinal < goal.count
-            })
+        let surplus = |instance: &&InstanceRecord| {
+            let id = &instance.id;
+            let mut of_fleet =
+                goals.iter().filter(|goal| goal.generation == id.generation && goal.variant == id.variant);
+            // The last of a fleet that can answer stays until a place of the fleet can.
+            let is_needed = |goal: &FleetGoal| {
+                id.ordinal < goal.count || goal.count > 0 && self.healthy(goal) == 0 && self.can_answer(id)
+            };
+            !of_fleet.any(is_needed)
         };
-        self.dismiss(|instance| !has_place(&instance.id));
+        let surplus: Vec<InstanceId> =
+            self.record.instances.iter().filter(surplus).map(|instance| instance.id.clone()).collect();
+        self.dismiss(|instance| surplus.contains(&instance.id));
         let instances = &self.record.instances;
         let is_wanted = |id: &InstanceId| {
             let mut known = instances.iter().filter(|instance| instance.id == *id);
@@ -237,33 +241,6 @@ impl Step<'_> {
         Some(rollout_of(&self.record, config))
     }
 
-    /// Of fleets that are to shrink, what stays can answer as well as all of it could.
-    fn may_shrink(&mut self) -> bool {
-        let Some(Update { change: Change::Scale { sizes }, .. }) = self.record.update.clone() else {
-            return true;
-        };
-        for (goal, size) in self.goals().iter().zip(sizes) {
-            let staying = FleetGoal { count: size.count.min(goal.count), ..goal.clone() };
-            if self.healthy(&staying) >= self.healthy(goal).min(size.count as usize) {
-                continue;
-            }
-            let is_failing = |ordinal: &u32| {
-                !self.is_answering(goal, *ordinal)
-                    && self.failures(goal, *ordinal) >= self.policy.start_attempts
-            };
-            if (0..staying.count).any(|ordinal| is_failing(&ordinal)) {
-                let missing = self.what_is_missing().unwrap_or_default();
-                self.roll_back(format!(
-                    "Request to service failed. Hostler: the instances of variant {} that would stay cannot answer: \
-                     {missing}. See `hostler logs {}`.",
-                    goal.variant, self.record.name
-                ));
-            }
-            return false;
-        }
-        true
-    }
-
     fn failures(&self, goal: &FleetGoal, ordinal: u32) -> u32 {
         let place = self.record.places.iter().find(|place| {
             place.generation == goal.generation && place.variant == goal.variant && place.ordinal == ordinal
@@ -294,16 +271,32 @@ impl Step<'_> {
         self.goals().iter().filter(|goal| goal.generation == generation).map(|goal| goal.count).collect()
     }
 
-    /// What the update adds is there and healthy; what was there before it is not its matter.
+    /// What the update adds is there and healthy, and what it leaves is as healthy as what was there: nothing goes
+    /// before it is made up for.
     fn is_provisioned(&self) -> bool {
-        let coming = self.coming_generation();
-        self.goals().iter().all(|goal| {
-            if let Some(coming) = coming {
-                return goal.generation != coming || self.is_full(goal);
+        let goals = self.goals();
+        match self.record.update.as_ref().map(|update| &update.change) {
+            None => true,
+            Some(Change::Deploy { deployment, .. }) => {
+                let coming = goals.iter().filter(|goal| goal.generation == deployment.generation);
+                coming.into_iter().all(|goal| self.is_full(goal))
             }
-            let before = self.record.deployment.fleet(&goal.variant).map_or(0, |fleet| fleet.count);
-            (before..goal.count).all(|ordinal| self.is_answering(goal, ordinal))
-        })
+            Some(Change::Scale { sizes }) => {
+                // One deployment alone is scaled: its fleets are all that there are.
+                let fleets = self.record.deployment.fleets.iter().zip(sizes).zip(&goals);
+                fleets.into_iter().all(|((fleet, size), goal)| {
+                    let are_answering =
+                        |mut ordinals: std::ops::Range<u32>| ordinals.all(|it| self.is_answering(goal, it));
+                    are_answering(fleet.count..size.count) && !self.is_short(goal, size.count)
+                })
+            }
+        }
+    }
+
+    /// Whether fewer than `count` would answer if the fleet had only its first `count` places, though more could.
+    pub(super) fn is_short(&self, goal: &FleetGoal, count: u32) -> bool {
+        let left = (0..count).filter(|ordinal| self.is_answering(goal, *ordinal)).count();
+        left < self.healthy(goal).min(count as usize)
     }
 
     /// Every place of the fleet has an instance that can answer.

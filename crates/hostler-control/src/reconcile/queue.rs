@@ -55,6 +55,7 @@ impl KeyQueue {
             match wait_until {
                 Some(at) => {
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep_until(at) => {}
                         () = self.changed.notified() => {}
                     }
@@ -84,6 +85,25 @@ impl KeyQueue {
         drop(state);
         self.changed.notify_one();
         failures
+    }
+
+    /// The broken rules: a key waits once, and not while it runs; what neither waits nor runs is forgotten.
+    pub(super) fn lint(&self) -> Vec<String> {
+        let state = self.state();
+        let mut broken = Vec::new();
+        for (key, known) in &state.keys {
+            let waits = state.due.iter().filter(|(_, due)| due == key).count();
+            if waits != usize::from(known.due_at.is_some() && !known.is_running) {
+                broken.push(format!("`{key}` waits {waits} times in the queue"));
+            }
+            if known.due_at.is_none() && !known.is_running {
+                broken.push(format!("`{key}` is kept in the queue for nothing"));
+            }
+        }
+        if let Some((_, key)) = state.due.iter().find(|(_, key)| !state.keys.contains_key(key)) {
+            broken.push(format!("`{key}` waits in the queue unknown"));
+        }
+        broken
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -19,10 +19,9 @@ use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
 use super::moments::bring_back;
-use super::queue::KeyQueue;
 use super::spec::instance_spec;
 use crate::operations::{endpoint_document, endpoint_uses};
-use crate::plan::{Action, Plan, Sighting, lint_plan, plan};
+use crate::plan::{self, Action, Plan, Sighting, lint_plan, plan};
 use crate::prober::Target;
 use crate::quotas::holdings;
 
@@ -50,13 +49,13 @@ pub(super) enum RunError {
 
 /// Gives the key back when a run panics or is dropped: an endpoint must never be stuck for want of one run's end.
 struct Abandoned<'a> {
-    queue: &'a KeyQueue,
+    reconciler: &'a Reconciler,
     key: &'a Key,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        let failures = self.queue.failed(self.key, pause);
+        let failures = self.reconciler.failed(self.key);
         error!(key = %self.key, failures, "a reconcile run was abandoned half-way and will be repeated");
     }
 }
@@ -69,11 +68,13 @@ enum Outcome {
     Overtaken,
     /// There is no such endpoint any more.
     Gone,
+    /// Another controller acts; this one's gateway knows what the record says.
+    Followed,
 }
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
-        let abandoned = Abandoned { queue: &self.queue, key: &key };
+        let abandoned = Abandoned { reconciler: self, key: &key };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
         match outcome {
@@ -82,9 +83,9 @@ impl Reconciler {
                 debug!(%key, "the record changed during the run");
                 self.queue.done(&key, Some(Duration::ZERO));
             }
-            Ok(Outcome::Gone) => self.queue.done(&key, None),
+            Ok(Outcome::Gone | Outcome::Followed) => self.queue.done(&key, None),
             Err(cause) => {
-                let failures = self.queue.failed(&key, pause);
+                let failures = self.failed(&key);
                 let error: &(dyn std::error::Error + 'static) = &cause;
                 if failures >= STUCK_AFTER_RUNS {
                     error!(%key, failures, error, "the endpoint is stuck; it is still tried");
@@ -93,6 +94,11 @@ impl Reconciler {
                 }
             }
         }
+    }
+
+    /// Another run after a pause; how many failed in a row.
+    fn failed(&self, key: &Key) -> u32 {
+        self.queue.failed(key, |failures| pause(failures, (self.parts.jitter)()))
     }
 
     /// Tells the gateway of every endpoint that can answer already, and changes nothing: a server that starts again is
@@ -120,9 +126,14 @@ impl Reconciler {
         if record.status.is_serving() {
             let now = self.parts.clock.now();
             let seen = self.sightings(&record, now).await?;
-            self.publish(key, plan(&record, &seen, now, &self.parts.policy).route);
+            self.publish(key, self.route(&record, &seen));
         }
         Ok(())
+    }
+
+    /// What the record says, as it stands.
+    fn route(&self, record: &EndpointRecord, seen: &[Sighting]) -> Option<EndpointRoute> {
+        plan::route(record, seen, self.parts.clock.now(), &self.parts.policy)
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
@@ -133,9 +144,14 @@ impl Reconciler {
         };
         let mut record = EndpointRecord::from_body(&document.body)?;
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
-        let is_brought_back = bring_back(&mut record, now, policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
+        if !self.right.is_held() {
+            self.publish(key, self.route(&record, &seen));
+            self.point_prober(&record, &seen);
+            return Ok(Outcome::Followed);
+        }
+        let is_brought_back = bring_back(&mut record, now, policy);
         let plan = plan(&record, &seen, now, policy);
         if cfg!(debug_assertions) {
             let broken = lint_plan(&record, &seen, &plan);
@@ -155,7 +171,9 @@ impl Reconciler {
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
-        self.carry_out(record, &plan).await?;
+        if !self.carry_out(record, &plan).await? {
+            return Ok(Outcome::Overtaken);
+        }
         if plan.forget {
             return self.forget(record, &document).await;
         }
@@ -209,7 +227,7 @@ impl Reconciler {
                 seen.push(Sighting {
                     id: instance.id.clone(),
                     state: InstanceState::Failed(failure.clone()),
-                    health: crate::plan::Health::Unknown,
+                    health: plan::Health::Unknown,
                     in_flight: 0,
                 });
             }
@@ -235,13 +253,21 @@ impl Reconciler {
         self.parts.routes.publish(route);
     }
 
-    /// Whether the record was still the one that was read.
+    /// Whether the record was still the one that was read, and this controller still the one that acts.
     async fn write_down(&self, before: &Document, next: &EndpointRecord) -> Result<bool, RunError> {
         let transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
             ..Transaction::default()
         };
+        self.commit(transaction).await
+    }
+
+    /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.
+    async fn commit(&self, transaction: Transaction) -> Result<bool, RunError> {
+        if !self.right.is_held() {
+            return Ok(false);
+        }
         match self.parts.store.commit(transaction).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),
@@ -264,9 +290,13 @@ impl Reconciler {
     }
 
     /// Every effect is tried: what cannot be launched for want of room must not keep from going what would give it.
-    async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<(), RunError> {
+    /// Whether all was carried out; what was not for want of the lease, another controller will.
+    async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
         let mut first_error = None;
         for action in &plan.actions {
+            if !self.right.is_held() {
+                return Ok(false);
+            }
             let done = match action {
                 Action::Launch(id) => self.launch(record, id).await,
                 Action::Remove { id, grace_ms } => self.remove(record, id, *grace_ms).await,
@@ -275,7 +305,7 @@ impl Reconciler {
                 first_error.get_or_insert(error);
             }
         }
-        first_error.map_or(Ok(()), Err)
+        first_error.map_or(Ok(true), Err)
     }
 
     async fn launch(&self, record: &EndpointRecord, id: &InstanceId) -> Result<(), RunError> {
@@ -308,6 +338,9 @@ impl Reconciler {
     }
 
     async fn forget(&self, record: &EndpointRecord, before: &Document) -> Result<Outcome, RunError> {
+        if !self.right.is_held() {
+            return Ok(Outcome::Overtaken);
+        }
         let kept = self.parts.compute.forget(&record.uid).await;
         kept.map_err(|source| RunError::Remove { id: format!("{}.*", record.uid), source })?;
         let key = &before.key;
@@ -316,15 +349,12 @@ impl Reconciler {
             writes: vec![Write::Delete(key.clone())],
             ..Transaction::default()
         };
-        match self.parts.store.commit(transaction).await {
-            Ok(_) => {
-                info!(endpoint = record.name, "deleted");
-                self.forget_former(&record.key());
-                Ok(Outcome::Gone)
-            }
-            Err(StoreError::Conflict { .. }) => Ok(Outcome::Overtaken),
-            Err(error) => Err(error.into()),
+        if !self.commit(transaction).await? {
+            return Ok(Outcome::Overtaken);
         }
+        info!(endpoint = record.name, "deleted");
+        self.forget_former(&before.key);
+        Ok(Outcome::Gone)
     }
 }
 
@@ -358,8 +388,9 @@ fn image_sentence(variant: &str) -> String {
     )
 }
 
-fn pause(failures: u32) -> Duration {
+/// After so many failures in a row: up to a quarter more than doubled, so that many keys that failed together do not
+/// come back together.
+fn pause(failures: u32, jitter: f64) -> Duration {
     let doubled = PAUSE_MIN.saturating_mul(1_u32 << failures.saturating_sub(1).min(16)).min(PAUSE_MAX);
-    // Up to a quarter more, so that many keys that failed together do not come back together.
-    doubled.mul_f64(1.0 + rand::random::<f64>() / 4.0)
+    doubled.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0)
 }

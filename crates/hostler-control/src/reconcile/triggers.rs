@@ -3,11 +3,11 @@
 //! Why: signals make it fast, the sweep makes it right; a lost signal costs one sweep's time and nothing else.
 //! Invariants: a signal only names what to look at.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_types::{InstanceId, Key, Kind};
+use hostler_types::{EndpointRecord, EndpointUid, InstanceId, Key, Kind, Record};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::run::RunError;
 
 /// Between two endpoints of a sweep: at most a few per cent of one core are spent on what nothing happened to.
 const SWEEP_STEP_MIN: Duration = Duration::from_millis(4);
@@ -80,7 +81,7 @@ impl Reconciler {
     }
 
     /// Every endpoint once more, and whatever runs for none.
-    async fn sweep(&self) {
+    pub(super) async fn sweep(&self) {
         self.sweep_over(Duration::ZERO).await;
     }
 
@@ -102,7 +103,9 @@ impl Reconciler {
             at += step;
         }
         // A record that was never read may be that of any instance which nobody seems to know.
-        if self.knows_all(&keys) {
+        if !self.right.is_held() {
+            self.memory().strangers.clear();
+        } else if self.knows_all(&keys) {
             self.remove_orphans().await;
         }
         step * count
@@ -115,6 +118,17 @@ impl Reconciler {
         keys.iter().all(|key| known.contains(key))
     }
 
+    /// The ids of all endpoints that have a record: a slow or unreadable one may not have had its first run.
+    async fn recorded_uids(&self) -> Result<BTreeSet<EndpointUid>, RunError> {
+        let mut uids = BTreeSet::new();
+        for key in self.parts.store.keys(Kind::Endpoint).await? {
+            if let Some(document) = self.parts.store.get(&key).await? {
+                uids.insert(EndpointRecord::from_body(&document.body)?.uid);
+            }
+        }
+        Ok(uids)
+    }
+
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.
     async fn remove_orphans(&self) {
         let ids = match self.parts.compute.list().await {
@@ -125,16 +139,30 @@ impl Reconciler {
                 return;
             }
         };
-        // An endpoint whose first run is still to come is unknown too: only what stays unknown is removed.
-        let orphans: Vec<InstanceId> = {
+        // An endpoint whose first run is still to come is unknown too: only what stays unknown is looked into.
+        let mut orphans: Vec<InstanceId> = {
             let mut memory = self.memory();
-            let unknown: std::collections::BTreeSet<_> =
+            let unknown: BTreeSet<_> =
                 ids.into_iter().filter(|id| !memory.keys.contains_key(&id.endpoint)).collect();
             let again = unknown.intersection(&memory.strangers).cloned().collect();
             memory.strangers = unknown;
             again
         };
+        if orphans.is_empty() {
+            return;
+        }
+        match self.recorded_uids().await {
+            Ok(uids) => orphans.retain(|id| !uids.contains(&id.endpoint)),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "not every endpoint can be read, so that nothing is known to be nobody's");
+                return;
+            }
+        }
         for id in orphans {
+            if !self.right.is_held() {
+                return;
+            }
             info!(instance = %id, "removing an instance that belongs to no endpoint");
             let grace = Duration::from_millis(self.parts.policy.stop_grace_ms.unsigned_abs());
             if let Err(error) = self.parts.compute.remove(&id, grace).await {

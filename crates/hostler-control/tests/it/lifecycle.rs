@@ -199,6 +199,28 @@ async fn what_runs_for_no_endpoint_is_removed_by_the_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_for_an_endpoint_whose_record_cannot_be_read_is_left_alone() {
+    let mut world = in_service(DELAYS, 2).await;
+    world.kill().await;
+    let mut document = world.store.get(&SimWorld::key()).await.unwrap().unwrap();
+    let body = std::mem::replace(&mut document.body, "{\"schema\":4711}".to_owned());
+    let put = |document| Transaction { writes: vec![Write::Put(document)], ..Transaction::default() };
+    world.store.commit(put(document.clone())).await.unwrap();
+    world.start(Effects::new());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.instances().await.len(), 2);
+    // A newer server can read it again.
+    document.body = body;
+    world.store.commit(put(document)).await.unwrap();
+    let is_routed = |_: Option<&EndpointRecord>, _: &[InstanceId]| {
+        world.routes().answering(&SimWorld::key(), &VariantName::new("v")) == 2
+    };
+    world.wait_until("routed again", Duration::from_secs(60), is_routed).await;
+    world.compute.assert_no_double_launch();
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_runs_for_an_endpoint_that_another_controller_forgot_is_removed_too() {
     let mut world = in_service(DELAYS, 1).await;
     let writes = vec![Write::Delete(SimWorld::key())];

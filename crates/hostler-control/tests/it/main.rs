@@ -5,6 +5,7 @@ mod accelerators;
 mod clock;
 mod damage;
 mod in_use;
+mod leases;
 mod lifecycle;
 mod mishaps;
 mod operations;

@@ -232,3 +232,27 @@ async fn a_document_that_holds_something_else_than_its_record_is_written_anew() 
     assert_eq!(held(&world).await, pairs(&[("endpoints", 1), ("ml.t2.medium", 2)]));
     world.kill().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rolling_update_to_another_type_holds_all_of_the_new_and_all_of_the_old() {
+    let mut world = world(Quotas::default(), 4).await;
+    world.start(Effects::new());
+    create(&world, "e").await.unwrap();
+    let is_in_service = |record: Option<&hostler_types::EndpointRecord>, _: &[_]| {
+        record.is_some_and(|record| record.status == EndpointStatus::InService)
+    };
+    world.wait_until("in service", SOON, is_in_service).await;
+    let variant = json!({ "VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 4 });
+    let config = json!({ "EndpointConfigName": "other", "ProductionVariants": [variant] });
+    world.call("CreateEndpointConfig", config).await.unwrap();
+    let batch = json!({ "Type": "INSTANCE_COUNT", "Value": 1 });
+    let policy = json!({ "MaximumBatchSize": batch, "WaitIntervalInSeconds": 60 });
+    let update = json!({
+        "EndpointName": "e", "EndpointConfigName": "other",
+        "DeploymentConfig": { "RollingUpdatePolicy": policy },
+    });
+    world.call("UpdateEndpoint", update).await.unwrap();
+    let expected = pairs(&[("endpoints", 1), ("ml.m5.large", 4), ("ml.t2.medium", 4)]);
+    assert_eq!(held(&world).await, expected);
+    world.kill().await;
+}

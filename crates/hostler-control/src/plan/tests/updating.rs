@@ -457,3 +457,36 @@ fn hours_of_watching_are_no_waiting_for_capacity() {
     scene.pass(1);
     assert_eq!((scene.record.status, scene.population()), (EndpointStatus::Updating, vec![1, 1, 0]));
 }
+
+/// Four instances of which the first, one of the two that stay, has just ended.
+fn scaled_in_while_the_first_is_down() -> Scene {
+    let mut scene = Scene::new(4);
+    scene.seen.iter_mut().find(|seen| seen.id.ordinal == 0).unwrap().state = exited(1, "gone");
+    begin_scale(&mut scene.record, &[1], scene.now);
+    scene
+}
+
+#[test]
+fn a_scale_in_lets_nothing_go_before_what_stays_is_healthy() {
+    let mut scene = scaled_in_while_the_first_is_down();
+    assert_eq!(scene.traffic(), [(0, 3, 100)]);
+    scene.run();
+    assert_eq!(scene.record.status, EndpointStatus::Updating);
+    scene.pass(60);
+    assert_eq!(scene.population(), [1, 0, 0]);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+}
+
+#[test]
+fn a_scale_in_whose_rest_cannot_be_had_goes_back_and_says_why() {
+    let mut scene = scaled_in_while_the_first_is_down();
+    scene.fails = |id| id.ordinal == 0;
+    for _ in 0..10 {
+        scene.run();
+        scene.pass(60);
+        assert_eq!(scene.traffic(), [(0, 3, 100)]);
+    }
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+    assert_eq!(scene.record.deployment.fleets[0].count, 4);
+    assert!(scene.record.failure_reason.is_some());
+}
