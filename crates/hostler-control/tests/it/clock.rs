@@ -208,3 +208,61 @@ async fn the_times_of_an_endpoint_do_not_go_back() {
     assert!(after.1 >= before.1, "{after:?} {before:?}");
     world.kill().await;
 }
+
+/// Begins an update by a canary that is watched for two minutes, after which the former instances stay for one more.
+async fn begin_update(world: &SimWorld) {
+    let variant = json!({
+        "VariantName": "v", "ModelName": "m", "InstanceType": "ml.t2.medium", "InitialInstanceCount": 2,
+    });
+    let config = json!({ "EndpointConfigName": "next", "ProductionVariants": [variant] });
+    world.call("CreateEndpointConfig", config).await.unwrap();
+    let input = json!({
+        "EndpointName": "e",
+        "EndpointConfigName": "next",
+        "DeploymentConfig": { "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {
+                "Type": "CANARY",
+                "CanarySize": { "Type": "INSTANCE_COUNT", "Value": 1 },
+                "WaitIntervalInSeconds": 120
+            },
+            "TerminationWaitInSeconds": 60
+        } }
+    });
+    world.call("UpdateEndpoint", input).await.unwrap();
+}
+
+/// How long the update takes that is on its way.
+async fn until_updated(world: &SimWorld, begun: Instant) -> u64 {
+    let is_over = |record: Option<&EndpointRecord>, instances: &[InstanceId]| {
+        instances.len() == 2 && record.is_some_and(|record| record.update.is_none())
+    };
+    world.wait_until("updated", Duration::from_secs(2 * 3600), is_over).await;
+    assert_eq!(world.record().await.unwrap().config_name(), "next");
+    begun.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_waits_of_an_update_last_as_long_as_they_would_have() {
+    let mut world = in_service().await;
+    let begun = Instant::now();
+    begin_update(&world).await;
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    world.clock.set_by(-HOUR_MS);
+    let took = until_updated(&world, begun).await;
+    assert_eq!(took, 120 + 60);
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_an_update_begins_anew_once_when_the_clock_was_set_back_before_a_restart() {
+    let mut world = in_service().await;
+    let begun = Instant::now();
+    begin_update(&world).await;
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    world.kill().await;
+    world.clock.set_by(-HOUR_MS);
+    world.start(Effects::new());
+    let took = until_updated(&world, begun).await;
+    assert_eq!(took, 50 + 120 + 60);
+    world.kill().await;
+}
