@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use hostler_store::{
     Change, Document, Lease, ListQuery, Page, Store, StoreError, StoreResult, Transaction, Write,
 };
-use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, Millis, Record, Scope};
+use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, Millis, Record, Scope, VariantName};
 use tokio::sync::broadcast;
 
 use crate::effects::{Effects, effect};
@@ -52,12 +52,16 @@ impl FaultyStore {
             self.routes.complain(format!("illegal move {} -> {}", before.status, next.status));
         }
         if has_moved && next.status == EndpointStatus::InService {
-            for fleet in &next.deployment.fleets {
+            let answering = |variant: &VariantName| self.routes.answering(&document.key, variant);
+            let is_served = next.deployment.fleets.iter().any(|fleet| answering(&fleet.variant) > 0);
+            if !is_served {
+                self.routes.complain("InService with nobody routed".to_owned());
+            }
+            // A creation must have everything; what served already goes on healing in service.
+            let is_creation = before.status == EndpointStatus::Creating;
+            for fleet in next.deployment.fleets.iter().filter(|_| is_creation) {
                 let healthy = self.routes.answering(&document.key, &fleet.variant);
-                // What serves already goes on healing in service; a creation must have everything.
-                let needed =
-                    if before.status == EndpointStatus::Creating { fleet.count } else { fleet.count.min(1) };
-                if healthy < needed as usize {
+                if healthy < fleet.count as usize {
                     self.routes.complain(format!(
                         "InService with {healthy} of {} instances of `{}` routed",
                         fleet.count, fleet.variant

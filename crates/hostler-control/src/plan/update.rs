@@ -181,6 +181,12 @@ impl Step<'_> {
             return;
         }
         let can_answer = goals.iter().any(|goal| self.healthy(goal) > 0);
+        // Nobody at all: the longest pause is waited for, so that each place is tried once more.
+        let tried_until = update.stage_since.plus(self.policy.backoff_max_ms);
+        if !can_answer && self.now < tried_until {
+            self.requeue_at(tried_until);
+            return;
+        }
         let shown_until = update.stage_since.plus(self.policy.rollback_shown_ms);
         if is_back && self.now < shown_until {
             self.requeue_at(shown_until);

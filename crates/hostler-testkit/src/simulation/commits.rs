@@ -166,7 +166,7 @@ fn acknowledged(before: &EndpointRecord, after: &EndpointRecord, broken: &mut Ve
     if !has_come && !went_back {
         broken.push("an accepted update was lost".to_owned());
     }
-    if has_come && before.status == EndpointStatus::Updating && after.failure_reason.is_some() {
+    if has_come && after.status == EndpointStatus::InService && after.failure_reason.is_some() {
         broken.push("an update came through, and the reason of the last one is still shown".to_owned());
     }
 }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hostler_store::Store;
-use hostler_types::{EndpointRecord, EndpointStatus, Fleet, Goal, InstanceId, InstanceIntent};
+use hostler_types::{
+    EndpointRecord, EndpointStatus, Fleet, Goal, InstanceId, InstanceIntent, InstanceRecord,
+};
 use tokio::time::Instant;
 
 use super::gateway::takers;
@@ -36,7 +38,13 @@ pub(super) async fn unrest(stage: &Stage, servers: &mut [&mut Server]) -> Option
         };
         let wanted: u32 = fleets.iter().map(|(_, count)| count).sum();
         if record.instances.len() != wanted as usize {
-            return Some(format!("{name} is {} with {} of {wanted}", record.status, record.instances.len()));
+            let shown = |instance: &InstanceRecord| {
+                let state =
+                    stage.compute.state(&instance.id).map_or("gone".to_owned(), |it| format!("{it:?}"));
+                format!("{} {:?} {state}", instance.id, instance.intent)
+            };
+            let instances: Vec<String> = record.instances.iter().map(shown).collect();
+            return Some(format!("{name} is {} with {instances:?}, not {wanted}", record.status));
         }
         *held.entry("endpoints".to_owned()).or_default() += 1;
         for (fleet, count) in fleets.into_iter().filter(|(_, count)| *count > 0) {
@@ -80,7 +88,10 @@ fn resting(record: &EndpointRecord) -> Option<Vec<(&Fleet, u32)>> {
     let fleets = &record.deployment.fleets;
     match (record.status, &record.stranded) {
         (EndpointStatus::Failed, None) => Some(Vec::new()),
-        (EndpointStatus::InService, None) => Some(fleets.iter().map(|fleet| (fleet, fleet.count)).collect()),
+        // Nobody could answer when an update ended: it heals in that status.
+        (EndpointStatus::InService | EndpointStatus::UpdateRollbackFailed, None) => {
+            Some(fleets.iter().map(|fleet| (fleet, fleet.count)).collect())
+        }
         (EndpointStatus::UpdateRollbackFailed, Some(stranded)) => {
             let former = fleets.iter().zip(stranded.former_counts.iter().copied());
             let new = stranded.deployment.fleets.iter().zip(stranded.counts.iter().copied());

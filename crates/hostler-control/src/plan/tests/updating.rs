@@ -433,7 +433,7 @@ fn an_endpoint_that_is_broken_for_good_can_be_updated_again_after_a_failed_repai
     scene.run();
     scene.seen.clear();
     scene.deploy(1, Value::Null);
-    for _ in 0..60 {
+    for _ in 0..100 {
         scene.run();
         scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
         scene.now = scene.now.plus(1_000);
