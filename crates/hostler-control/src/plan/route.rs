@@ -26,8 +26,12 @@ impl Step<'_> {
                 .filter(|instance| {
                     instance.id.generation == goal.generation && instance.id.variant == goal.variant
                 })
+                // A wanted one without a place stands in for another.
                 .filter(|instance| {
-                    instance.intent != InstanceIntent::Wanted || instance.id.ordinal < goal.active
+                    let ordinal = instance.id.ordinal;
+                    instance.intent != InstanceIntent::Wanted
+                        || ordinal < goal.active
+                        || ordinal >= goal.count
                 })
                 .filter_map(|instance| self.instance_route(instance))
                 .collect(),
