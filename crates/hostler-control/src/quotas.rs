@@ -83,33 +83,49 @@ impl Quotas {
 
 /// What an endpoint takes up.
 pub(crate) fn holdings(record: &EndpointRecord) -> Holdings {
-    let mut holds = Holdings::from([(ENDPOINTS.to_owned(), 1)]);
-    let mut add = |instance_type: &Option<String>, count: u32| {
-        if let Some(instance_type) = instance_type
-            && count > 0
-        {
-            let total = holds.entry(instance_type.clone()).or_default();
-            *total = total.saturating_add(count);
-        }
-    };
+    let mut counts = Holdings::new();
     if record.goal == Goal::Serve && record.status != EndpointStatus::Failed {
-        for (instance_type, count) in wanted(record) {
-            add(&instance_type, count);
+        counts = by_type(peak(record));
+        // A way back may take more than the way there: nobody is asked for that.
+        for (instance_type, count) in by_type(present(record)) {
+            let held = counts.entry(instance_type).or_default();
+            *held = (*held).max(count);
         }
     } else {
-        for instance in &record.instances {
-            let deployment = record.deployment_of(instance.id.generation);
-            if let Some(fleet) = deployment.and_then(|deployment| deployment.fleet(&instance.id.variant)) {
-                add(&fleet.instance_type, 1);
-            }
+        let fleet = |instance: &hostler_types::InstanceRecord| {
+            record.deployment_of(instance.id.generation)?.fleet(&instance.id.variant)
+        };
+        let fleets = record.instances.iter().filter_map(fleet);
+        counts.extend(by_type(fleets.map(|fleet| (fleet.instance_type.clone(), 1)).collect()));
+    }
+    counts.insert(ENDPOINTS.to_owned(), 1);
+    counts
+}
+
+/// The sums by instance type; what is nothing is left out.
+fn by_type(counts: Vec<(Option<String>, u32)>) -> Holdings {
+    let mut holds = Holdings::new();
+    for (instance_type, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        if let Some(instance_type) = instance_type {
+            let total = holds.entry(instance_type).or_default();
+            *total = total.saturating_add(count);
         }
     }
     holds
 }
 
+/// The instances of each fleet at this moment.
+fn present(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
+    let count = |goal: goals::FleetGoal| {
+        let fleet = record.deployment_of(goal.generation)?.fleet(&goal.variant)?;
+        Some((fleet.instance_type.clone(), goal.count))
+    };
+    goals::goals(record).into_iter().filter_map(count).collect()
+}
+
 /// The instances of each fleet while it is to serve. An update holds from its first moment what it needs at its peak:
 /// a place that it gave back on the way might be gone when it has to go back.
-fn wanted(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
+fn peak(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
     let former = goals::former_counts(record);
     let mut counts: Vec<(&Fleet, u32)> = record.deployment.fleets.iter().zip(former).collect();
     let stranded = record.stranded.iter();
