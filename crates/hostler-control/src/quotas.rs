@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use hostler_aws::ApiError;
 use hostler_store::{Holdings, Quota};
-use hostler_types::{Change, EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
+use hostler_types::{
+    Change, EndpointRecord, EndpointStatus, Fleet, Goal, InstanceIntent, InstanceRecord, Scope,
+};
 use serde_json::{Value, json};
 
 use crate::plan::goals;
@@ -86,17 +88,14 @@ pub(crate) fn holdings(record: &EndpointRecord) -> Holdings {
     let mut counts = Holdings::new();
     if record.goal == Goal::Serve && record.status != EndpointStatus::Failed {
         counts = by_type(peak(record));
-        // A way back may take more than the way there: nobody is asked for that.
-        for (instance_type, count) in by_type(present(record)) {
+        // A way back, and what stands in for another, may take more than was asked for.
+        let wanted = present(record, |instance| instance.intent == InstanceIntent::Wanted);
+        for (instance_type, count) in by_type(wanted) {
             let held = counts.entry(instance_type).or_default();
             *held = (*held).max(count);
         }
     } else {
-        let fleet = |instance: &hostler_types::InstanceRecord| {
-            record.deployment_of(instance.id.generation)?.fleet(&instance.id.variant)
-        };
-        let fleets = record.instances.iter().filter_map(fleet);
-        counts.extend(by_type(fleets.map(|fleet| (fleet.instance_type.clone(), 1)).collect()));
+        counts.extend(by_type(present(record, |_| true)));
     }
     counts.insert(ENDPOINTS.to_owned(), 1);
     counts
@@ -114,13 +113,16 @@ fn by_type(counts: Vec<(Option<String>, u32)>) -> Holdings {
     holds
 }
 
-/// The instances of each fleet at this moment.
-fn present(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
-    let count = |goal: goals::FleetGoal| {
-        let fleet = record.deployment_of(goal.generation)?.fleet(&goal.variant)?;
-        Some((fleet.instance_type.clone(), goal.count))
+/// The instances that stand in the record and are chosen, one by one.
+fn present(
+    record: &EndpointRecord,
+    is_chosen: impl Fn(&InstanceRecord) -> bool,
+) -> Vec<(Option<String>, u32)> {
+    let instance_type = |instance: &InstanceRecord| {
+        let fleet = record.deployment_of(instance.id.generation)?.fleet(&instance.id.variant)?;
+        Some((fleet.instance_type.clone(), 1))
     };
-    goals::goals(record).into_iter().filter_map(count).collect()
+    record.instances.iter().filter(|instance| is_chosen(instance)).filter_map(instance_type).collect()
 }
 
 /// The instances of each fleet while it is to serve. An update holds from its first moment what it needs at its peak:
