@@ -15,10 +15,12 @@ use super::census::census;
 use super::dice::Dice;
 use super::script::{any_call, first_calls};
 use super::server::Server;
-use super::settle::{REST_WITHIN, rest};
+use super::settle::unrest;
 use super::stage::Stage;
 use crate::caller;
 
+/// Longer than any update's waits and any pause.
+const REST_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// No run is so long, whatever happens in it.
 const ENDS_WITHIN: Duration = Duration::from_secs(10 * 3600);
 
@@ -131,16 +133,30 @@ impl Run {
             }
         }
         self.calm_down().await;
-        let mut servers: Vec<&mut Server> =
-            self.slots.iter_mut().filter_map(|slot| slot.server.as_mut()).collect();
-        if let Err(reason) = rest(&self.stage, &mut servers).await {
-            self.stage.book.complain(&format!("no rest within {REST_WITHIN:?}: {reason}"));
-        }
-        self.look();
+        self.rest().await;
         for slot in &mut self.slots {
             if let Some(server) = slot.server.take() {
                 server.end().await;
             }
+        }
+    }
+
+    /// Waits until nothing moves any more. What was to crash before it was calm still does.
+    async fn rest(&mut self) {
+        let deadline = Instant::now() + REST_WITHIN;
+        loop {
+            self.tend().await;
+            self.look();
+            let servers: Vec<&Server> = self.slots.iter().filter_map(|slot| slot.server.as_ref()).collect();
+            let Some(reason) = unrest(&self.stage, &servers).await else { return };
+            if self.stage.book.is_broken() || has_panicked() {
+                return;
+            }
+            if Instant::now() >= deadline {
+                self.stage.book.complain(&format!("no rest within {REST_WITHIN:?}: {reason}"));
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(700)).await;
         }
     }
 
@@ -286,6 +302,9 @@ impl Run {
     /// Buries servers that crashed and starts those whose time has come.
     async fn tend(&mut self) {
         for slot in &mut self.slots {
+            if let Some(server) = &mut slot.server {
+                while server.calls.try_join_next().is_some() {}
+            }
             if let Some(server) = slot.server.take_if(|server| server.effects.has_crashed()) {
                 server.kill().await;
                 slot.starts_at = Some(Instant::now() + self.dice.pause(Duration::from_secs(15)));
