@@ -167,11 +167,13 @@ impl Pair<'_> {
     }
 
     /// How many of a new fleet still answer at a step of the way back: the part that is not made up for yet.
+    /// At the first step all of them, also when no former one has left: it may be down.
     fn left_of_new(&self, step: u32, old: &[u32], at_start: u32) -> u32 {
+        let Some(done) = step.checked_sub(1) else { return at_start };
         let (mut missing, mut missed) = (0_u64, 0_u64);
         for (index, &count) in self.counts.iter().enumerate() {
             let at = old.get(index).copied().unwrap_or(count);
-            let back = step.checked_sub(1).map_or(at, |done| self.rollout.restored(done, at, count));
+            let back = self.rollout.restored(done, at, count);
             missed += u64::from(count.saturating_sub(at));
             missing += u64::from(count.saturating_sub(back));
         }

@@ -427,3 +427,26 @@ fn a_scale_out_that_goes_back_lets_nothing_go_before_the_former_ones_are_healthy
     assert_eq!(scene.record.status, EndpointStatus::InService);
     assert_eq!(scene.seen.iter().map(|seen| seen.id.ordinal).collect::<Vec<_>>(), [0]);
 }
+
+#[test]
+fn an_update_that_goes_back_keeps_its_healthy_instances_while_the_former_ones_are_down() {
+    let mut scene = Scene::new(2);
+    let traffic = json!({ "Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": instances(1) });
+    scene.deploy(2, blue_green(traffic, 300));
+    scene.run();
+    scene.pass(60);
+    assert_eq!(scene.traffic(), [(0, 2, 0), (1, 2, 100)]);
+    end_some(&mut scene, super::GENERATION, 0..2);
+    let given_up = scene.seen.iter_mut().find(|seen| seen.id.generation > super::GENERATION).unwrap();
+    given_up.state = hostler_compute::InstanceState::Exited {
+        cause: hostler_compute::ExitCause::OutOfMemory { limit_bytes: 1 << 30 },
+        log_tail: String::new(),
+    };
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    scene.now = scene.now.plus(1);
+    assert_eq!(scene.traffic(), [(1, 1, 0)], "who is left takes what the former ones cannot");
+    scene.pass(60);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+    assert_eq!(scene.population(), [2, 0, 0]);
+}
