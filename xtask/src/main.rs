@@ -5,6 +5,7 @@
 //! Invariants: this file only dispatches; each command lives in a file of its own.
 
 mod codegen;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Generate `crates/hostler-shapes/src/generated` from the pinned AWS service models.
     Codegen(codegen::Arguments),
+    /// Run seeds of the simulation; without arguments those of CI.
+    Sim(sim::Arguments),
     /// Run every check of this repository and print a table of them.
     Test(test::Arguments),
 }
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };
     match result {

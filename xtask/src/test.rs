@@ -3,7 +3,7 @@
 //! Why: a newcomer and CI must run the same thing, and a check that was left out must say so. One
 //! failing suite does not hide the others: all run, the exit code tells.
 //! Invariants: with `--all` no suite may be left out; a suite that lacks what it needs then fails.
-//! Everything is built in the dev profile, so that the suites share one target directory.
+//! Everything but the simulation is built in the dev profile, so that the suites share one target directory.
 
 mod arrows;
 mod cargo;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use self::context::Context;
+pub(crate) use self::context::Context;
 use self::suite::{Outcome, SUITES, Suite};
 use self::table::Row;
 

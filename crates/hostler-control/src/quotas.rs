@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use hostler_aws::ApiError;
 use hostler_store::{Holdings, Quota};
-use hostler_types::{Change, EndpointRecord, EndpointStatus, Fleet, Goal, Scope};
+use hostler_types::{
+    Change, EndpointRecord, EndpointStatus, Fleet, Goal, InstanceIntent, InstanceRecord, Scope,
+};
 use serde_json::{Value, json};
 
 use crate::plan::goals;
@@ -82,33 +84,49 @@ impl Quotas {
 
 /// What an endpoint takes up.
 pub(crate) fn holdings(record: &EndpointRecord) -> Holdings {
-    let mut holds = Holdings::from([(ENDPOINTS.to_owned(), 1)]);
-    let mut add = |instance_type: &Option<String>, count: u32| {
-        if let Some(instance_type) = instance_type
-            && count > 0
-        {
-            let total = holds.entry(instance_type.clone()).or_default();
-            *total = total.saturating_add(count);
-        }
-    };
+    let mut counts = Holdings::new();
     if record.goal == Goal::Serve && record.status != EndpointStatus::Failed {
-        for (instance_type, count) in wanted(record) {
-            add(&instance_type, count);
+        counts = by_type(peak(record));
+        // A way back, and what stands in for another, may take more than was asked for.
+        let wanted = present(record, |instance| instance.intent == InstanceIntent::Wanted);
+        for (instance_type, count) in by_type(wanted) {
+            let held = counts.entry(instance_type).or_default();
+            *held = (*held).max(count);
         }
     } else {
-        for instance in &record.instances {
-            let deployment = record.deployment_of(instance.id.generation);
-            if let Some(fleet) = deployment.and_then(|deployment| deployment.fleet(&instance.id.variant)) {
-                add(&fleet.instance_type, 1);
-            }
+        counts.extend(by_type(present(record, |_| true)));
+    }
+    counts.insert(ENDPOINTS.to_owned(), 1);
+    counts
+}
+
+/// The sums by instance type; what is nothing is left out.
+fn by_type(counts: Vec<(Option<String>, u32)>) -> Holdings {
+    let mut holds = Holdings::new();
+    for (instance_type, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        if let Some(instance_type) = instance_type {
+            let total = holds.entry(instance_type).or_default();
+            *total = total.saturating_add(count);
         }
     }
     holds
 }
 
-/// The instances of each fleet while it is to serve. An update holds from its first moment what it needs at its peak:
-/// a place that it gave back on the way might be gone when it has to go back.
-fn wanted(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
+/// The instances that stand in the record and are chosen, one by one.
+fn present(
+    record: &EndpointRecord,
+    is_chosen: impl Fn(&InstanceRecord) -> bool,
+) -> Vec<(Option<String>, u32)> {
+    let instance_type = |instance: &InstanceRecord| {
+        let fleet = record.deployment_of(instance.id.generation)?.fleet(&instance.id.variant)?;
+        Some((fleet.instance_type.clone(), 1))
+    };
+    record.instances.iter().filter(|instance| is_chosen(instance)).filter_map(instance_type).collect()
+}
+
+/// The instances of each fleet while it is to serve. An update holds from its first moment what its way there needs at
+/// its peak.
+fn peak(record: &EndpointRecord) -> Vec<(Option<String>, u32)> {
     let former = goals::former_counts(record);
     let mut counts: Vec<(&Fleet, u32)> = record.deployment.fleets.iter().zip(former).collect();
     let stranded = record.stranded.iter();

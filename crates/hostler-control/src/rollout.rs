@@ -192,7 +192,7 @@ impl Rollout {
         self.timeout_ms
     }
 
-    /// The most instances that both fleets of a variant have at one time.
+    /// The most instances that both fleets of a variant have at one time on the way there.
     pub(crate) fn peak(&self, old: u32, new: u32, steps: u32) -> u32 {
         if !self.is_rolling() {
             return old.saturating_add(new);
@@ -201,10 +201,7 @@ impl Rollout {
             let kept = if step == 0 { old } else { self.kept(step - 1, old, new) };
             kept.saturating_add(self.provisioned(step, new))
         };
-        let forward = (0..steps).map(both).max().unwrap_or(0).max(old).max(new);
-        // On the way back a batch of the former comes before anything of the new goes.
-        let Way::Rolling { rollback_batch, .. } = self.way else { return forward };
-        forward.saturating_add(rollback_batch.rounded_down(old)).min(old.saturating_add(new))
+        (0..steps).map(both).max().unwrap_or(0).max(old).max(new)
     }
 
     /// The same with both fleets whole to the end: where the former side is two deployments already, nothing of it

@@ -67,8 +67,10 @@ impl SimPing {
 
     /// For how long the container has answered 200; none when it does not, the longest time when it always did.
     pub fn well_for(&self, address: SocketAddr) -> Option<Duration> {
+        if address.port() < self.broken_below {
+            return None;
+        }
         match self.sick().get(&address) {
-            None if address.port() < self.broken_below => None,
             None => Some(Duration::MAX),
             Some(Sickness::UntilCured | Sickness::ForEver) => None,
             Some(Sickness::Until(until)) => Instant::now().checked_duration_since(*until),

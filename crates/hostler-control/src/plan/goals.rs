@@ -19,7 +19,7 @@ pub(crate) struct FleetGoal {
     pub(crate) variant: VariantName,
     /// How many places are to be filled.
     pub(crate) count: u32,
-    /// How many of them take requests, from the first on.
+    /// How many of them are reckoned with for requests, from the first on.
     pub(crate) active: u32,
     /// The variant's part of all requests.
     pub(crate) weight: f64,
@@ -185,8 +185,10 @@ impl Pair<'_> {
     }
 
     /// How many of a new fleet still answer at a step of the way back: the part of its former twin that is not back
-    /// yet, or of all that is not back where it has none.
+    /// yet, or of all that is not back where it has none. At the first step all of them, also when no former one has
+    /// left: it may be down.
     fn left_of_new(&self, step: u32, old: &[u32], fleet: &Fleet, at_start: u32) -> u32 {
+        let Some(done) = step.checked_sub(1) else { return at_start };
         let (mut missing, mut missed) = (0_u64, 0_u64);
         let has_twin = self.former.fleet(&fleet.variant).is_some();
         for (former, (index, &count)) in self.former.fleets.iter().zip(self.counts.iter().enumerate()) {
@@ -194,7 +196,7 @@ impl Pair<'_> {
                 continue;
             }
             let at = old.get(index).copied().unwrap_or(count);
-            let back = step.checked_sub(1).map_or(at, |done| self.rollout.restored(done, at, count));
+            let back = self.rollout.restored(done, at, count);
             missed += u64::from(count.saturating_sub(at));
             missing += u64::from(count.saturating_sub(back));
         }

@@ -19,6 +19,7 @@ impl Step<'_> {
         if record.goal != Goal::Serve || !record.status.is_serving() {
             return None;
         }
+        let coming = self.coming_generation();
         let variants = self.goals().into_iter().map(|goal| VariantRoute {
             instances: record
                 .instances
@@ -27,8 +28,10 @@ impl Step<'_> {
                     instance.id.generation == goal.generation && instance.id.variant == goal.variant
                 })
                 .filter(|instance| {
-                    // Places between the two wait for a later step; what is wanted beyond all places stands in for one.
-                    let waits = (goal.active..goal.count).contains(&instance.id.ordinal);
+                    // New ones may wait for a later step. Former ones that come back answer as soon as they can, and
+                    // what is wanted beyond all places stands in for one of them.
+                    let is_new = coming == Some(goal.generation);
+                    let waits = is_new && (goal.active..goal.count).contains(&instance.id.ordinal);
                     instance.intent != InstanceIntent::Wanted || !waits
                 })
                 .filter_map(|instance| self.instance_route(instance))

@@ -41,7 +41,7 @@ impl Step<'_> {
                     self.requeue_at(until);
                     None
                 } else if !self.is_provisioned() {
-                    // Healed, or given up: either is news that brings the next run.
+                    // What is down at this moment makes up for nothing: it is healed first, or given up.
                     None
                 } else if is_last {
                     Some(Stage::Finishing)
@@ -131,22 +131,16 @@ impl Step<'_> {
         self.requeue_in(1);
     }
 
-    /// What has no place any more, or never had one, goes.
+    /// What has no place any more, or never had one, goes; unless it answers in the stead of one that does not.
     pub(super) fn dismiss_surplus(&mut self) {
         let goals = self.goals();
-        let surplus = |instance: &&InstanceRecord| {
-            let id = &instance.id;
-            let mut of_fleet =
-                goals.iter().filter(|goal| goal.generation == id.generation && goal.variant == id.variant);
-            // The last of a fleet that can answer stays until a place of the fleet can.
-            let is_needed = |goal: &FleetGoal| {
-                id.ordinal < goal.count || goal.count > 0 && self.healthy(goal) == 0 && self.can_answer(id)
-            };
-            !of_fleet.any(is_needed)
+        let stand_ins: Vec<InstanceId> = goals.iter().flat_map(|goal| self.stand_ins(goal)).collect();
+        let has_place = |id: &InstanceId| {
+            goals.iter().any(|goal| {
+                goal.generation == id.generation && goal.variant == id.variant && id.ordinal < goal.count
+            })
         };
-        let surplus: Vec<InstanceId> =
-            self.record.instances.iter().filter(surplus).map(|instance| instance.id.clone()).collect();
-        self.dismiss(|instance| surplus.contains(&instance.id));
+        self.dismiss(|instance| !has_place(&instance.id) && !stand_ins.contains(&instance.id));
         let instances = &self.record.instances;
         let is_wanted = |id: &InstanceId| {
             let mut known = instances.iter().filter(|instance| instance.id == *id);
@@ -234,7 +228,7 @@ impl Step<'_> {
         goals(&self.record)
     }
 
-    fn coming_generation(&self) -> Option<u64> {
+    pub(super) fn coming_generation(&self) -> Option<u64> {
         self.record.update.as_ref()?.deployment().map(|coming| coming.generation)
     }
 
@@ -303,6 +297,19 @@ impl Step<'_> {
     pub(super) fn is_short(&self, goal: &FleetGoal, count: u32) -> bool {
         let left = (0..count).filter(|ordinal| self.is_answering(goal, *ordinal)).count();
         left < self.healthy(goal).min(count as usize)
+    }
+
+    /// Instances beyond the fleet's places that can answer, as many as its places lack.
+    fn stand_ins(&self, goal: &FleetGoal) -> Vec<InstanceId> {
+        let lacking = (goal.count as usize).saturating_sub(self.healthy(goal));
+        let surplus = self.record.instances.iter().filter(|instance| {
+            instance.intent == InstanceIntent::Wanted
+                && instance.id.ordinal >= goal.count
+                && instance.id.generation == goal.generation
+                && instance.id.variant == goal.variant
+                && self.can_answer(&instance.id)
+        });
+        surplus.take(lacking).map(|instance| instance.id.clone()).collect()
     }
 
     /// Every place of the fleet has an instance that can answer.

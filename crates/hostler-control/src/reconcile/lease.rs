@@ -54,6 +54,18 @@ impl Right {
         self.state().until.is_some_and(|until| Instant::now() < until)
     }
 
+    /// The term in which it is held at this moment.
+    pub(super) fn claim(&self) -> Option<u64> {
+        let state = self.state();
+        let is_held = state.until.is_some_and(|until| Instant::now() < until);
+        state.term.filter(|_| is_held)
+    }
+
+    /// Whether it is still held in that term: what was read before it may be old.
+    pub(super) fn is_still(&self, claim: Option<u64>) -> bool {
+        claim.is_some() && self.claim() == claim
+    }
+
     /// Held until then; whether this is a new term.
     fn hold(&self, until: Instant, term: u64) -> bool {
         let mut state = self.state();

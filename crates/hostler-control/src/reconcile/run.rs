@@ -137,6 +137,8 @@ impl Reconciler {
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
+        // What is read before the right is old news to it: another controller may have written since.
+        let claim = self.right.claim();
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
             self.forget_former(key);
@@ -146,7 +148,7 @@ impl Reconciler {
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
-        if !self.right.is_held() {
+        if !self.right.is_still(claim) {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
             return Ok(Outcome::Followed);
@@ -171,7 +173,7 @@ impl Reconciler {
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
-        if !self.carry_out(record, &plan).await? {
+        if !self.carry_out(record, &plan, claim).await? {
             return Ok(Outcome::Overtaken);
         }
         if plan.forget {
@@ -291,10 +293,15 @@ impl Reconciler {
 
     /// Every effect is tried: what cannot be launched for want of room must not keep from going what would give it.
     /// Whether all was carried out; what was not for want of the lease, another controller will.
-    async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
+    async fn carry_out(
+        &self,
+        record: &EndpointRecord,
+        plan: &Plan,
+        claim: Option<u64>,
+    ) -> Result<bool, RunError> {
         let mut first_error = None;
         for action in &plan.actions {
-            if !self.right.is_held() {
+            if !self.right.is_still(claim) {
                 return Ok(false);
             }
             let done = match action {

@@ -8,7 +8,7 @@ use hostler_compute::{Delays, Fault, InstanceFailure, Outcome, Phase};
 use hostler_control::{ControlSettings, Quotas};
 use hostler_store::{Holdings, Transaction, Write};
 use hostler_testkit::{Effects, SimWorld, caller};
-use hostler_types::{EndpointStatus, Region};
+use hostler_types::{EndpointStatus, InstanceIntent, Region};
 use serde_json::{Value, json};
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
@@ -254,5 +254,43 @@ async fn a_rolling_update_to_another_type_holds_all_of_the_new_and_all_of_the_ol
     world.call("UpdateEndpoint", update).await.unwrap();
     let expected = pairs(&[("endpoints", 1), ("ml.m5.large", 4), ("ml.t2.medium", 4)]);
     assert_eq!(held(&world).await, expected);
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_in_one_batch_holds_what_it_takes_and_gives_it_back() {
+    let mut world = world(Quotas::default(), 4).await;
+    world.start(Effects::new());
+    create(&world, "e").await.unwrap();
+    let has_status = |status: EndpointStatus| {
+        move |record: Option<&hostler_types::EndpointRecord>, _: &[_]| {
+            record.is_some_and(|record| record.status == status)
+        }
+    };
+    world.wait_until("in service", SOON, has_status(EndpointStatus::InService)).await;
+    let batch = json!({ "Type": "INSTANCE_COUNT", "Value": 1 });
+    let policy = json!({ "MaximumBatchSize": batch, "WaitIntervalInSeconds": 30 });
+    let update = json!({
+        "EndpointName": "e", "EndpointConfigName": "c", "DeploymentConfig": { "RollingUpdatePolicy": policy },
+    });
+    world.call("UpdateEndpoint", update).await.unwrap();
+    assert_eq!(held(&world).await, pairs(&[("endpoints", 1), ("ml.t2.medium", 5)]));
+    // Three new ones serve and one former is left when a new one is given up for its memory.
+    let is_late = |_: Option<&hostler_types::EndpointRecord>, instances: &[hostler_types::InstanceId]| {
+        instances.iter().filter(|id| id.generation == 2).count() == 4 && instances.len() == 5
+    };
+    world.wait_until("late", Duration::from_secs(200), is_late).await;
+    let new = world.instances().await.into_iter().find(|id| id.generation == 2).unwrap();
+    let cause = hostler_compute::ExitCause::OutOfMemory { limit_bytes: 1 << 30 };
+    world.compute.decide(|_| Outcome::Runs);
+    assert!(world.compute.exit(&new, cause, ""));
+    world.wait_until("going back", SOON, has_status(EndpointStatus::RollingBack)).await;
+    let instances = world.record().await.unwrap().instances;
+    let is_wanted = |instance: &&hostler_types::InstanceRecord| instance.intent == InstanceIntent::Wanted;
+    let wanted = instances.iter().filter(is_wanted).count() as u64;
+    let holds = held(&world).await;
+    assert!(holds[1].1 >= wanted, "{wanted} are wanted and {holds:?} are held");
+    world.wait_until("back", Duration::from_secs(200), has_status(EndpointStatus::InService)).await;
+    assert_eq!(held(&world).await, pairs(&[("endpoints", 1), ("ml.t2.medium", 4)]));
     world.kill().await;
 }

@@ -184,11 +184,16 @@ fn stands(after: &EndpointRecord, holds: &BTreeMap<String, u32>, broken: &mut Ve
             broken.push(format!("the place of `{}` is filled twice", instance.id));
         }
     }
+    for instance in after.instances.iter().filter(|instance| instance.intent == InstanceIntent::Wanted) {
+        let places = places_of(after, &instance.id);
+        if serves(after) && instance.id.ordinal >= places {
+            broken.push(format!("`{}` is wanted and its fleet has {places} places", instance.id));
+        }
+    }
     if holds.get("endpoints") != Some(&1) {
         broken.push(format!("it holds {holds:?}"));
     }
-    let serves = after.goal == Goal::Serve && after.status != EndpointStatus::Failed;
-    let is_counted = |instance: &&InstanceRecord| !serves || instance.intent == InstanceIntent::Wanted;
+    let is_counted = |instance: &&InstanceRecord| !serves(after) || instance.intent == InstanceIntent::Wanted;
     let mut there: BTreeMap<String, u32> = BTreeMap::new();
     for instance in after.instances.iter().filter(is_counted) {
         let fleet = after
@@ -204,6 +209,23 @@ fn stands(after: &EndpointRecord, holds: &BTreeMap<String, u32>, broken: &mut Ve
             broken.push(format!("it holds {held} of {instance_type} and has {count}"));
         }
     }
+}
+
+fn serves(record: &EndpointRecord) -> bool {
+    record.goal == Goal::Serve && record.status != EndpointStatus::Failed
+}
+
+/// The most places that the fleet of this instance was asked to have.
+fn places_of(record: &EndpointRecord, id: &InstanceId) -> u32 {
+    let Some(deployment) = record.deployment_of(id.generation) else { return 0 };
+    let Some(index) = deployment.fleets.iter().position(|fleet| fleet.variant == id.variant) else {
+        return 0;
+    };
+    let size = match record.update.as_ref().map(|update| &update.change) {
+        Some(Change::Scale { sizes }) => sizes.get(index).map_or(0, |size| size.count),
+        _ => 0,
+    };
+    deployment.fleets[index].count.max(size)
 }
 
 /// A generation is one deployment for ever.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, ExitCause, InstanceState};
 use hostler_control::{Control, ControlParts, ControlSettings};
-use hostler_types::{InstanceId, Key};
+use hostler_types::{InstanceId, Key, Stage as UpdateStage, Update};
 use tokio::time::Instant;
 
 use super::calls::{Call, call};
@@ -15,10 +15,12 @@ use super::census::census;
 use super::dice::Dice;
 use super::script::{any_call, first_calls};
 use super::server::Server;
-use super::settle::{REST_WITHIN, rest};
+use super::settle::unrest;
 use super::stage::Stage;
 use crate::caller;
 
+/// Longer than any update's waits and any pause.
+const REST_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// No run is so long, whatever happens in it.
 const ENDS_WITHIN: Duration = Duration::from_secs(10 * 3600);
 
@@ -131,16 +133,30 @@ impl Run {
             }
         }
         self.calm_down().await;
-        let mut servers: Vec<&mut Server> =
-            self.slots.iter_mut().filter_map(|slot| slot.server.as_mut()).collect();
-        if let Err(reason) = rest(&self.stage, &mut servers).await {
-            self.stage.book.complain(&format!("no rest within {REST_WITHIN:?}: {reason}"));
-        }
-        self.look();
+        self.rest().await;
         for slot in &mut self.slots {
             if let Some(server) = slot.server.take() {
                 server.end().await;
             }
+        }
+    }
+
+    /// Waits until nothing moves any more. What was to crash before it was calm still does.
+    async fn rest(&mut self) {
+        let deadline = Instant::now() + REST_WITHIN;
+        loop {
+            self.tend().await;
+            self.look();
+            let servers: Vec<&Server> = self.slots.iter().filter_map(|slot| slot.server.as_ref()).collect();
+            let Some(reason) = unrest(&self.stage, &servers).await else { return };
+            if self.stage.book.is_broken() || has_panicked() {
+                return;
+            }
+            if Instant::now() >= deadline {
+                self.stage.book.complain(&format!("no rest within {REST_WITHIN:?}: {reason}"));
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(700)).await;
         }
     }
 
@@ -168,13 +184,14 @@ impl Run {
     }
 
     async fn step(&mut self) {
-        match self.dice.weighted(&[34, 22, 6, 3, 3, 3, 2, 3, 3, 3, 2, 2, 14]) {
+        match self.dice.weighted(&[34, 22, 7, 3, 3, 3, 2, 3, 3, 3, 2, 2, 2, 5, 12]) {
             0 => self.call(),
             1 => self.request(),
             2 => self.with_instance(|stage, dice, id| {
-                let cause = match dice.below(4) {
+                let cause = match dice.below(5) {
                     0 => ExitCause::Unseen,
                     1 => ExitCause::Code(1),
+                    2 => ExitCause::OutOfMemory { limit_bytes: 1 << 30 },
                     _ => ExitCause::Signal(9),
                 };
                 stage.book.note(|| format!("{id} ends: {cause:?}"));
@@ -224,10 +241,42 @@ impl Run {
             // Several calls at a time.
             10 => (0..3).for_each(|_| self.call()),
             11 => (0..4).for_each(|_| self.request()),
+            12 => self.dry_up(),
+            13 => self.strike(),
             _ => {}
         }
         let longest = if self.dice.permille(120) { 60 } else { 6 };
         tokio::time::sleep(self.dice.pause(Duration::from_secs(longest))).await;
+    }
+
+    fn dry_up(&mut self) {
+        let dry = Duration::from_secs(self.dice.between(5, 120));
+        self.stage.book.note(|| format!("there is no room for {dry:?}"));
+        self.stage.weather.dry_up(Instant::now() + dry);
+    }
+
+    /// Where it hurts most: a new instance is lost for good while a part of the former ones has left already, and
+    /// there is no room to bring them back.
+    fn strike(&mut self) {
+        let is_half_way = |update: &Update| match update.stage {
+            UpdateStage::Provisioning { step } | UpdateStage::Baking { step } => step > 0,
+            UpdateStage::Finishing | UpdateStage::RollingBack { .. } => false,
+        };
+        let endpoints = self.stage.book.pages().endpoints.clone();
+        let struck = endpoints.values().find(|record| record.update.as_ref().is_some_and(is_half_way));
+        let Some(record) = struck else { return };
+        let is_new =
+            |id: &InstanceId| id.endpoint == record.uid && id.generation == record.newest_generation();
+        let there = self.stage.compute.states().into_iter().map(|(id, _)| id).filter(is_new);
+        let there: Vec<InstanceId> = there.collect();
+        if let Some(id) = self.dice.pick(&there) {
+            self.stage.book.note(|| format!("{id} runs out of memory"));
+            let cause = ExitCause::OutOfMemory { limit_bytes: 1 << 30 };
+            self.stage.compute.exit(id, cause, "simulated: out of memory\n");
+        }
+        if self.dice.permille(700) {
+            self.dry_up();
+        }
     }
 
     fn any_server(&mut self) -> Option<&mut Server> {
@@ -286,6 +335,9 @@ impl Run {
     /// Buries servers that crashed and starts those whose time has come.
     async fn tend(&mut self) {
         for slot in &mut self.slots {
+            if let Some(server) = &mut slot.server {
+                while server.calls.try_join_next().is_some() {}
+            }
             if let Some(server) = slot.server.take_if(|server| server.effects.has_crashed()) {
                 server.kill().await;
                 slot.starts_at = Some(Instant::now() + self.dice.pause(Duration::from_secs(15)));

@@ -10,20 +10,15 @@ use hostler_store::Store;
 use hostler_types::{
     EndpointRecord, EndpointStatus, Fleet, Goal, InstanceId, InstanceIntent, InstanceRecord,
 };
-use tokio::time::Instant;
 
 use super::gateway::takers;
 use super::server::Server;
 use super::stage::Stage;
 use crate::caller;
 
-/// Longer than any update's waits and any pause.
-pub(super) const REST_WITHIN: Duration = Duration::from_secs(30 * 60);
-
 /// What keeps the world from being at rest; none when it is.
-pub(super) async fn unrest(stage: &Stage, servers: &mut [&mut Server]) -> Option<String> {
-    for server in servers.iter_mut() {
-        while server.calls.try_join_next().is_some() {}
+pub(super) async fn unrest(stage: &Stage, servers: &[&Server]) -> Option<String> {
+    for server in servers {
         if !server.calls.is_empty() {
             return Some(format!("{} has not answered {} calls", server.name, server.calls.len()));
         }
@@ -58,7 +53,7 @@ pub(super) async fn unrest(stage: &Stage, servers: &mut [&mut Server]) -> Option
                 return Some(format!("{name} has {instance:?}, which is {state:?}"));
             }
         }
-        for server in servers.iter() {
+        for server in servers {
             let route = server.gateway.routes.route(key);
             let routed: BTreeSet<InstanceId> =
                 route.iter().flat_map(|route| takers(route).cloned()).collect();
@@ -98,20 +93,5 @@ fn resting(record: &EndpointRecord) -> Option<Vec<(&Fleet, u32)>> {
             Some(former.chain(new).collect())
         }
         _ => None,
-    }
-}
-
-/// Waits for rest; the last reason when there is none in time.
-pub(super) async fn rest(stage: &Stage, servers: &mut [&mut Server]) -> Result<(), String> {
-    let deadline = Instant::now() + REST_WITHIN;
-    loop {
-        let Some(reason) = unrest(stage, servers).await else { return Ok(()) };
-        if Instant::now() >= deadline {
-            return Err(reason);
-        }
-        if stage.book.is_broken() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(700)).await;
     }
 }

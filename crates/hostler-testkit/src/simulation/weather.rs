@@ -31,6 +31,7 @@ pub(super) struct Weather {
     pub(super) latency: Duration,
     pub(super) bad_start_permille: u64,
     pub(super) slow_start_permille: u64,
+    drought_until: Mutex<Option<Instant>>,
     is_calm: AtomicBool,
     calls: AtomicU64,
 }
@@ -45,6 +46,7 @@ impl Weather {
             latency: Duration::from_millis(some(20)),
             bad_start_permille: some(250),
             slow_start_permille: some(300),
+            drought_until: Mutex::default(),
             is_calm: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         }
@@ -57,6 +59,16 @@ impl Weather {
 
     pub(super) fn is_calm(&self) -> bool {
         self.is_calm.load(Ordering::Relaxed)
+    }
+
+    /// There is no room for any instance until then.
+    pub(super) fn dry_up(&self, until: Instant) {
+        *self.drought_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn is_dry(&self) -> bool {
+        let until = *self.drought_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Whether so many calls were made that somebody must be calling in circles.
@@ -127,6 +139,9 @@ impl Weather {
         }
         if self.is_calm() {
             return Outcome::RunsAt(address);
+        }
+        if self.is_dry() {
+            return Outcome::Fails(failure(Fault::Capacity, "simulated: no room for a while"));
         }
         if dice.permille(self.bad_start_permille) {
             return match dice.below(6) {

@@ -5,3 +5,4 @@ mod client;
 mod commands;
 mod endings;
 mod health;
+mod simulation;

@@ -490,3 +490,70 @@ fn a_scale_in_whose_rest_cannot_be_had_goes_back_and_says_why() {
     assert_eq!(scene.record.deployment.fleets[0].count, 4);
     assert!(scene.record.failure_reason.is_some());
 }
+
+/// Two of four new ones end; what happens next is up to the test.
+fn end_some(scene: &mut Scene, generation: u64, ordinals: std::ops::Range<u32>) {
+    let is_chosen = |id: &InstanceId| id.generation == generation && ordinals.contains(&id.ordinal);
+    for seen in scene.seen.iter_mut().filter(|seen| is_chosen(&seen.id)) {
+        seen.state = exited(1, "gone");
+    }
+}
+
+#[test]
+fn the_former_ones_stay_while_the_new_ones_are_down_when_the_wait_is_over() {
+    let mut scene = Scene::new(2);
+    scene.deploy(2, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 60));
+    scene.run();
+    assert_eq!(scene.stage(), Some(&Stage::Baking { step: 0 }));
+    scene.now = scene.now.plus(60_000);
+    end_some(&mut scene, super::GENERATION + 1, 0..2);
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.stage(), Some(&Stage::Baking { step: 0 }));
+    assert_eq!(scene.population(), [2, 2, 0]);
+    scene.pass(60);
+    assert_eq!(scene.population(), [0, 2, 0]);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+}
+
+#[test]
+fn a_scale_out_that_goes_back_lets_nothing_go_before_the_former_ones_are_healthy() {
+    let mut scene = Scene::new(1);
+    scene.fails = |id| id.ordinal == 2;
+    begin_scale(&mut scene.record, &[3], scene.now);
+    scene.run();
+    scene.pass(1);
+    assert_eq!(scene.record.status, EndpointStatus::Updating);
+    // The only former one ends shortly before the third one fails for the last time.
+    scene.now = scene.now.plus(1_000);
+    end_some(&mut scene, super::GENERATION, 0..1);
+    scene.run();
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    assert_eq!(scene.traffic(), [(0, 1, 100)]);
+    scene.pass(60);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+    assert_eq!(scene.seen.iter().map(|seen| seen.id.ordinal).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn an_update_that_goes_back_keeps_its_healthy_instances_while_the_former_ones_are_down() {
+    let mut scene = Scene::new(2);
+    let traffic = json!({ "Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": instances(1) });
+    scene.deploy(2, blue_green(traffic, 300));
+    scene.run();
+    scene.pass(60);
+    assert_eq!(scene.traffic(), [(0, 2, 0), (1, 2, 100)]);
+    end_some(&mut scene, super::GENERATION, 0..2);
+    let given_up = scene.seen.iter_mut().find(|seen| seen.id.generation > super::GENERATION).unwrap();
+    given_up.state = InstanceState::Exited {
+        cause: hostler_compute::ExitCause::OutOfMemory { limit_bytes: 1 << 30 },
+        log_tail: String::new(),
+    };
+    step(&mut scene.record, &scene.seen, scene.now);
+    assert_eq!(scene.record.status, EndpointStatus::RollingBack);
+    scene.now = scene.now.plus(1);
+    assert_eq!(scene.traffic(), [(1, 1, 0)], "who is left takes what the former ones cannot");
+    scene.pass(60);
+    assert_eq!((scene.record.status, scene.population()), (EndpointStatus::RollingBack, vec![2, 0, 0]));
+    scene.pass(12);
+    assert_eq!(scene.record.status, EndpointStatus::InService);
+}

@@ -1,0 +1,56 @@
+//! The simulation itself: a seed is a whole run, and many of them break no rule.
+
+use hostler_testkit::simulation::{run_seed, run_seeds};
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_last_line() {
+    for seed in 0..40 {
+        let (first, second) = (run_seed(seed, true), run_seed(seed, true));
+        assert!(first.trace.len() > 10, "seed {seed} is too quiet: {:?}", first.trace);
+        let mut lines = first.trace.iter().zip(&second.trace);
+        let apart = lines.find(|(first, second)| first != second);
+        assert_eq!(apart, None, "seed {seed}");
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_is_the_same_whether_or_not_it_is_traced_and_whatever_runs_beside_it() {
+    let summary = run_seeds(0..40, 2);
+    assert_eq!((summary.runs, summary.failures), (40, Vec::new()));
+    for seed in 0..40 {
+        assert_eq!(run_seed(seed, true).complaints, Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_differ_and_what_is_promised_happens_in_some_of_them() {
+    let traces: Vec<String> = (0..150).map(|seed| run_seed(seed, true).trace.join("\n")).collect();
+    let promised = [
+        "-> InService",
+        "Creating -> Failed",
+        "Updating -> RollingBack",
+        "RollingBack -> InService",
+        "Finishing",
+        "Baking { step: 1 }",
+        "-> Deleting",
+        ": gone",
+        "takes the lease",
+        "is dead",
+        "stands still",
+        "falls ill",
+        "vanishes",
+        "a request begins",
+        "ResourceLimitExceeded",
+        "\"BlueGreenUpdatePolicy\"",
+        "\"RollingUpdatePolicy\"",
+        "\"Type\":\"CANARY\"",
+        "\"Type\":\"LINEAR\"",
+        "InsufficientInstanceCapacity",
+        "it is calm",
+    ];
+    for what in promised {
+        let seen = traces.iter().filter(|trace| trace.contains(what)).count();
+        assert!(seen >= 2, "`{what}` is seen in {seen} of {} runs", traces.len());
+    }
+}
