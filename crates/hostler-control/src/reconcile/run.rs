@@ -16,6 +16,7 @@ use hostler_types::{
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
+use super::lease::Term;
 use super::spec::instance_spec;
 use crate::operations::endpoint_document;
 use crate::plan::{self, Action, Plan, Sighting, lint_plan, plan};
@@ -133,6 +134,8 @@ impl Reconciler {
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
+        // Before reading: what was read without the right may be old when the right comes.
+        let right = self.right.held();
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
             self.forget_uids_of(key, None);
@@ -144,11 +147,11 @@ impl Reconciler {
             self.forget_uids_of(key, Some(&record.uid));
         }
         let seen = self.sightings(&record).await?;
-        if !self.right.is_held() {
+        let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
             return Ok(Outcome::Followed);
-        }
+        };
         let plan = plan(&record, &seen, self.parts.clock.now(), &self.parts.policy);
         if cfg!(debug_assertions) {
             let broken = lint_plan(&record, &seen, &plan);
@@ -161,17 +164,17 @@ impl Reconciler {
         // What an endpoint holds is part of its document; one that was written by another rule is written anew.
         let is_stale = !plan.forget && document.holds != holdings(&record);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(&document, next).await?
+            && !self.write_down(term, &document, next).await?
         {
             return Ok(Outcome::Overtaken);
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
-        if !self.carry_out(record, &plan).await? {
+        if !self.carry_out(term, record, &plan).await? {
             return Ok(Outcome::Overtaken);
         }
         if plan.forget {
-            return self.forget(record, &document).await;
+            return self.forget(term, record, &document).await;
         }
         let requeue = plan.requeue_after_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
         Ok(Outcome::Applied { requeue })
@@ -241,18 +244,23 @@ impl Reconciler {
     }
 
     /// Whether the record was still the one that was read, and this controller still the one that acts.
-    async fn write_down(&self, before: &Document, next: &EndpointRecord) -> Result<bool, RunError> {
+    async fn write_down(
+        &self,
+        term: Term,
+        before: &Document,
+        next: &EndpointRecord,
+    ) -> Result<bool, RunError> {
         let transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
             ..Transaction::default()
         };
-        self.commit(transaction).await
+        self.commit(term, transaction).await
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.
-    async fn commit(&self, transaction: Transaction) -> Result<bool, RunError> {
-        if !self.right.is_held() {
+    async fn commit(&self, term: Term, transaction: Transaction) -> Result<bool, RunError> {
+        if !self.right.lasts(term) {
             return Ok(false);
         }
         match self.parts.store.commit(transaction).await {
@@ -277,9 +285,9 @@ impl Reconciler {
     }
 
     /// Whether all was carried out; what was not, another controller will.
-    async fn carry_out(&self, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
+    async fn carry_out(&self, term: Term, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
         for action in &plan.actions {
-            if !self.right.is_held() {
+            if !self.right.lasts(term) {
                 return Ok(false);
             }
             match action {
@@ -313,8 +321,13 @@ impl Reconciler {
         Ok(true)
     }
 
-    async fn forget(&self, record: &EndpointRecord, before: &Document) -> Result<Outcome, RunError> {
-        if !self.right.is_held() {
+    async fn forget(
+        &self,
+        term: Term,
+        record: &EndpointRecord,
+        before: &Document,
+    ) -> Result<Outcome, RunError> {
+        if !self.right.lasts(term) {
             return Ok(Outcome::Overtaken);
         }
         let kept = self.parts.compute.forget(&record.uid).await;
@@ -325,7 +338,7 @@ impl Reconciler {
             writes: vec![Write::Delete(key.clone())],
             ..Transaction::default()
         };
-        if !self.commit(transaction).await? {
+        if !self.commit(term, transaction).await? {
             return Ok(Outcome::Overtaken);
         }
         info!(endpoint = record.name, "deleted");

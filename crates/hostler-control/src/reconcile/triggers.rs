@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::lease::Term;
 use super::run::RunError;
 
 impl Reconciler {
@@ -83,10 +84,9 @@ impl Reconciler {
                 return;
             }
         }
-        if self.right.is_held() {
-            self.remove_orphans().await;
-        } else {
-            self.memory().strangers.clear();
+        match self.right.held() {
+            Some(term) => self.remove_orphans(term).await,
+            None => self.memory().strangers.clear(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Reconciler {
     }
 
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.
-    async fn remove_orphans(&self) {
+    async fn remove_orphans(&self, term: Term) {
         let ids = match self.parts.compute.list().await {
             Ok(ids) => ids,
             Err(error) => {
@@ -132,7 +132,7 @@ impl Reconciler {
             }
         }
         for id in orphans {
-            if !self.right.is_held() {
+            if !self.right.lasts(term) {
                 return;
             }
             info!(instance = %id, "removing an instance that belongs to no endpoint");
