@@ -101,7 +101,7 @@ def test_a_failed_update_goes_back_and_says_what_failed(hosting):
     assert seen["EndpointConfigName"] == old
     assert seen["FailureReason"].startswith("The primary container for production variant AllTraffic did not pass")
     assert "ValueError: the weights are of the wrong shape" in seen["FailureReason"]
-    assert statuses <= {"Updating", "RollingBack", "InService"}
+    assert statuses <= {"Updating", "RollingBack", "InService"}, statuses
     # The next update is like any other, and its success clears the reason.
     update(hosting, name, says(hosting, "new"))
     hosting.in_service(name)
@@ -112,7 +112,7 @@ def test_a_failed_update_goes_back_and_says_what_failed(hosting):
 
 def test_a_canary_takes_its_part_of_the_requests_first(hosting):
     name = hosting.endpoint(says(hosting, "old", count=4))
-    policy = blue_green("CANARY", wait=3, CanarySize=instances(1))
+    policy = blue_green("CANARY", wait=8, CanarySize=instances(1))
     update(hosting, name, says(hosting, "new", count=4), DeploymentConfig=policy)
 
     def look():
@@ -121,8 +121,10 @@ def test_a_canary_takes_its_part_of_the_requests_first(hosting):
 
     variant = eventually(look, lambda seen: seen["VariantStatus"][0]["Status"] == "Baking", "the canary bakes")
     assert variant["VariantStatus"][0]["StatusMessage"] == (
-        "Baking for 3 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 instance(s)."
+        "Baking for 8 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 instance(s)."
     )
+    (former,) = describe(hosting, name)["ProductionVariants"]
+    assert (former["CurrentWeight"], variant["CurrentWeight"]) == (0.75, 0.25)
     assert answers(hosting, name, 60) == {"old", "new"}
     hosting.in_service(name)
     assert answers(hosting, name) == {"new"}
@@ -132,7 +134,7 @@ def test_a_canary_takes_its_part_of_the_requests_first(hosting):
 
 def test_rolling_replaces_batch_by_batch(hosting):
     name = hosting.endpoint(says(hosting, "old", count=2))
-    policy = {"RollingUpdatePolicy": {"MaximumBatchSize": instances(1), "WaitIntervalInSeconds": 1}}
+    policy = {"RollingUpdatePolicy": {"MaximumBatchSize": instances(1), "WaitIntervalInSeconds": 3}}
     update(hosting, name, says(hosting, "new", count=2), DeploymentConfig=policy)
     eventually(lambda: answers(hosting, name, 20), lambda seen: seen == {"old", "new"}, "both answer")
     hosting.in_service(name)
@@ -336,4 +338,51 @@ def test_a_held_description_tells_of_the_rollback_and_not_only_of_its_end(make_s
     update(hosting, name, hosting.config(hosting.test_model("crash")))
     assert hosting.status(name) == "RollingBack"
     hosting.in_service(name)
+    hosting.delete(name)
+
+
+def test_alarms_are_kept_and_shown_and_said_to_have_no_effect(hosting):
+    name = hosting.endpoint(says(hosting, "old"))
+    policy = blue_green("ALL_AT_ONCE") | {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]}}
+    update(hosting, name, says(hosting, "new"), DeploymentConfig=policy)
+    hosting.in_service(name)
+    assert describe(hosting, name)["LastDeploymentConfig"] == policy
+    shown = hosting.server.cli("describe", name).stdout.decode()
+    assert "no alarm is watched yet" in " ".join(shown.split())
+    # Given together with RetainDeploymentConfig, what is given counts.
+    other = blue_green("ALL_AT_ONCE")
+    update(hosting, name, says(hosting, "newer"), DeploymentConfig=other, RetainDeploymentConfig=True)
+    hosting.in_service(name)
+    assert describe(hosting, name)["LastDeploymentConfig"] == other
+    hosting.delete(name)
+
+
+def test_an_update_beyond_the_quota_is_refused_and_changes_nothing(make_server):
+    hosting = Hosting(make_server('[quotas]\n"ml.m5.large" = 3\n'))
+    name = hosting.endpoint(says(hosting, "old", count=2))
+    message = refused(
+        hosting.sagemaker.update_endpoint,
+        code="ResourceLimitExceeded",
+        EndpointName=name,
+        EndpointConfigName=says(hosting, "new", count=2),
+    )
+    assert "is 3 Instances, with current utilization of 2 Instances and a request delta of 2 Instances" in message
+    scale = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 4}]
+    message = refused(
+        hosting.sagemaker.update_endpoint_weights_and_capacities,
+        code="ResourceLimitExceeded",
+        EndpointName=name,
+        DesiredWeightsAndCapacities=scale,
+    )
+    assert "a request delta of 2 Instances" in message
+    assert hosting.status(name) == "InService"
+    assert answers(hosting, name) == {"old"}
+    hosting.delete(name)
+
+
+def test_a_failed_endpoint_cannot_be_updated(hosting):
+    name = hosting.endpoint(hosting.config(hosting.test_model("crash")), wait=False)
+    hosting.failed(name)
+    message = refused(hosting.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=says(hosting, "x"))
+    assert message == f'Cannot update endpoint "{arn("endpoint", name)}" in status Failed.'
     hosting.delete(name)

@@ -53,7 +53,7 @@ def test_no_request_is_lost_when_an_update_goes_back_after_traffic_was_on(hostin
     """The new model answers, and then its pings fail: sick instances, three times, make it go back."""
     name = hosting.endpoint(says(hosting, "old", count=2))
     sick = hosting.test_model("plain", {"TEST_ANSWER": "body=new", "TEST_PING_SICK_AFTER": "5"})
-    policy = blue_green("CANARY", wait=30, CanarySize=instances(1))
+    policy = blue_green("CANARY", wait=300, CanarySize=instances(1))
     with Load(hosting.server, name) as load:
         update(hosting, name, hosting.config(sick, count=2), DeploymentConfig=policy)
         hosting.in_service(name)
@@ -136,20 +136,19 @@ def test_the_death_of_one_of_two_fails_just_what_it_held_and_none_with_retry_los
     if retry_lost:
         assert lost == [] and others == []
     else:
-        # The load has four threads: what they had written to it is lost too, and nothing else.
-        assert 0 < len(lost) <= HELD // 2 + 2
-        assert len(lost) + len(others) <= HELD // 2 + 4
+        # What it held when it was looked at, and what the load's four threads may have written to it since.
+        assert 0 < len(lost) <= HELD
+        assert len(lost) + len(others) <= held[victim] + 4
     assert all(answer == b"answered" for answer in answers if answer not in lost)
     hosting.delete(name)
 
 
 def is_alive_pid(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_a_restart_that_leaves_instances_running_only_refuses_or_resets_and_is_short(make_server):

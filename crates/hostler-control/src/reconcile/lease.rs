@@ -5,7 +5,8 @@
 //! the lease's holder plans, writes and carries out. The right ends by this machine's own steady clock, a margin before
 //! the store's word would give it to somebody else: the margin is for a call on its way and for clocks that differ.
 //! A server that has its store for itself always bears the same name, so that after `kill -9` nobody is waited for.
-//! Invariants: the right is asked before every commit and every effect, never assumed over an await.
+//! Invariants: the right is asked before every commit and every effect, never assumed over an await; and it must be the
+//! one that was held when the record was read: not every effect is preceded by a commit that would find it old.
 //! Failure: a store that does not answer costs the lease in time, and with it the effects; routes are kept. Limit: the
 //! holder decides that an instance has drained by the requests in flight at its own gateway; with several gateways each
 //! would have to report its own.
@@ -48,22 +49,20 @@ struct State {
     term: Option<u64>,
 }
 
+/// The right of one term: while it lasts nobody else has acted since it was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Term(u64);
+
 impl Right {
-    /// At this moment.
-    pub(super) fn is_held(&self) -> bool {
-        self.state().until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// The term in which it is held at this moment.
-    pub(super) fn claim(&self) -> Option<u64> {
+    /// The right at this moment.
+    pub(super) fn held(&self) -> Option<Term> {
         let state = self.state();
-        let is_held = state.until.is_some_and(|until| Instant::now() < until);
-        state.term.filter(|_| is_held)
+        state.until.filter(|until| Instant::now() < *until).and(state.term).map(Term)
     }
 
-    /// Whether it is still held in that term: what was read before it may be old.
-    pub(super) fn is_still(&self, claim: Option<u64>) -> bool {
-        claim.is_some() && self.claim() == claim
+    /// Whether it is still the same.
+    pub(super) fn lasts(&self, term: Term) -> bool {
+        self.held() == Some(term)
     }
 
     /// Held until then; whether this is a new term.
@@ -89,13 +88,13 @@ impl Reconciler {
     /// Asks for the lease once; how long to wait before the next time, and whether the right is new.
     pub(super) async fn ask_for_lease(&self) -> (Duration, bool) {
         let ReconcilerParts { store, clock, lease: LeaseSettings { holder, ttl }, .. } = &self.parts;
-        let was_held = self.right.is_held();
+        let was_held = self.right.held().is_some();
         // Before the call: what it takes must not lengthen the right.
         let asked_at = Instant::now();
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         match store.lease(NAME, holder, clock.now(), ttl_ms).await {
             Ok(Some(lease)) => {
-                let is_new_term = self.right.hold(asked_at + (*ttl - *ttl / MARGIN), lease.term);
+                let is_new_term = self.right.hold(asked_at + ttl.saturating_sub(*ttl / MARGIN), lease.term);
                 if is_new_term {
                     info!(holder, term = lease.term, "this controller acts");
                 }

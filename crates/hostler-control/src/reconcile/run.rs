@@ -18,6 +18,7 @@ use hostler_types::{
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
+use super::lease::Term;
 use super::moments::bring_back;
 use super::spec::instance_spec;
 use crate::operations::{endpoint_document, endpoint_uses};
@@ -137,8 +138,8 @@ impl Reconciler {
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
-        // What is read before the right is old news to it: another controller may have written since.
-        let claim = self.right.claim();
+        // Before reading: what was read without the right may be old when the right comes.
+        let right = self.right.held();
         let Some(document) = self.parts.store.get(key).await? else {
             self.publish(key, None);
             self.forget_former(key);
@@ -148,11 +149,11 @@ impl Reconciler {
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
-        if !self.right.is_still(claim) {
+        let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
             return Ok(Outcome::Followed);
-        }
+        };
         let is_brought_back = bring_back(&mut record, now, policy);
         let plan = plan(&record, &seen, now, policy);
         if cfg!(debug_assertions) {
@@ -167,17 +168,17 @@ impl Reconciler {
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
         let is_stale = !plan.forget && (is_brought_back || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(&document, next).await?
+            && !self.write_down(term, &document, next).await?
         {
             return Ok(Outcome::Overtaken);
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
-        if !self.carry_out(record, &plan, claim).await? {
+        if !self.carry_out(term, record, &plan).await? {
             return Ok(Outcome::Overtaken);
         }
         if plan.forget {
-            return self.forget(record, &document).await;
+            return self.forget(term, record, &document).await;
         }
         let requeue = plan.requeue_after_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
         Ok(Outcome::Applied { requeue })
@@ -256,18 +257,23 @@ impl Reconciler {
     }
 
     /// Whether the record was still the one that was read, and this controller still the one that acts.
-    async fn write_down(&self, before: &Document, next: &EndpointRecord) -> Result<bool, RunError> {
+    async fn write_down(
+        &self,
+        term: Term,
+        before: &Document,
+        next: &EndpointRecord,
+    ) -> Result<bool, RunError> {
         let transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
             ..Transaction::default()
         };
-        self.commit(transaction).await
+        self.commit(term, transaction).await
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.
-    async fn commit(&self, transaction: Transaction) -> Result<bool, RunError> {
-        if !self.right.is_held() {
+    async fn commit(&self, term: Term, transaction: Transaction) -> Result<bool, RunError> {
+        if !self.right.lasts(term) {
             return Ok(false);
         }
         match self.parts.store.commit(transaction).await {
@@ -293,15 +299,10 @@ impl Reconciler {
 
     /// Every effect is tried: what cannot be launched for want of room must not keep from going what would give it.
     /// Whether all was carried out; what was not for want of the lease, another controller will.
-    async fn carry_out(
-        &self,
-        record: &EndpointRecord,
-        plan: &Plan,
-        claim: Option<u64>,
-    ) -> Result<bool, RunError> {
+    async fn carry_out(&self, term: Term, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
         let mut first_error = None;
         for action in &plan.actions {
-            if !self.right.is_still(claim) {
+            if !self.right.lasts(term) {
                 return Ok(false);
             }
             let done = match action {
@@ -344,8 +345,13 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn forget(&self, record: &EndpointRecord, before: &Document) -> Result<Outcome, RunError> {
-        if !self.right.is_held() {
+    async fn forget(
+        &self,
+        term: Term,
+        record: &EndpointRecord,
+        before: &Document,
+    ) -> Result<Outcome, RunError> {
+        if !self.right.lasts(term) {
             return Ok(Outcome::Overtaken);
         }
         let kept = self.parts.compute.forget(&record.uid).await;
@@ -356,7 +362,7 @@ impl Reconciler {
             writes: vec![Write::Delete(key.clone())],
             ..Transaction::default()
         };
-        if !self.commit(transaction).await? {
+        if !self.commit(term, transaction).await? {
             return Ok(Outcome::Overtaken);
         }
         info!(endpoint = record.name, "deleted");

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::lease::Term;
 use super::run::RunError;
 
 /// Between two endpoints of a sweep: at most a few per cent of one core are spent on what nothing happened to.
@@ -103,10 +104,10 @@ impl Reconciler {
             at += step;
         }
         // A record that was never read may be that of any instance which nobody seems to know.
-        if !self.right.is_held() {
-            self.memory().strangers.clear();
-        } else if self.knows_all(&keys) {
-            self.remove_orphans().await;
+        match self.right.held() {
+            Some(term) if self.knows_all(&keys) => self.remove_orphans(term).await,
+            Some(_) => {}
+            None => self.memory().strangers.clear(),
         }
         step * count
     }
@@ -130,7 +131,7 @@ impl Reconciler {
     }
 
     /// Instances of endpoints that nobody knows: their record was deleted while their backend was out of reach.
-    async fn remove_orphans(&self) {
+    async fn remove_orphans(&self, term: Term) {
         let ids = match self.parts.compute.list().await {
             Ok(ids) => ids,
             Err(error) => {
@@ -160,7 +161,7 @@ impl Reconciler {
             }
         }
         for id in orphans {
-            if !self.right.is_held() {
+            if !self.right.lasts(term) {
                 return;
             }
             info!(instance = %id, "removing an instance that belongs to no endpoint");
