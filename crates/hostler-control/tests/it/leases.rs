@@ -123,3 +123,33 @@ async fn the_next_server_of_the_same_name_waits_for_nobody() {
     until("healed", SOON, || routed(&world, FIRST) == 1).await;
     world.kill().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_the_lease_was_taken_is_not_acted_upon() {
+    // The second server's look is answered when it has long become the one that acts.
+    let slow = |call: &str| if call == "observe" { LEASE_TTL * 2 } else { Duration::ZERO };
+    let first = Effects::fated(|call| {
+        let before = if call == "ensure" { Duration::from_millis(5) } else { Duration::ZERO };
+        Fate { before, ..Fate::default() }
+    });
+    let second = Effects::fated(move |call| Fate { after: slow(call), ..Fate::default() });
+    let mut world = SimWorld::new(DELAYS);
+    world.create_config(1).await;
+    world.start(first);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    world.start(second);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    world.create_endpoint().await;
+    world.wait_until("serving", SOON, is_serving).await;
+    // The second has read that this one is wanted, and not seen it yet.
+    let lost = world.instances().await.remove(0);
+    assert!(world.compute.exit(&lost, ExitCause::Signal(9), ""));
+    let is_replaced =
+        |_: Option<&EndpointRecord>, instances: &[InstanceId]| instances.len() == 1 && instances[0] != lost;
+    world.wait_until("replaced", SOON, is_replaced).await;
+    tokio::time::sleep(SOON).await;
+    world.effects_of(FIRST).kill();
+    tokio::time::sleep(LEASE_TTL * 5).await;
+    world.compute.assert_no_double_launch();
+    world.kill().await;
+}
