@@ -95,7 +95,7 @@ impl Reconciler {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         match store.lease(NAME, holder, clock.now(), ttl_ms).await {
             Ok(Some(lease)) => {
-                let is_new_term = self.right.hold(asked_at + (*ttl - *ttl / MARGIN), lease.term);
+                let is_new_term = self.right.hold(asked_at + ttl.saturating_sub(*ttl / MARGIN), lease.term);
                 if is_new_term {
                     info!(holder, term = lease.term, "this controller acts");
                 }

@@ -344,9 +344,10 @@ impl Run {
             }
             if slot.server.is_none() && slot.starts_at.is_some_and(|at| at <= Instant::now()) {
                 self.lives += 1;
-                let name = match self.has_fresh_names {
-                    true => format!("{}-{}", slot.name, self.lives),
-                    false => slot.name.clone(),
+                let name = if self.has_fresh_names {
+                    format!("{}-{}", slot.name, self.lives)
+                } else {
+                    slot.name.clone()
                 };
                 slot.server = Some(Server::start(&self.stage, name, self.lives, slot.ahead_ms));
             }
