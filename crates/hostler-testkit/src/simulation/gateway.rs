@@ -4,7 +4,7 @@
 //! as well as before; and a withdrawn endpoint serves no more.
 //! What this does not see: requests at the gateway of a controller that does not act (see the lease's limit).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hostler_types::{EndpointRoute, EndpointStatus, Goal, InstanceId, InstanceIntent, Key, RouteTable};
@@ -15,6 +15,8 @@ use crate::{Effects, SimRoutes};
 
 /// An instance that was sick a moment ago may still count as sick.
 const WELL_FOR: Duration = Duration::from_secs(20);
+/// So often a request begins on a route at the moment in which it is replaced.
+const LATE_PERMILLE: u64 = 250;
 
 /// A [`RouteTable`] that writes into the book.
 pub(super) struct WatchedRoutes {
@@ -22,6 +24,7 @@ pub(super) struct WatchedRoutes {
     pub(super) server: String,
     pub(super) routes: Arc<SimRoutes>,
     pub(super) effects: Arc<Effects>,
+    pub(super) dice: Mutex<Dice>,
 }
 
 impl WatchedRoutes {
@@ -49,6 +52,19 @@ impl WatchedRoutes {
             routes.end(&ended);
         });
         Some(id)
+    }
+
+    /// A request that has read the route which is about to be replaced, and begins only now.
+    fn late_request(&self, key: &Key) {
+        let is_acting = self.stage.book.pages().holder.as_ref() == Some(&self.server);
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_acting
+            && !self.stage.weather.is_calm()
+            && dice.permille(LATE_PERMILLE)
+            && let Some(id) = self.begin_request(key, &mut dice)
+        {
+            self.stage.book.note(|| format!("a late request begins at {} on {id}", self.server));
+        }
     }
 
     fn check(&self, key: &Key, next: Option<&EndpointRoute>) {
@@ -113,6 +129,7 @@ impl RouteTable for WatchedRoutes {
         }
         self.stage.book.note(|| format!("{} routes {}: {}", self.server, route.key.name(), in_words(&route)));
         self.check(&route.key, Some(&route));
+        self.late_request(&route.key);
         self.routes.publish(route);
     }
 
@@ -124,6 +141,7 @@ impl RouteTable for WatchedRoutes {
             self.stage.book.note(|| format!("{} withdraws {}", self.server, key.name()));
         }
         self.check(key, None);
+        self.late_request(key);
         self.routes.withdraw(key);
     }
 

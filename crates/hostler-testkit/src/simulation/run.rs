@@ -184,7 +184,7 @@ impl Run {
     }
 
     async fn step(&mut self) {
-        match self.dice.weighted(&[34, 22, 7, 3, 3, 3, 2, 3, 3, 3, 2, 2, 2, 5, 12]) {
+        match self.dice.weighted(&[34, 22, 7, 3, 3, 3, 2, 3, 3, 3, 2, 2, 2, 9, 10]) {
             0 => self.call(),
             1 => self.request(),
             2 => self.with_instance(|stage, dice, id| {

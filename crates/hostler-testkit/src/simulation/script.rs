@@ -30,7 +30,7 @@ pub(super) fn first_calls(dice: &mut Dice) -> Vec<Call> {
 
 /// Any call.
 pub(super) fn any_call(dice: &mut Dice) -> Call {
-    let name = *dice.pick(&ENDPOINTS).unwrap_or(&"e0");
+    let name = ENDPOINTS[dice.weighted(&[6, 5, 1])];
     let config = *dice.pick(&CONFIGS).unwrap_or(&"c0");
     match dice.weighted(&[24, 30, 14, 7, 2, 4, 1, 2, 6, 3, 1]) {
         0 => {
@@ -80,7 +80,7 @@ fn create_config(dice: &mut Dice, name: &str) -> Call {
                 "VariantName": variant,
                 "ModelName": MODELS[model as usize].0,
                 "InstanceType": TYPES[dice.below(2) as usize].0,
-                "InitialInstanceCount": dice.between(1, 4),
+                "InitialInstanceCount": dice.between(1, 5).min(4),
                 "InitialVariantWeight": dice.below(4),
                 "ContainerStartupHealthCheckTimeoutInSeconds": 60,
             })
@@ -131,7 +131,8 @@ fn scale(dice: &mut Dice, name: &str) -> Call {
 fn deployment_config(dice: &mut Dice) -> Value {
     let wait = dice.below(3) * 7;
     let portion = |dice: &mut Dice| {
-        if dice.permille(500) {
+        // A count is refused where a fleet is small.
+        if dice.permille(250) {
             json!({ "Type": "INSTANCE_COUNT", "Value": dice.between(1, 2) })
         } else {
             json!({ "Type": "CAPACITY_PERCENT", "Value": dice.between(10, 50) })

@@ -1,7 +1,7 @@
 //! A server of the simulation: operations, reconciler and gateway over one set of calls that all end with it.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hostler_catalog::ImageCatalog;
@@ -54,6 +54,7 @@ impl Server {
             server: name.clone(),
             routes: routes.clone(),
             effects: effects.clone(),
+            dice: Mutex::new(Dice::new(stage.seed, 20_000 + life)),
         });
         let store = |author: Author| -> Arc<dyn Store> {
             Arc::new(FaultyStore {
@@ -84,7 +85,7 @@ impl Server {
         });
         let prober =
             ProberSettings { start_interval_max: Duration::from_secs(1), ..ProberSettings::default() };
-        let jitter = std::sync::Mutex::new(Dice::new(stage.seed, 10_000 + life));
+        let jitter = Mutex::new(Dice::new(stage.seed, 10_000 + life));
         let reconciler = Reconciler::new(ReconcilerParts {
             store: store(Author::Reconciler(name.clone())),
             clock,
@@ -96,9 +97,7 @@ impl Server {
             policy: Stage::policy(),
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: name.clone(), ttl: LEASE_TTL },
-            jitter: Arc::new(move || {
-                jitter.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fraction()
-            }),
+            jitter: Arc::new(move || jitter.lock().unwrap_or_else(PoisonError::into_inner).fraction()),
         });
         let stop = CancellationToken::new();
         let (running, stopping) = (reconciler.clone(), stop.clone());
