@@ -4,14 +4,17 @@ use hostler_testkit::simulation::{run_seed, run_seeds};
 
 #[test]
 fn the_same_seed_is_the_same_run_to_the_last_line() {
+    let mut lines_in_all = 0;
     for seed in 0..25 {
         let (first, second) = (run_seed(seed, true), run_seed(seed, true));
-        assert!(first.trace.len() > 10, "seed {seed} is too quiet: {:?}", first.trace);
+        lines_in_all += first.trace.len();
         let mut lines = first.trace.iter().zip(&second.trace);
         let apart = lines.find(|(first, second)| first != second);
         assert_eq!(apart, None, "seed {seed}");
         assert_eq!(first, second, "seed {seed}");
     }
+    // A server may die before anybody calls; not in most runs.
+    assert!(lines_in_all > 25 * 50, "nothing happens: {lines_in_all} lines");
 }
 
 #[test]
