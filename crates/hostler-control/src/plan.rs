@@ -10,6 +10,7 @@
 
 mod delete;
 mod failure;
+mod fleet;
 pub(crate) mod goals;
 mod lint;
 mod place;

@@ -7,8 +7,10 @@
 //! the lease writes and acts.
 //! Failure: a run that breaks off anywhere is repeated with a growing pause; every effect is idempotent.
 
+mod effects;
 mod lease;
 mod moments;
+mod publish;
 mod queue;
 mod run;
 mod spec;

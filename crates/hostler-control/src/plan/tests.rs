@@ -1,8 +1,11 @@
 //! The planner's tests: a table of situations, and a world that does what it likes.
 
+mod going_back;
 mod leaving;
 mod properties;
 mod reasons;
+mod scaling;
+mod scene;
 mod serving;
 mod updating;
 mod world;

@@ -6,23 +6,20 @@
 //! Invariants: no decision is made here.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_compute::{ComputeError, Fault, InstanceFailure, InstanceState, Phase};
+use hostler_compute::{ComputeError, InstanceState};
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointRoute, EndpointUid, InstanceId, InstanceIntent, Key, Kind, Millis, Record,
-    RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
 };
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
-use super::spec::instance_spec;
 use crate::operations::{endpoint_document, endpoint_uses};
-use crate::plan::{self, Action, Plan, Sighting, lint_plan, plan};
+use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::Target;
 use crate::quotas::holdings;
 
@@ -62,7 +59,7 @@ impl Drop for Abandoned<'_> {
 }
 
 /// How a run ended.
-enum Outcome {
+pub(super) enum Outcome {
     /// All that was planned is under way.
     Applied { requeue: Option<Duration> },
     /// The record changed meanwhile: everything was decided on old news.
@@ -100,41 +97,6 @@ impl Reconciler {
     /// Another run after a pause; how many failed in a row.
     fn failed(&self, key: &Key) -> u32 {
         self.queue.failed(key, |failures| pause(failures, (self.parts.jitter)()))
-    }
-
-    /// Tells the gateway of every endpoint that can answer already, and changes nothing: a server that starts again is
-    /// ready only when what it adopted is routed. What fails here is the loop's to repeat.
-    pub async fn publish_routes(&self) {
-        let keys = match self.parts.store.keys(Kind::Endpoint).await {
-            Ok(keys) => keys,
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                warn!(error, "listing the endpoints failed; they are routed one by one");
-                return;
-            }
-        };
-        for key in keys {
-            if let Err(error) = self.publish_route(&key).await {
-                let error: &dyn std::error::Error = &error;
-                warn!(%key, error, "an endpoint is not routed yet; the next run tries again");
-            }
-        }
-    }
-
-    async fn publish_route(&self, key: &Key) -> Result<(), RunError> {
-        let Some(document) = self.parts.store.get(key).await? else { return Ok(()) };
-        let record = EndpointRecord::from_body(&document.body)?;
-        if record.status.is_serving() {
-            let now = self.parts.clock.now();
-            let seen = self.sightings(&record, now).await?;
-            self.publish(key, self.route(&record, &seen));
-        }
-        Ok(())
-    }
-
-    /// What the record says, as it stands.
-    fn route(&self, record: &EndpointRecord, seen: &[Sighting]) -> Option<EndpointRoute> {
-        plan::route(record, seen, self.parts.clock.now(), &self.parts.policy)
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
@@ -197,7 +159,7 @@ impl Reconciler {
 
     /// A record went without this controller (another one deleted it, or the answer to the deletion was lost): what
     /// still runs for it is the sweep's.
-    fn forget_former(&self, key: &Key) {
+    pub(super) fn forget_former(&self, key: &Key) {
         let mut memory = self.memory();
         let Some(uid) = memory.uids.remove(key) else { return };
         memory.keys.remove(&uid);
@@ -206,7 +168,11 @@ impl Reconciler {
         self.parts.prober.set_targets(&uid, Vec::new());
     }
 
-    async fn sightings(&self, record: &EndpointRecord, now: Millis) -> Result<Vec<Sighting>, RunError> {
+    pub(super) async fn sightings(
+        &self,
+        record: &EndpointRecord,
+        now: Millis,
+    ) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
         let mut seen: Vec<Sighting> = observed
             .into_iter()
@@ -230,30 +196,12 @@ impl Reconciler {
                 seen.push(Sighting {
                     id: instance.id.clone(),
                     state: InstanceState::Failed(failure.clone()),
-                    health: plan::Health::Unknown,
+                    health: Health::Unknown,
                     in_flight: 0,
                 });
             }
         }
         Ok(seen)
-    }
-
-    /// Tells the gateway, if it does not know already.
-    fn publish(&self, key: &Key, route: Option<EndpointRoute>) {
-        let mut memory = self.memory();
-        let Some(route) = route else {
-            memory.published.remove(key);
-            drop(memory);
-            self.parts.routes.withdraw(key);
-            return;
-        };
-        if memory.published.get(key).is_some_and(|known| **known == route) {
-            return;
-        }
-        let route = Arc::new(route);
-        memory.published.insert(key.clone(), route.clone());
-        drop(memory);
-        self.parts.routes.publish(route);
     }
 
     /// Whether the record was still the one that was read, and this controller still the one that acts.
@@ -272,7 +220,7 @@ impl Reconciler {
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.
-    async fn commit(&self, term: Term, transaction: Transaction) -> Result<bool, RunError> {
+    pub(super) async fn commit(&self, term: Term, transaction: Transaction) -> Result<bool, RunError> {
         if !self.right.lasts(term) {
             return Ok(false);
         }
@@ -296,79 +244,6 @@ impl Reconciler {
         });
         self.parts.prober.set_targets(&record.uid, targets.collect());
     }
-
-    /// Every effect is tried: what cannot be launched for want of room must not keep from going what would give it.
-    /// Whether all was carried out; what was not for want of the lease, another controller will.
-    async fn carry_out(&self, term: Term, record: &EndpointRecord, plan: &Plan) -> Result<bool, RunError> {
-        let mut first_error = None;
-        for action in &plan.actions {
-            if !self.right.lasts(term) {
-                return Ok(false);
-            }
-            let done = match action {
-                Action::Launch(id) => self.launch(record, id).await,
-                Action::Remove { id, grace_ms } => self.remove(record, id, *grace_ms).await,
-            };
-            if let Err(error) = done {
-                first_error.get_or_insert(error);
-            }
-        }
-        first_error.map_or(Ok(true), Err)
-    }
-
-    async fn launch(&self, record: &EndpointRecord, id: &InstanceId) -> Result<(), RunError> {
-        let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
-        match self.parts.compute.ensure(&spec).await {
-            Ok(()) => {}
-            Err(source) if source.fault() == Fault::User => {
-                let failure = InstanceFailure {
-                    fault: Fault::User,
-                    phase: Phase::Starting,
-                    aws_sentence: Some(image_sentence(id.variant.as_str())),
-                    detail: source.to_string(),
-                };
-                self.memory().refused.insert(id.clone(), failure);
-                self.queue.enqueue(&record.key());
-            }
-            Err(source) => return Err(RunError::Launch { id: id.to_string(), source }),
-        }
-        Ok(())
-    }
-
-    async fn remove(&self, record: &EndpointRecord, id: &InstanceId, grace_ms: i64) -> Result<(), RunError> {
-        let grace = Duration::from_millis(grace_ms.unsigned_abs());
-        let removed = self.parts.compute.remove(id, grace).await;
-        removed.map_err(|source| RunError::Remove { id: id.to_string(), source })?;
-        if self.memory().refused.remove(id).is_some() {
-            self.queue.enqueue(&record.key());
-        }
-        Ok(())
-    }
-
-    async fn forget(
-        &self,
-        term: Term,
-        record: &EndpointRecord,
-        before: &Document,
-    ) -> Result<Outcome, RunError> {
-        if !self.right.lasts(term) {
-            return Ok(Outcome::Overtaken);
-        }
-        let kept = self.parts.compute.forget(&record.uid).await;
-        kept.map_err(|source| RunError::Remove { id: format!("{}.*", record.uid), source })?;
-        let key = &before.key;
-        let transaction = Transaction {
-            checks: vec![Check { key: key.clone(), expect: Expect::Version(before.version) }],
-            writes: vec![Write::Delete(key.clone())],
-            ..Transaction::default()
-        };
-        if !self.commit(term, transaction).await? {
-            return Ok(Outcome::Overtaken);
-        }
-        info!(endpoint = record.name, "deleted");
-        self.forget_former(&before.key);
-        Ok(Outcome::Gone)
-    }
 }
 
 /// Since when instances run, by our clock: a backend's may have been set back or not yet. What it says is believed where
@@ -391,14 +266,6 @@ fn by_our_clock(
         }
     }
     running
-}
-
-/// AWS's sentence for an image that cannot be had.
-fn image_sentence(variant: &str) -> String {
-    format!(
-        "Please make sure all images included in the model for the production variant {variant} exist, and that the \
-         execution role used to create the model has permissions to access them."
-    )
 }
 
 /// After so many failures in a row: up to a quarter more than doubled, so that many keys that failed together do not
