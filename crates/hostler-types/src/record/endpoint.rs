@@ -184,7 +184,7 @@ impl EndpointRecord {
     }
 
     /// Whether its owner allows a second try of requests that were lost with their instance, by the tag
-    /// [`RETRY_LOST_TAG`]: a tag, so that code says it through the API that it uses anyway.
+    /// `hostler:retry_lost`: a tag, so that code says it through the API that it uses anyway.
     pub fn retries_lost(&self) -> bool {
         self.tags.iter().any(|tag| tag.key == RETRY_LOST_TAG && tag.value == "true")
     }
