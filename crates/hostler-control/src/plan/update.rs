@@ -105,7 +105,8 @@ impl Step<'_> {
         self.requeue_in(1);
     }
 
-    /// (RollingBack) => (UpdateRollbackFailed): both deployments go on with what they have.
+    /// (RollingBack) => (UpdateRollbackFailed): both deployments go on with what they have. What an earlier one left
+    /// stays before what this one brought, as long as any of it answers.
     pub(super) fn strand(&mut self, reason: &str) {
         let Some(Update { change: Change::Deploy { deployment, .. }, stage, .. }) =
             self.record.update.clone()
@@ -122,8 +123,14 @@ impl Step<'_> {
                 self.counts_of(self.record.deployment.generation)
             }
         };
+        let earlier = self.record.stranded.as_ref().map(|earlier| earlier.deployment.generation);
+        let goals = self.goals();
+        let is_earlier = |goal: &&FleetGoal| Some(goal.generation) == earlier;
+        let keeps_earlier = goals.iter().filter(is_earlier).any(|goal| self.healthy(goal) > 0);
         self.record.update = None;
-        self.record.stranded = Some(Stranded { deployment: *deployment, counts, former_counts });
+        if !keeps_earlier {
+            self.record.stranded = Some(Stranded { deployment: *deployment, counts, former_counts });
+        }
         self.set_status(EndpointStatus::UpdateRollbackFailed);
         let first = self.record.failure_reason.take().unwrap_or_default();
         self.record.failure_reason = Some(two_reasons(&first, reason));

@@ -267,3 +267,40 @@ fn an_update_that_goes_back_keeps_its_healthy_instances_while_the_former_ones_ar
     scene.pass(12);
     assert_eq!(scene.record.status, EndpointStatus::InService);
 }
+
+#[test]
+fn what_an_earlier_failed_rollback_left_goes_on_answering_through_another_one() {
+    let mut scene = Scene::new(4);
+    scene.deploy(
+        4,
+        json!({ "RollingUpdatePolicy": {
+            "MaximumBatchSize": instances(2), "WaitIntervalInSeconds": 30,
+            "MaximumExecutionTimeoutInSeconds": 600,
+        }}),
+    );
+    scene.run();
+    scene.pass(30);
+    scene.record.update.as_mut().unwrap().started_at = scene.now.plus(-600_000);
+    scene.fails = |id| id.generation != 3;
+    for _ in 0..20 {
+        scene.pass(1);
+    }
+    assert_eq!(
+        (scene.record.status, scene.population()),
+        (EndpointStatus::UpdateRollbackFailed, vec![2, 4, 0])
+    );
+    // The next one comes up and is watched; then it ends, and so does one of the former, which cannot start again.
+    scene.fails = |id| id.generation == 2;
+    scene.deploy(2, blue_green(json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 }), 600));
+    scene.run();
+    assert_eq!(scene.population(), [2, 4, 2]);
+    scene.fails = |id| id.generation != 3;
+    end_some(&mut scene, 2, 0..1);
+    end_some(&mut scene, 4, 0..1);
+    for _ in 0..30 {
+        scene.pass(1);
+    }
+    assert_eq!(scene.record.status, EndpointStatus::UpdateRollbackFailed);
+    assert_eq!((scene.population()[1], scene.population()[2]), (4, 0));
+    assert_eq!(scene.record.stranded.as_ref().map(|stranded| stranded.deployment.generation), Some(3));
+}
