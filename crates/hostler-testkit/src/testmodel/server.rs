@@ -111,7 +111,7 @@ fn serve(start: Start) -> io::Result<()> {
     let (mut signals, on_signal) = UnixStream::pair()?;
     pipe::register(SIGTERM, on_signal.try_clone()?)?;
     pipe::register(SIGINT, on_signal)?;
-    let (stop, exit_after) = (start.stop, start.exit_after);
+    let stop = start.stop;
     let child = start.child.then(keep_child).transpose()?;
     thread::spawn(move || {
         if let Err(error) = begin(start) {
@@ -119,12 +119,6 @@ fn serve(start: Start) -> io::Result<()> {
             process::exit(i32::from(EXIT_CODE_USAGE));
         }
     });
-    if let Some(after) = exit_after {
-        thread::spawn(move || {
-            thread::sleep(after);
-            process::exit(EXIT_CODE_AFTER);
-        });
-    }
     loop {
         signals.read_exact(&mut [0])?;
         if let Stop::After(delay) = stop {
@@ -171,6 +165,12 @@ fn begin(start: Start) -> io::Result<()> {
         server.model_dir.display(),
         process::id()
     ));
+    if let Some(after) = start.exit_after {
+        thread::spawn(move || {
+            thread::sleep(after);
+            process::exit(EXIT_CODE_AFTER);
+        });
+    }
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         accept(stream?, &server, &open);
