@@ -13,8 +13,10 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
-# A shell's background job is started with SIGINT ignored and hands that on; what the tests start must not inherit it.
+# A shell's background job is started with SIGINT ignored, one of nohup with SIGHUP, and hands that on; what the tests
+# start must not inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The model servers of others need an environment of their own: `cargo xtask test servers`.
 collect_ignore = [] if os.environ.get("HOSTLER_SERVERS_PYTHON") else ["servers"]
