@@ -248,25 +248,6 @@ def test_what_is_not_there_cannot_be_updated_to(hosting):
     hosting.delete(name)
 
 
-def test_neither_the_old_nor_the_new_config_may_be_deleted_during_an_update(hosting, tmp_path):
-    release = tmp_path / "release"
-    old = says(hosting, "old")
-    new = hosting.config(hosting.test_model("plain", {"TEST_PING_FILE": str(release)}))
-    name = hosting.endpoint(old)
-    update(hosting, name, new)
-    for config in (old, new):
-        message = refused(hosting.sagemaker.delete_endpoint_config, EndpointConfigName=config)
-        assert message == (
-            f'Cannot delete endpoint configuration "{arn("endpoint-config", config)}" while endpoint '
-            f'"{arn("endpoint", name)}" is being created or updated with it.'
-        )
-    release.touch()
-    hosting.in_service(name)
-    for config in (old, new):
-        hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
-    hosting.delete(name)
-
-
 def test_an_endpoint_whose_config_and_model_are_gone_is_described_scales_and_is_updated(hosting):
     model = hosting.test_model("plain", {"TEST_ANSWER": "body=old"})
     config = hosting.config(model)

@@ -4,8 +4,9 @@
 //! be run millions of times with faults and crashes. The executor only carries out; the operations only set goals.
 //! The plan holds the record to write down *before* its effects: what is launched is known before it exists.
 //! Invariants: no clock, no randomness, no I/O. An id is launched again only while no backend has ever shown it. An
-//! endpoint becomes InService only when every place has a healthy instance. A routed instance is never removed
-//! before it drained, unless it is dead. During an update one side at least goes on answering.
+//! endpoint that is created becomes InService only when every place has a healthy instance, one that is updated only
+//! when somebody can answer. A routed instance is never removed before it drained, unless it is dead. During an update
+//! one side at least goes on answering.
 //! Failure: losing a plan half-way loses nothing: the same record and the same world give the same plan again.
 
 mod delete;

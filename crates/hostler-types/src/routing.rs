@@ -58,7 +58,8 @@ pub trait RouteTable: Send + Sync {
     /// Forgets an endpoint: requests to it are answered as if it never was.
     fn withdraw(&self, key: &Key);
 
-    /// Requests that the instance has not finished; after `draining` was published it only falls.
+    /// Requests that the instance has not finished; after `draining` was published nothing is added to it
+    /// but, for a moment, a request that is about to be refused.
     fn in_flight(&self, id: &InstanceId) -> usize;
 
     /// Whom to tell that a draining instance has finished its last request. Set once, before the first request.

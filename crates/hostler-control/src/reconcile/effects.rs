@@ -41,7 +41,7 @@ impl Reconciler {
         first_error.map_or(Ok(true), Err)
     }
 
-    pub(super) async fn launch(&self, record: &EndpointRecord, id: &InstanceId) -> Result<(), RunError> {
+    async fn launch(&self, record: &EndpointRecord, id: &InstanceId) -> Result<(), RunError> {
         let spec = instance_spec(record, id, &self.parts.catalog, self.parts.accelerators);
         match self.parts.compute.ensure(&spec).await {
             Ok(()) => {}
@@ -60,12 +60,7 @@ impl Reconciler {
         Ok(())
     }
 
-    pub(super) async fn remove(
-        &self,
-        record: &EndpointRecord,
-        id: &InstanceId,
-        grace_ms: i64,
-    ) -> Result<(), RunError> {
+    async fn remove(&self, record: &EndpointRecord, id: &InstanceId, grace_ms: i64) -> Result<(), RunError> {
         let grace = Duration::from_millis(grace_ms.unsigned_abs());
         let removed = self.parts.compute.remove(id, grace).await;
         removed.map_err(|source| RunError::Remove { id: id.to_string(), source })?;

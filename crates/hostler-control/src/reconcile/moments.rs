@@ -29,6 +29,9 @@ pub(super) fn bring_back(record: &mut EndpointRecord, now: Millis, policy: &Poli
     }
     for place in &mut record.places {
         at_most(&mut place.not_before, now.plus(policy.backoff_max_ms));
+        if let Some(failing_since) = &mut place.failing_since {
+            at_most(failing_since, now);
+        }
     }
     for instance in &mut record.instances {
         if let Some(healthy_at) = &mut instance.healthy_at {
@@ -39,4 +42,25 @@ pub(super) fn bring_back(record: &mut EndpointRecord, now: Millis, policy: &Poli
         }
     }
     is_changed
+}
+
+#[cfg(test)]
+mod tests {
+    use hostler_types::Record;
+
+    use super::*;
+
+    #[test]
+    fn no_moment_that_something_waits_from_stays_ahead() {
+        let golden = include_str!("../../../hostler-types/tests/golden/endpoint.v2.json");
+        let mut record = EndpointRecord::from_body(golden).unwrap();
+        let now = Millis(1_600_000_000_000);
+        record.places[0].failing_since = Some(record.places[0].not_before);
+        assert!(bring_back(&mut record, now, &Policy::default()));
+        let update = record.update.as_ref().unwrap();
+        assert_eq!((update.started_at, update.stage_since), (now, now));
+        assert_eq!(record.deployment.started_at, now);
+        assert_eq!(record.places[0].failing_since, Some(now));
+        assert!(!bring_back(&mut record, now, &Policy::default()), "once is enough");
+    }
 }

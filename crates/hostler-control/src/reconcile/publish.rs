@@ -31,7 +31,7 @@ impl Reconciler {
         }
     }
 
-    pub(super) async fn publish_route(&self, key: &Key) -> Result<(), RunError> {
+    async fn publish_route(&self, key: &Key) -> Result<(), RunError> {
         let Some(document) = self.parts.store.get(key).await? else { return Ok(()) };
         let record = EndpointRecord::from_body(&document.body)?;
         if record.status.is_serving() {
