@@ -22,6 +22,19 @@ use crate::prober::Prober;
 /// A piece of one log in one answer.
 const LOG_BYTES_MAX: usize = 256 * 1024;
 
+/// One request to the admin API.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminRequest<'a> {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'a str,
+    /// Without `/_hostler/`.
+    pub path: &'a str,
+    /// What stands after the question mark, perhaps nothing.
+    pub query: &'a str,
+    /// Perhaps nothing.
+    pub body: &'a [u8],
+}
+
 /// The admin API's operations.
 pub struct Admin {
     control: Control,
@@ -41,13 +54,13 @@ impl Admin {
         Self { control, compute, prober, routes }
     }
 
-    /// Answers `GET path?query`, the path without `/_hostler/`.
-    pub async fn get(&self, caller: &Caller, path: &str, query: &str) -> Result<Vec<u8>, ApiError> {
-        let parts: Vec<&str> = path.split('/').collect();
-        let answer = match parts[..] {
-            ["endpoints", name] => self.endpoint(caller, name).await?,
-            ["quotas"] => self.quotas(caller).await?,
-            ["endpoints", name, "logs"] => self.logs(caller, name, query).await?,
+    /// Answers one request; the bytes are JSON.
+    pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
+        let path: Vec<&str> = request.path.split('/').collect();
+        let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
+            ("GET", ["quotas"]) => self.quotas(caller).await?,
+            ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
         serde_json::to_vec(&answer)

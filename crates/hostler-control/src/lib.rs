@@ -18,7 +18,7 @@ mod steady;
 mod texts;
 
 pub use accelerators::AcceleratorPolicy;
-pub use admin::Admin;
+pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};

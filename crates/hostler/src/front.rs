@@ -13,7 +13,7 @@ use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
     ApiError, DocumentContext, FrontKind, Protocol, RequestId, aws_json_response, classify, error_response,
 };
-use hostler_control::{Admin, Caller, Control};
+use hostler_control::{Admin, AdminRequest, Caller, Control};
 use hostler_gateway::{AnswerBody, BoxError, Gateway};
 use hostler_localaws::LocalAws;
 use hostler_types::{Clock, Scope};
@@ -143,12 +143,14 @@ impl Front {
     }
 
     async fn admin(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
-        let (caller, _) = self.verified(parts, body, &Rules::HOSTLER).await?;
-        if parts.method != Method::GET {
-            return Err(ApiError::unknown_operation());
-        }
-        let path = parts.uri.path().trim_start_matches("/_hostler/");
-        self.rooms.admin.get(&caller, path, parts.uri.query().unwrap_or_default()).await
+        let (caller, body) = self.verified(parts, body, &Rules::HOSTLER).await?;
+        let request = AdminRequest {
+            method: parts.method.as_str(),
+            path: parts.uri.path().trim_start_matches("/_hostler/"),
+            query: parts.uri.query().unwrap_or_default(),
+            body: &body,
+        };
+        self.rooms.admin.answer(&caller, request).await
     }
 
     /// The head is checked before the body is read, so that strangers cost little.
