@@ -3,6 +3,7 @@
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
+mod foreseen;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ impl Admin {
         let answer = match (request.method, &path[..]) {
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
+            ("POST", ["endpoints", name, "plan"]) => self.foreseen(caller, name, request.body).await?,
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };

@@ -8,6 +8,8 @@
 mod accelerators;
 mod admin;
 mod control;
+mod fleets;
+mod foresee;
 mod operations;
 mod plan;
 mod prober;
