@@ -4,6 +4,7 @@
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
 mod foreseen;
+mod listed;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ impl Admin {
     pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
         let path: Vec<&str> = request.path.split('/').collect();
         let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
             ("POST", ["endpoints", name, "plan"]) => self.foreseen(caller, name, request.body).await?,

@@ -125,8 +125,17 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Look again after this long even if nothing changes.
     pub requeue_after_ms: Option<i64>,
-    /// What happened, for the log and the history: one sentence each.
-    pub events: Vec<String>,
+    /// What happened, for the log.
+    pub events: Vec<Happening>,
+}
+
+/// Something that a plan found or decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// One sentence.
+    pub text: String,
+    /// The instance that it concerns, if it is one.
+    pub instance: Option<InstanceId>,
 }
 
 /// The work of one planning step.
@@ -137,7 +146,7 @@ struct Step<'a> {
     policy: &'a Policy,
     actions: Vec<Action>,
     requeue_after_ms: Option<i64>,
-    events: Vec<String>,
+    events: Vec<Happening>,
 }
 
 /// What a gateway is to know of the record as it stands, when nothing is decided.
@@ -184,6 +193,14 @@ impl<'a> Step<'a> {
 impl Step<'_> {
     fn sighting(&self, id: &InstanceId) -> Option<&Sighting> {
         self.seen.iter().find(|sighting| sighting.id == *id)
+    }
+
+    fn tell(&mut self, text: String) {
+        self.events.push(Happening { text, instance: None });
+    }
+
+    fn tell_of(&mut self, id: &InstanceId, text: String) {
+        self.events.push(Happening { text, instance: Some(id.clone()) });
     }
 
     fn requeue_in(&mut self, ms: i64) {
@@ -248,7 +265,7 @@ impl Step<'_> {
             return;
         }
         assert!(status.can_become(next), "`{status}` cannot become `{next}`");
-        self.events.push(format!("status {status} -> {next}"));
+        self.tell(format!("status {status} -> {next}"));
         self.record.status = next;
         // LastModifiedTime never goes back, even when the wall clock does.
         self.record.modified_at = self.record.modified_at.max(self.now);
