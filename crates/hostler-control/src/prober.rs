@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId};
+use hostler_types::{EndpointUid, InstanceId, Scope};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use tracing::{Instrument, debug, info, warn};
@@ -65,6 +65,8 @@ impl Default for ProberSettings {
 pub struct Target {
     /// Which.
     pub id: InstanceId,
+    /// The account and region, for the log.
+    pub scope: Scope,
     /// The name of its endpoint, for the log.
     pub endpoint_name: String,
     /// Where its container contract listens.
@@ -128,7 +130,7 @@ impl Prober {
                 self.probes.clone(),
                 self.changes.clone(),
             );
-            let span = spans::probe(&target.endpoint_name, &target.id);
+            let span = spans::probe(&target.scope, &target.endpoint_name, &target.id);
             let task = tokio::spawn(watching.instrument(span));
             let task = task.abort_handle();
             probes.insert(target.id.clone(), Probe { target, health: Health::Unknown, task });

@@ -181,12 +181,12 @@ impl Front {
 
 fn log(error: &ApiError, request_id: &RequestId, parts: &Parts) {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-    let (code, message, internal) = (error.code(), error.message(), error.internal_text());
+    let (code, said, internal) = (error.code(), error.message(), error.internal_text());
     if code == "InternalFailure" {
         let cause = std::error::Error::source(error);
-        warn!(%request_id, target, code, internal, cause, "a request failed inside");
+        warn!(%request_id, operation = target, code, internal, cause, "a request failed inside");
     } else {
-        debug!(%request_id, target, code, message, internal, "a request was refused");
+        debug!(%request_id, operation = target, code, said, internal, "a request was refused");
     }
 }
 

@@ -243,6 +243,7 @@ impl Reconciler {
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
+                scope: record.scope.clone(),
                 endpoint_name: record.name.clone(),
                 address,
                 was_healthy: instance.healthy_at.is_some(),
