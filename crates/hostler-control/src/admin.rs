@@ -3,6 +3,7 @@
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
+mod history;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
-use hostler_types::{EndpointRecord, InstanceId, RouteTable};
+use hostler_types::{EndpointRecord, InstanceId, Kind, RouteTable};
 use serde_json::{Value, json};
 
 use crate::control::{Caller, Control, store_failed};
@@ -60,6 +61,10 @@ impl Admin {
         let answer = match (request.method, &path[..]) {
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
+            ("GET", [kind, name, "history"]) => {
+                let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
+                self.history(caller, kind, name, request.query).await?
+            }
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
@@ -173,6 +178,16 @@ impl Admin {
     async fn observe(&self, record: &EndpointRecord) -> Result<Vec<Observed>, ApiError> {
         let observed = self.compute.observe(&record.uid).await;
         observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
+    }
+}
+
+/// The kind by its word in a path.
+fn collection(word: &str) -> Option<Kind> {
+    match word {
+        "endpoints" => Some(Kind::Endpoint),
+        "endpoint-configs" => Some(Kind::EndpointConfig),
+        "models" => Some(Kind::Model),
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ use hostler_types::{Change, Deployment, EndpointRecord, EndpointStatus, Goal, RE
 use super::deployment_config::{check_deployment_config, check_portions, deployment_config_notes};
 use super::endpoint::document;
 use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::history::{self, By};
 use crate::quotas;
 use crate::texts::{in_progress, not_updatable};
 
@@ -42,7 +43,7 @@ impl Control {
             record.notes = deployment_config_notes(deployment_config.as_ref(), false);
             record.generations = generation;
             let change = Change::Deploy { deployment: Box::new(deployment), deployment_config };
-            if self.begin_update(&mut record, change, checks).await? {
+            if self.begin_update(caller, &mut record, change, checks).await? {
                 return Ok(UpdateEndpointOutput { endpoint_arn: record.arn().into() });
             }
         }
@@ -51,11 +52,13 @@ impl Control {
     /// Writes down that an update begins; whether what it was decided on was still so.
     pub(super) async fn begin_update(
         &self,
+        caller: &Caller,
         record: &mut EndpointRecord,
         change: Change,
         checks: Vec<Check>,
     ) -> Result<bool, ApiError> {
         let now = self.parts.clock.now();
+        let (from, operation) = (record.status, history::update(record, &change));
         record.schema = RECORD_SCHEMA;
         record.status = EndpointStatus::Updating;
         record.modified_at = record.modified_at.max(now);
@@ -71,6 +74,7 @@ impl Control {
             checks,
             quotas: self.parts.settings.quotas.of(&record.scope, &document.holds),
             writes: vec![Write::Put(document)],
+            events: vec![By { caller, at: now }.changed_endpoint(record, Some(from), operation)],
             ..Transaction::default()
         };
         match self.parts.store.commit(transaction).await {

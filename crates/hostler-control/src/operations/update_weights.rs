@@ -34,7 +34,7 @@ impl Control {
             }
             let sizes = sizes(&record, desired)?;
             let checks = vec![Check { key: stored.key, expect: Expect::Version(stored.version) }];
-            if self.begin_update(&mut record, Change::Scale { sizes }, checks).await? {
+            if self.begin_update(caller, &mut record, Change::Scale { sizes }, checks).await? {
                 return Ok(UpdateEndpointWeightsAndCapacitiesOutput { endpoint_arn: record.arn().into() });
             }
         }
