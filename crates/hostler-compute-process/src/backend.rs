@@ -190,6 +190,7 @@ impl Shared {
             limits_memory: self.hierarchies.limits_memory(),
             limits_cpu: self.hierarchies.limits_cpu(),
             isolates_network: false,
+            memory_bytes_max: self.config.memory_bytes_max,
             runs_images: false,
             devices: self.devices.clone(),
         }

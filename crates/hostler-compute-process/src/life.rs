@@ -89,7 +89,8 @@ impl Instance {
     }
 
     async fn prepare_and_launch(&mut self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
-        if let Some(detail) = self.never_fits() {
+        // Asked before anything is fetched for it.
+        if let Some(detail) = self.shared.capabilities().never_fits(&self.spec) {
             return Err(Box::new(starting(Fault::NeverFits, detail)));
         }
         let leases = self.prepare().await?;
@@ -107,20 +108,6 @@ impl Instance {
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
         self.child = launch::launch(config, &self.dir).await?;
         Ok(leases)
-    }
-
-    /// What this server will never have for the instance; asked before anything is fetched for it.
-    fn never_fits(&self) -> Option<String> {
-        if let (Some(most), Some(wanted)) =
-            (self.shared.config.memory_bytes_max, self.spec.limits.memory_bytes)
-            && wanted > most
-        {
-            return Some(format!(
-                "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
-                 (limits.instance_memory_bytes)"
-            ));
-        }
-        self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)
     }
 
     /// Puts the model data in its place, and what is additional beside it.

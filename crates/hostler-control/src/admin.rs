@@ -3,6 +3,7 @@
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
+mod foreseen;
 mod history;
 mod logged;
 #[cfg(test)]
@@ -64,6 +65,9 @@ impl Admin {
             ("GET", [kind, name, "history"]) => {
                 let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
                 self.history(caller, kind, name, request.query).await?
+            }
+            ("POST", ["endpoints", name, "plan"]) => {
+                Box::pin(self.foreseen(caller, name, request.body)).await?
             }
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),

@@ -8,6 +8,8 @@
 mod accelerators;
 mod admin;
 mod control;
+mod fleets;
+mod foresee;
 mod history;
 mod operations;
 mod plan;

@@ -9,6 +9,8 @@ mod help;
 mod history;
 mod inspect;
 mod papers;
+mod plan;
+mod strategy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ pub(crate) use doctor::DoctorArgs;
 pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
+pub(crate) use plan::PlanArgs;
+pub(crate) use strategy::StrategyArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -54,6 +58,9 @@ pub(crate) enum Command {
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),
+    /// Say what an update of an endpoint would do, without doing it
+    #[command(after_long_help = help::PLAN)]
+    Plan(PlanArgs),
     /// Show what an endpoint's instances wrote
     #[command(after_long_help = help::LOGS)]
     Logs(LogsArgs),

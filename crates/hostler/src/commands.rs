@@ -10,6 +10,7 @@ mod invoke;
 mod logs;
 mod ls;
 mod papers;
+mod plan;
 mod quotas;
 mod serve;
 
@@ -20,9 +21,10 @@ use crate::demo;
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        // Two commands report what they saw by their exit code, too.
+        // Three commands report what they saw by their exit code, too.
         Command::Inspect(args) => return inspect::run(&args),
         Command::Doctor(args) => return doctor::run(&args).await,
+        Command::Plan(args) => return plan::run(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Deploy(args) => deploy::run(&args).await,

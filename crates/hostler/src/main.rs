@@ -22,6 +22,7 @@ mod progress;
 mod rows;
 mod serve;
 mod settings;
+mod strategy;
 mod terminal;
 mod threads;
 

@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hostler_compute::{ComputeError, InstanceState};
+use hostler_compute::{ComputeError, InstanceState, Observed};
 use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError, RouteTable,
 };
 use tracing::{debug, error, info, warn};
 
@@ -21,7 +21,7 @@ use super::moments::bring_back;
 use crate::history;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
-use crate::prober::Target;
+use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
 
 /// The pause after the first failed run; doubles up to the longest.
@@ -176,15 +176,9 @@ impl Reconciler {
         now: Millis,
     ) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
-        let mut seen: Vec<Sighting> = observed
-            .into_iter()
-            .map(|observed| Sighting {
-                health: self.parts.prober.health(&observed.id),
-                in_flight: self.parts.routes.in_flight(&observed.id),
-                id: observed.id,
-                state: observed.state,
-            })
-            .collect();
+        let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
+        let mut seen: Vec<Sighting> =
+            observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
         let mut memory = self.memory();
         let known = memory.running.remove(&record.uid).unwrap_or_default();
         let running = by_our_clock(record, &mut seen, &known, now);
@@ -247,6 +241,16 @@ impl Reconciler {
             })
         });
         self.parts.prober.set_targets(&record.uid, targets.collect());
+    }
+}
+
+/// An instance as all three see it.
+pub(crate) fn sighting(observed: Observed, prober: &Prober, routes: &dyn RouteTable) -> Sighting {
+    Sighting {
+        health: prober.health(&observed.id),
+        in_flight: routes.in_flight(&observed.id),
+        id: observed.id,
+        state: observed.state,
     }
 }
 

@@ -165,6 +165,41 @@ Exit codes:
   0  shown
   1  there is no such endpoint, no server was found, or it refused";
 
+pub(super) const PLAN: &str = "\
+Says what UpdateEndpoint would do with an endpoint and a config, or CreateEndpoint
+where there is no endpoint of this name: which instances are launched, drained and
+removed, in which order and when, who answers meanwhile, what it takes at its
+peak, what becomes of a failure, and what would refuse it. Nothing is done: the
+server's own checks and its own planner are asked, over instances that exist in
+memory only and never fail.
+
+Times are those that the endpoint's instances really took to become healthy; how
+long an unknown model takes is counted as nothing and said. So the whole takes at
+least as long as is shown.
+
+The way of the update is that of UpdateEndpoint: all at once, or as --canary,
+--linear, --rolling or a DeploymentConfig in AWS's JSON form says.
+
+Examples:
+  hostler plan digits --config digits-2
+  hostler plan digits --config digits-2 --canary 25 --wait 300
+  hostler plan digits --config digits-2 --deployment-config rolling.json
+  hostler plan digits --config digits-2 --output json | jq .DurationMs
+
+  UpdateEndpoint would be accepted
+  from       digits-1 (generation 1)
+  to         digits-2 (generation 2), CANARY in 2 steps
+
+        AT  HEALTHY            TRAFFIC             WHAT
+     0.0 s  g1 2/2  g2 0/2     g1 100%             step 1: launch 2 of g2
+     1.4 s  g1 2/2  g2 2/2     g1 75%  g2 25%      step 1: watched for 300 s
+   301.4 s  g1 2/2  g2 2/2     g2 100%             g1 leaves: drain 2 of g1
+
+Exit codes:
+  0  it would be accepted
+  1  it would be refused, with AWS's words; or no server was found
+  2  the command line is wrong";
+
 pub(super) const LOGS: &str = "\
 Prints what the processes of an endpoint wrote to standard output and standard
 error, each line with its instance where there are several (the instance's name
