@@ -5,6 +5,7 @@
 
 mod foreseen;
 mod history;
+mod listed;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ impl Admin {
     pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
         let path: Vec<&str> = request.path.split('/').collect();
         let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
             ("GET", [kind, name, "history"]) => {

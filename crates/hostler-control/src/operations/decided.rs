@@ -12,6 +12,7 @@ use hostler_types::EndpointRecord;
 use super::endpoint::document;
 use crate::control::{Control, log_notes, store_failed};
 use crate::quotas;
+use crate::spans;
 
 /// A record to write down, and what it was decided on.
 pub(crate) struct Decided {
@@ -35,6 +36,7 @@ impl Control {
         };
         match self.parts.store.commit(transaction).await {
             Ok(_) => {
+                let _about = spans::endpoint(record).entered();
                 log_notes(record.arn().as_str(), &record.notes);
                 log_notes(record.arn().as_str(), &self.marks(record));
                 Ok(true)

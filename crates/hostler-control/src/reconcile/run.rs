@@ -13,7 +13,7 @@ use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Wri
 use hostler_types::{
     EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError, RouteTable,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
@@ -23,6 +23,7 @@ use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
+use crate::spans;
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -73,6 +74,11 @@ pub(super) enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
+        let span = spans::run(&key);
+        self.run_in_span(key).instrument(span).await;
+    }
+
+    async fn run_in_span(&self, key: Key) {
         let abandoned = Abandoned { reconciler: self, key: &key };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
@@ -103,12 +109,14 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         // Before reading: what was read without the right may be old when the right comes.
         let right = self.right.held();
-        let Some(document) = self.parts.store.get(key).await? else {
+        let read = self.parts.store.get(key).await.inspect_err(|_| spans::know_name(key));
+        let Some(document) = read? else {
             self.publish(key, None);
             self.forget_former(key);
             return Ok(Outcome::Gone);
         };
-        let mut record = EndpointRecord::from_body(&document.body)?;
+        let mut record = EndpointRecord::from_body(&document.body).inspect_err(|_| spans::know_name(key))?;
+        spans::know(&record);
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
@@ -124,7 +132,10 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
+            match &event.instance {
+                Some(id) => info!(instance = %id, generation = id.generation, "{}", event.text),
+                None => info!("{}", event.text),
+            }
         }
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
@@ -236,6 +247,7 @@ impl Reconciler {
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
+                endpoint_name: record.name.clone(),
                 address,
                 was_healthy: instance.healthy_at.is_some(),
             })

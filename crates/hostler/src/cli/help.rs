@@ -45,7 +45,8 @@ Exit codes:
 
 Environment:
   HOSTLER_DATA_DIR, HOSTLER_LISTEN, HOSTLER_CONFIG, HOSTLER_TLS_CERT,
-  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS
+  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS,
+  HOSTLER_LOG_FORMAT
                    the flags of these names
   HOSTLER_LOG      what is logged: error, warn, info (default), debug, or
                    directives such as hostler_control=debug
@@ -130,13 +131,21 @@ Environment:
   TMPDIR  where an archive is unpacked";
 
 pub(super) const LS: &str = "\
+With --watch the list stays on the screen and follows what happens, until Ctrl-C:
+status, config (and the one that an update brings), healthy and wanted instances,
+age. On a pipe each change is a block of lines instead, and with --output json a
+line. While the server does not answer, that is said, and it is asked again.
+
 Examples:
   hostler ls
+  hostler ls --watch
+  hostler ls --watch --interval 0.5
   hostler ls --output json | jq -r '.[].EndpointName'
 
 Exit codes:
-  0  listed, also when there are none
-  1  no server was found, or it refused";
+  0    listed, also when there are none
+  1    no server was found, or it refused
+  130  --watch was interrupted";
 
 pub(super) const QUOTAS: &str = "\
 A row per quota: its limit, how much of it is used, and the key under [quotas] in
