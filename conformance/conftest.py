@@ -29,6 +29,14 @@ KEEP = os.environ.get("HOSTLER_TEST_KEEP")
 ALL = os.environ.get("HOSTLER_TEST_ALL")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what this run found into golden/ and docs/compatibility.md, instead of comparing",
+    )
+
+
 def pytest_sessionstart(session):
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run `cargo build -p hostler`, or set HOSTLER_BIN", returncode=2)

@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use crate::accelerators::AcceleratorPolicy;
+use crate::history::By;
 use crate::operations::{Decided, LocalUrls, check_new_tags};
 use crate::plan::Policy;
 use crate::quotas::Quotas;
@@ -105,6 +106,11 @@ impl Control {
     /// The operations over these parts.
     pub fn new(parts: ControlParts) -> Self {
         Self { parts: Arc::new(parts) }
+    }
+
+    /// Whose request changes something now.
+    pub(crate) fn by<'a>(&self, caller: &'a Caller) -> By<'a> {
+        By { caller, at: self.parts.clock.now() }
     }
 
     /// Answers one operation; the bytes are its JSON output, empty where it has none.

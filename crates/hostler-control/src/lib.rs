@@ -10,6 +10,7 @@ mod admin;
 mod control;
 mod fleets;
 mod foresee;
+mod history;
 mod operations;
 mod plan;
 mod prober;
@@ -23,7 +24,9 @@ mod texts;
 pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
-pub use plan::{Action, Happening, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
+pub use plan::{
+    Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
+};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};

@@ -6,6 +6,7 @@
 mod deploy;
 mod doctor;
 mod help;
+mod history;
 mod inspect;
 mod ls;
 mod papers;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
 pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Show what an endpoint's instances wrote
     #[command(after_long_help = help::LOGS)]
     Logs(LogsArgs),
+    /// Show what happened to an endpoint, an endpoint config or a model: when, who and why
+    #[command(after_long_help = help::HISTORY)]
+    History(HistoryArgs),
     /// Send a request to an endpoint
     #[command(after_long_help = help::INVOKE)]
     Invoke(InvokeArgs),

@@ -6,7 +6,7 @@
 //! and judging write nothing.
 
 use hostler_aws::ApiError;
-use hostler_store::{Check, Document, Quota, StoreError, Transaction, Write};
+use hostler_store::{Check, Document, Event, Quota, StoreError, Transaction, Write};
 use hostler_types::EndpointRecord;
 
 use super::endpoint::document;
@@ -18,6 +18,8 @@ use crate::spans;
 pub(crate) struct Decided {
     pub(crate) record: EndpointRecord,
     pub(crate) checks: Vec<Check>,
+    /// What the history keeps of it.
+    pub(crate) event: Event,
 }
 
 impl Control {
@@ -29,6 +31,7 @@ impl Control {
             checks: decided.checks.clone(),
             quotas,
             writes: vec![Write::Put(document)],
+            events: vec![decided.event.clone()],
             ..Transaction::default()
         };
         match self.parts.store.commit(transaction).await {

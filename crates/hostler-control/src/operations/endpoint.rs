@@ -11,7 +11,8 @@ use hostler_shapes::{
 };
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    Arn, EndpointRecord, EndpointStatus, EndpointUid, Goal, Key, Kind, RECORD_SCHEMA, Record,
+    AcceptedOperation, Arn, EndpointRecord, EndpointStatus, EndpointUid, Goal, Key, Kind, RECORD_SCHEMA,
+    Record,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use super::tags::check_new_tags;
 use super::uses::uses;
 use crate::accelerators::marks;
 use crate::control::{Caller, Control, store_failed};
+use crate::history::{self, By};
 use crate::quotas;
 use crate::texts::{already_exists, in_progress, not_found};
 
@@ -79,7 +81,8 @@ impl Control {
             tags: tags.to_vec(),
             notes: deployment_config_notes(input.deployment_config.as_ref(), true),
         };
-        Ok(Decided { record, checks })
+        let event = By { caller, at: now }.changed_endpoint(&record, None, history::create_endpoint(&record));
+        Ok(Decided { record, checks, event })
     }
 
     pub(crate) async fn describe_endpoint(
@@ -155,12 +158,16 @@ impl Control {
             if record.goal == Goal::Gone {
                 return Ok(());
             }
+            let (from, at) = (record.status, self.parts.clock.now());
             record.goal = Goal::Gone;
             record.status = EndpointStatus::Deleting;
-            record.modified_at = record.modified_at.max(self.parts.clock.now());
+            record.modified_at = record.modified_at.max(at);
+            let operation = AcceptedOperation::new("DeleteEndpoint");
+            let event = By { caller, at }.changed_endpoint(&record, Some(from), operation);
             let transaction = Transaction {
                 checks: vec![Check { key: stored.key, expect: Expect::Version(stored.version) }],
                 writes: vec![Write::Put(document(&record))],
+                events: vec![event],
                 ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {

@@ -7,12 +7,13 @@
 
 use hostler_aws::ApiError;
 use hostler_shapes::{UpdateEndpointInput, UpdateEndpointOutput, VariantPropertyType};
-use hostler_store::{Check, Expect};
+use hostler_store::{Check, Event, Expect};
 use hostler_types::{Change, Deployment, EndpointRecord, EndpointStatus, Goal, RECORD_SCHEMA, Stage, Update};
 
 use super::decided::Decided;
 use super::deployment_config::{check_deployment_config, check_portions, deployment_config_notes};
 use crate::control::{Caller, Control};
+use crate::history::{self, By};
 use crate::texts::{in_progress, not_updatable};
 
 impl Control {
@@ -54,13 +55,14 @@ impl Control {
         record.notes = deployment_config_notes(deployment_config.as_ref(), false);
         record.generations = generation;
         let change = Change::Deploy { deployment: Box::new(deployment), deployment_config };
-        self.begin_update(&mut record, change);
-        Ok(Decided { record, checks })
+        let event = self.begin_update(caller, &mut record, change);
+        Ok(Decided { record, checks, event })
     }
 
-    /// The record of an endpoint whose update begins now.
-    pub(super) fn begin_update(&self, record: &mut EndpointRecord, change: Change) {
+    /// Makes the record that of an endpoint whose update begins now, and gives the event that tells of it.
+    pub(super) fn begin_update(&self, caller: &Caller, record: &mut EndpointRecord, change: Change) -> Event {
         let now = self.parts.clock.now();
+        let (from, operation) = (record.status, history::update(record, &change));
         record.schema = RECORD_SCHEMA;
         record.status = EndpointStatus::Updating;
         record.modified_at = record.modified_at.max(now);
@@ -71,6 +73,7 @@ impl Control {
             stage_since: now,
         });
         record.forget_places();
+        By { caller, at: now }.changed_endpoint(record, Some(from), operation)
     }
 }
 

@@ -35,8 +35,8 @@ impl Control {
             }
             let sizes = sizes(&record, desired)?;
             let checks = vec![Check { key: stored.key, expect: Expect::Version(stored.version) }];
-            self.begin_update(&mut record, Change::Scale { sizes });
-            let decided = Decided { record, checks };
+            let event = self.begin_update(caller, &mut record, Change::Scale { sizes });
+            let decided = Decided { record, checks, event };
             if self.commit_endpoint(&decided).await? {
                 let endpoint_arn = decided.record.arn().into();
                 return Ok(UpdateEndpointWeightsAndCapacitiesOutput { endpoint_arn });

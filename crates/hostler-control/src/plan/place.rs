@@ -237,7 +237,7 @@ impl Step<'_> {
         match trial {
             Trial::None => {}
             Trial::Creation => {
-                self.set_status(EndpointStatus::Failed);
+                self.set_status(EndpointStatus::Failed, &reason);
                 self.record.failure_reason = Some(reason);
             }
             Trial::Update => self.roll_back(reason),

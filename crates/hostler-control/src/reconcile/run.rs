@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use hostler_compute::{ComputeError, InstanceState, Observed};
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
     EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError, RouteTable,
 };
@@ -18,6 +18,7 @@ use tracing::{Instrument, debug, error, info, warn};
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
+use crate::history;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::{Prober, Target};
@@ -140,10 +141,11 @@ impl Reconciler {
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
         let is_stale = !plan.forget && (is_brought_back || is_other);
-        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(term, &document, next).await?
-        {
-            return Ok(Outcome::Overtaken);
+        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
+            let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
+            if !self.write_down(term, &document, next, events).await? {
+                return Ok(Outcome::Overtaken);
+            }
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
@@ -215,10 +217,12 @@ impl Reconciler {
         term: Term,
         before: &Document,
         next: &EndpointRecord,
+        events: Vec<Event>,
     ) -> Result<bool, RunError> {
         let transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
+            events,
             ..Transaction::default()
         };
         self.commit(term, transaction).await

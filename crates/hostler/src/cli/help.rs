@@ -225,6 +225,22 @@ Exit codes:
   0  shown
   1  there is no such endpoint, no server was found, or it refused";
 
+pub(super) const HISTORY: &str = "\
+Prints every accepted change and every move of the status, the newest last: when
+(UTC), the generation, what happened, who did it (`hostler` is the server itself),
+and why. The newest 1,000 of each name are kept, at most 250,000 of all names
+together, also when the endpoint is gone. A name that was used again has the
+history of both; a line stands between them.
+
+Examples:
+  hostler history digits
+  hostler history digits --limit 20
+  hostler history digits-model --kind model --output json
+
+Exit codes:
+  0  shown
+  1  nothing is known of that name, no server was found, or it refused";
+
 pub(super) const INVOKE: &str = "\
 Sends one request and prints the answer's body as it came.
 
