@@ -51,10 +51,12 @@ class World:
         return [note for named, note in NOTED.findall(self.server.log()) if named == arn]
 
     def described_notes(self, endpoint):
-        """What `hostler describe` notes, as JSON; and all that it prints, on one line."""
-        notes = json.loads(self.server.cli("describe", endpoint, "--output", "json").stdout)["Notes"]
-        printed = " ".join(self.server.cli("describe", endpoint).stdout.decode().split())
-        return notes, printed
+        """What `hostler describe` notes."""
+        return json.loads(self.server.cli("describe", endpoint, "--output", "json").stdout)["Notes"]
+
+    def printed(self, endpoint):
+        """All that `hostler describe` prints for a person, on one line."""
+        return " ".join(self.server.cli("describe", endpoint).stdout.decode().split())
 
     @cached_property
     def model(self):
