@@ -14,7 +14,7 @@ import pytest
 from compatibility import members, probes, proofs, verdicts
 from compatibility.page import PAGE, page
 from compatibility.world import World
-from test_operations import IMPLEMENTED
+from test_operations import IMPLEMENTED, IMPLEMENTED_RUNTIME, IMPLEMENTED_STS
 
 HERE = Path(__file__).parent
 # Statuses are looked at while they pass.
@@ -32,13 +32,14 @@ def proven(world):
 
 
 def test_the_page_is_of_the_operations_that_there_are():
-    assert set(members.ALL) == {*IMPLEMENTED, *members.RUNTIME}
+    assert set(members.ALL) == {*IMPLEMENTED, *IMPLEMENTED_RUNTIME, *IMPLEMENTED_STS}
     assert {path.stem for path in verdicts.FOLDER.iterdir()} == set(members.ALL)
 
 
 @pytest.mark.parametrize("operation", members.ALL)
 def test_every_member_has_a_verdict_and_every_verdict_a_member(operation):
     problems = verdicts.request_problems(operation) + verdicts.response_problems(operation)
+    problems += verdicts.error_problems(operation)
     assert not problems, "\n".join(problems)
 
 
@@ -58,6 +59,7 @@ def answered(world, proven):
     probes.times_are_given_back(world)
     probes.pages_of_each_list_are_seen(world)
     probes.a_model_may_leave_its_content_type_out(world)
+    probes.the_caller_is_seen(world)
     return world
 
 
@@ -69,22 +71,11 @@ def test_what_is_said_of_an_answer_is_what_comes(answered, operation):
         pytest.fail("\n".join(problems), pytrace=False)
 
 
-def named_tests():
-    """Each test that a verdict names → the verdicts that it is to prove."""
-    named = {}
-    for operation in members.ALL:
-        for rows in verdicts.of_request(operation).values():
-            for row in rows:
-                for test in row.tests:
-                    named.setdefault(test, []).append(row.shown)
-    return named
-
-
 def test_tests_that_verdicts_name_passed_in_this_run(request, leave_out):
     outcomes = request.config.pluginmanager.get_plugin("outcomes")
     collected = {item.nodeid.split("[")[0] for item in request.session.items}
     unproven, elsewhere = [], []
-    for test, shown in named_tests().items():
+    for test, shown in verdicts.named_tests().items():
         file, _, name = test.partition("::")
         if not re.search(rf"^def {name}\(", (HERE / file).read_text(), re.MULTILINE):
             unproven.append(f"there is no {test}, which is to prove {shown[0]}")

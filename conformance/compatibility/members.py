@@ -11,7 +11,8 @@ import botocore.session
 from expected.model import OPERATIONS
 
 RUNTIME = ("InvokeEndpoint",)
-ALL = (*OPERATIONS, *RUNTIME)
+STS = ("GetCallerIdentity", "AssumeRole")
+ALL = (*OPERATIONS, *RUNTIME, *STS)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def model(service):
 
 
 def operation(name):
-    service = "sagemaker-runtime" if name in RUNTIME else "sagemaker"
+    service = {**dict.fromkeys(RUNTIME, "sagemaker-runtime"), **dict.fromkeys(STS, "sts")}.get(name, "sagemaker")
     return model(service).operation_model(name)
 
 
@@ -43,6 +44,12 @@ def request(name):
     """Path → member of an operation's input, in the model's order."""
     shape = operation(name).input_shape
     return {member.path: member for member in _below(shape, "", ())}
+
+
+def errors(name):
+    """The codes of the errors that the model declares for an operation."""
+    shapes = operation(name).error_shapes
+    return [shape.metadata.get("error", {}).get("code", shape.name) for shape in shapes]
 
 
 @cache

@@ -4,14 +4,19 @@ A request that is known to be accepted (`base`) is sent with one more member. Wh
 request is, so that one comparison serves all of them.
 """
 
+from botocore.exceptions import ClientError
+
 from compatibility import members, samples
-from harness.hosting import ROLE, arn, fresh, production_variant
+from harness.hosting import ACCOUNT, ROLE, arn, fresh, production_variant
 
 IMAGE = "models.example/conformance-plain:1"
 
 
 class Operation:
     """One operation; `name` is its own."""
+
+    # Status and codes of a refusal.
+    refusal = (400, "ValidationException")
 
     def __init__(self, world):
         self.world = world
@@ -120,7 +125,38 @@ class UpdateEndpointWeightsAndCapacities(Operation):
         return answer
 
 
+class AssumeRole(Operation):
+    """Refusals are looked at by the code, as STS has no sentence for them."""
+
+    refusal = (400, "NotImplementedByHostler")
+
+    def base(self):
+        role = f"arn:aws:iam::{ACCOUNT}:role/Probed"
+        return {"RoleArn": role, "RoleSessionName": fresh("session")}
+
+    def send(self, document):
+        try:
+            self.world.sts.assume_role(**document)
+        except ClientError as error:
+            return Said(error.response)
+        return Said({"ResponseMetadata": {"HTTPStatusCode": 200}})
+
+    def arn(self, document):
+        return f"arn:aws:sts::{ACCOUNT}:assumed-role/Probed/{document['RoleSessionName']}"
+
+
+class Said:
+    """boto3's answer, as one from the wire."""
+
+    def __init__(self, response):
+        self.status = response["ResponseMetadata"]["HTTPStatusCode"]
+        error = response.get("Error", {})
+        self.code, self.message = error.get("Code"), error.get("Message")
+
+
 class InvokeEndpoint(Operation):
+    refusal = (400, "ValidationError")
+
     def base(self):
         return {"EndpointName": self.world.endpoint, "Body": b"x"}
 
@@ -136,5 +172,12 @@ class InvokeEndpoint(Operation):
 
 DRIVEN = {
     kind.__name__: kind
-    for kind in (CreateModel, CreateEndpointConfig, CreateEndpoint, UpdateEndpointWeightsAndCapacities, InvokeEndpoint)
+    for kind in (
+        CreateModel,
+        CreateEndpointConfig,
+        CreateEndpoint,
+        UpdateEndpointWeightsAndCapacities,
+        InvokeEndpoint,
+        AssumeRole,
+    )
 }

@@ -46,6 +46,8 @@ def _rows(operation):
 
 
 def _request(operation):
+    if not members.request(operation):
+        return "The request has no members."
     rows = ["| request | | |", "|---|---|---|"]
     for path, row in _rows(operation):
         rows.append(f"| {_name(row)} | {EMPHASIS[row.verdict]} | {row.text.strip()} |")
@@ -93,6 +95,8 @@ def _answer(operation):
     words += [(path, f"`{path}`", *_given_back(source)) for path, source in said.given_back.items()]
     for _, shown, word, text in sorted(words, key=lambda entry: _position(order, entry[0])):
         rows.append(f"| {shown} | {word} | {text} |")
+    for code, row in verdicts.of_errors(operation).items():
+        rows.append(f"| error `{code}` | {row['verdict']} | {row.get('text', '').strip()} |")
     return "\n".join(rows)
 
 

@@ -407,3 +407,10 @@ def a_model_may_leave_its_content_type_out(world):
     endpoint = world.hosting.deploy("untyped")
     assert "ContentType" not in world.hosting.invoke(endpoint, b"x")
     world.hosting.delete(endpoint)
+
+
+# -- STS ---------------------------------------------------------------------------------------
+
+
+def the_caller_is_seen(world):
+    world.sts.get_caller_identity()

@@ -2,7 +2,7 @@
 
 from compatibility import members, probes, samples, verdicts
 from compatibility.operations import DRIVEN
-from compatibility.verdicts import NO_EFFECT, REFUSED
+from compatibility.verdicts import NEVER, REFUSED
 
 
 class Proofs:
@@ -81,7 +81,7 @@ class Proofs:
             if answer.status == 200:
                 return "it is accepted"
             message = answer.message or ""
-            if answer.status != 400 or answer.code not in ("ValidationException", "ValidationError"):
+            if (answer.status, answer.code) != operation.refusal:
                 return f"it is refused in another way: {answer}"
             if row.named not in message or "validation error" in message:
                 return f"the refusal does not name `{row.named}`: {message}"
@@ -111,8 +111,13 @@ class Proofs:
             answer = operation.send(document)
             if answer.status != 200:
                 return f"it is refused: {answer.message}"
-            seen = members.get(operation.read(document), row.path)
             logged = self.world.logged_notes(operation.arn(document))
+            if not hasattr(operation, "read"):
+                # There is nothing that could be described: the log alone says it.
+                if len(logged) != 1 or row.named not in logged[0]:
+                    return f"the log should note `{row.named}` and nothing else: {logged}"
+                continue
+            seen = members.get(operation.read(document), row.path)
             endpoint = operation.endpoint(document)
             shown = self.world.described_notes(endpoint)
             # One of each operation is looked at as a person sees it.
@@ -159,6 +164,9 @@ def answer_problems(world, operation):
             counts = f"{there(path)} answers had it, {absent(path)} had not"
             found.append(f"{operation}: {path} of the answer should be there {what}: {counts}")
 
+    for code, row in verdicts.of_errors(operation).items():
+        if row["verdict"] == NEVER and world.errors[operation, code]:
+            found.append(f"{operation}: the error {code} came {world.errors[operation, code]} times")
     for path in said.always:
         check(path, there(path) and not absent(path), "always")
     for path in said.sometimes:
@@ -174,7 +182,3 @@ def answer_problems(world, operation):
         else:
             check(path, there(path), f"when {asked} had {asked_path}")
     return found
-
-
-def is_noted(row):
-    return row.verdict == NO_EFFECT and not (row.tests or row.probe)

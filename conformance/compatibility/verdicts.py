@@ -9,7 +9,8 @@
 not the member's name, `sample` (or `samples`) what is sent where a made-up value would not do. `nested = true` means
 everything below too. `[[request.Mode]]` with `value` judges each value of a member, `form` a form of it that the model
 does not know. `same_as` takes over the verdicts below another path. Of an answer's members, `[response]` says which are
-there `always`, `sometimes` (and when), `never` (and why), and which are `given_back` as a request had them.
+there `always`, `sometimes` (and when), `never` (and why), and which are `given_back` as a request had them. `[errors]`
+says of each error that the model declares that it works, with its proof, or comes `never`.
 """
 
 import tomllib
@@ -21,6 +22,7 @@ from compatibility import members
 
 FOLDER = Path(__file__).parent / "verdicts"
 WORKS, NO_EFFECT, REFUSED, DIFFERS = "works", "no effect", "refused", "differs"
+NEVER = "never"
 VERDICTS = (WORKS, NO_EFFECT, REFUSED, DIFFERS)
 KEYS = {
     "verdict", "text", "given_back", "tests", "probe", "says", "sample", "samples", "nested", "value", "form", "same_as"
@@ -148,6 +150,40 @@ def of_response(operation):
         dict(said.get("never", {})),
         dict(said.get("given_back", {})),
     )
+
+
+@cache
+def of_errors(operation):
+    """Code → what is said of it."""
+    return dict(read(operation).get("errors", {}))
+
+
+def error_problems(operation):
+    said, known = of_errors(operation), members.errors(operation)
+    found = [f"{operation}: nothing is said of the error {code}" for code in known if code not in said]
+    found += [f"{operation}: the model declares no error {code}" for code in said if code not in known]
+    for code, row in said.items():
+        if row["verdict"] not in (WORKS, NEVER):
+            found.append(f"{operation}: `{row['verdict']}` is no word on the error {code}")
+        if row["verdict"] == WORKS and not row.get("tests"):
+            found.append(f"{operation}: nothing proves the error {code}")
+        if row["verdict"] == NEVER and not row.get("text"):
+            found.append(f"{operation}: the error {code} comes never, without a reason")
+    return found
+
+
+def named_tests():
+    """Each test that a verdict names → the verdicts that it is to prove."""
+    named = {}
+    for operation in members.ALL:
+        for rows in of_request(operation).values():
+            for row in rows:
+                for test in row.tests:
+                    named.setdefault(test, []).append(row.shown)
+        for code, row in of_errors(operation).items():
+            for test in row.get("tests", ()):
+                named.setdefault(test, []).append(f"{operation}: the error {code}")
+    return named
 
 
 def response_problems(operation):

@@ -21,14 +21,19 @@ class World:
         self.wire = Wire(server)
         # (operation, path of the answer) → how many answers had it, and how many had not.
         self.there, self.absent = Counter(), Counter()
-        for client in (self.hosting.sagemaker, self.hosting.runtime):
+        # (operation, code) → how many answers were that error.
+        self.errors = Counter()
+        self.sts = server.client("sts")
+        for client in (self.hosting.sagemaker, self.hosting.runtime, self.sts):
             service = client.meta.service_model.service_id.hyphenize()
             client.meta.events.register(f"after-call.{service}", self._after_call)
 
     def call(self, operation, document):
         """An operation of the control plane, unchecked by any client; the answer."""
         answer = self.wire.control(operation, document)
-        if answer.status == 200 and answer.body:
+        if answer.status != 200:
+            self.errors[operation, answer.code] += 1
+        elif answer.body:
             self.observe(operation, answer.json)
         return answer
 
@@ -45,6 +50,8 @@ class World:
     def _after_call(self, parsed, model, http_response, **_):
         if http_response.status_code < 300:
             self.observe(model.name, parsed)
+        else:
+            self.errors[model.name, parsed["Error"]["Code"]] += 1
 
     def logged_notes(self, arn):
         """The notes that the log holds on a resource."""
