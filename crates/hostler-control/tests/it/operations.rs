@@ -250,6 +250,7 @@ fn process_control() -> Control {
             name: "process",
             limits_memory: true,
             limits_cpu: true,
+            memory_bytes_max: None,
             isolates_network: false,
             runs_images: false,
             devices: [].into(),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 fn target(attempt: u32, was_healthy: bool) -> Target {
     let endpoint = EndpointUid::new("e1");
     let id = InstanceId { endpoint, generation: 1, variant: VariantName::new("v"), ordinal: 0, attempt };
-    Target { id, address: ([127, 0, 0, 1], 9).into(), was_healthy }
+    Target { id, endpoint_name: "e".to_owned(), address: ([127, 0, 0, 1], 9).into(), was_healthy }
 }
 
 fn prober() -> (Arc<SimPing>, Prober) {
