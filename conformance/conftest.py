@@ -7,6 +7,7 @@ import pytest
 
 from harness import config as configuration
 from harness.hosting import Hosting
+from harness.outcomes import Outcomes
 from harness.server import BINARY, Server, remove
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -35,6 +36,15 @@ def pytest_addoption(parser):
         action="store_true",
         help="write what this run found into golden/ and docs/compatibility.md, instead of comparing",
     )
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Outcomes(), "outcomes")
+
+
+def pytest_collection_modifyitems(items):
+    """What speaks of other tests comes after them."""
+    items.sort(key=lambda item: item.path.name == "test_compatibility.py")
 
 
 def pytest_sessionstart(session):

@@ -31,6 +31,7 @@ IMPLEMENTED = (
 )
 # Those of the data plane.
 IMPLEMENTED_RUNTIME = ("InvokeEndpoint",)
+IMPLEMENTED_STS = ("AssumeRole", "GetCallerIdentity")
 # Differences of one operation that are shown when there are many.
 SHOWN_MAX = 15
 
@@ -121,6 +122,15 @@ def test_the_table_is_of_just_the_operations_of_the_data_plane(wire):
             assert answer.code == "ValidationError", answer
             there.add(operation)
     assert there == set(IMPLEMENTED_RUNTIME)
+
+
+def test_the_table_is_of_just_the_operations_of_sts(wire):
+    there = {
+        operation
+        for operation in botocore.session.Session().get_service_model("sts").operation_names
+        if b"<Code>InvalidAction</Code>" not in wire.sts(operation).body
+    }
+    assert there == set(IMPLEMENTED_STS)
 
 
 def test_every_other_operation_needs_a_signature_too(wire, every_operation):

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from harness import config as configuration
 from harness.hosting import BUCKET, ROLE, Hosting, arn, fresh
 from harness.waiting import eventually
-from terraform.resources import Endpoint, Failed
+from terraform.resources import ComparingEndpoint, Endpoint, Failed
 from terraform.waiting import Pace
 from terraform.workspace import Workspace, Written
 
@@ -222,13 +222,23 @@ def test_a_deployment_config_is_changed_in_place_and_read_back(terraform):
     assert terraform.plan() == {}
 
 
-def test_a_failing_update_is_seen_as_failed_and_planned_again(terraform):
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        (Endpoint, "unexpected state 'RollingBack', wanted target 'InService'"),
+        (ComparingEndpoint, "it is back on"),
+    ],
+    ids=["as it is", "as proposed"],
+)
+def test_a_failing_update_is_seen_as_failed_and_planned_again(terraform, provider, told):
+    # The worst that may come: every pause is the longest one.
+    slow = Pace(scale=SCALE, first_s=Pace.longest_s)
+    terraform.resources[provider.type] = provider(terraform.client, slow)
     terraform.apply()
     terraform.renew("crash")
-    # The worst that may come: every pause is the longest one.
-    terraform.resource(ENDPOINT).pace = Pace(scale=SCALE, first_s=Pace.longest_s)
-    with pytest.raises(Failed, match="unexpected state 'RollingBack', wanted target 'InService'"):
+    with pytest.raises(Failed, match=told) as caught:
         terraform.apply()
+    assert "ValueError: the weights are of the wrong shape" in str(caught.value)
     eventually(terraform.describe, lambda seen: seen["EndpointStatus"] == "InService", "it went back")
     assert terraform.answer() == "one"
     assert "ValueError: the weights are of the wrong shape" in terraform.describe()["FailureReason"]

@@ -119,6 +119,7 @@ class Endpoint(Resource):
     schema = attributes.ENDPOINT
     in_place = ("endpoint_config_name", "deployment_config")
     missing = "Could not find endpoint"
+    pending = ("Creating", "Updating", "SystemUpdating")
 
     def create(self, written, tags):
         def once():
@@ -158,11 +159,11 @@ class Endpoint(Resource):
                 return None
             return described["EndpointStatus"], described
 
-        pending = ("Creating", "Updating", "SystemUpdating")
         try:
-            wait_for_state(look, pending, ("InService",), ENDPOINT_IN_SERVICE_S, self.pace)
+            wait_for_state(look, self.pending, ("InService",), ENDPOINT_IN_SERVICE_S, self.pace)
         except Unexpected as error:
-            reason = error.seen.get("FailureReason") if error.state == "Failed" else None
+            # Whatever the state is (hashicorp/terraform-provider-aws#39100).
+            reason = error.seen.get("FailureReason")
             raise Failed(f"waiting for {self.type} ({name}): {error}" + (f": {reason}" if reason else "")) from error
 
     def delete(self, name):
@@ -181,3 +182,16 @@ class Endpoint(Resource):
             return described["EndpointStatus"], described
 
         wait_for_state(look, ("Deleting",), (), ENDPOINT_GONE_S, self.pace)
+
+
+class ComparingEndpoint(Endpoint):
+    """As hashicorp/terraform-provider-aws#49020 proposes it: waits a rollback out, then looks which config it is."""
+
+    pending = (*Endpoint.pending, "RollingBack")
+
+    def update(self, name, written):
+        super().update(name, written)
+        described, _ = self.find(name)
+        if described["EndpointConfigName"] != written["endpoint_config_name"]:
+            reason = described.get("FailureReason")
+            raise Failed(f"updating {self.type} ({name}): it is back on {described['EndpointConfigName']}: {reason}")

@@ -96,6 +96,13 @@ impl Sts {
         let now = self.clock.now();
         let rules = AssumeRules { roles: &self.roles, inactive_regions: &self.inactive_regions };
         let (credentials, identity) = assume(&assumption, &rules, &self.keys, now)?;
+        for note in &wanted.notes {
+            tracing::info!(
+                arn = identity.arn.as_str(),
+                note = note.as_str(),
+                "a request member has no effect here"
+            );
+        }
         Ok(assume_role::document(&credentials, &identity))
     }
 }
