@@ -8,6 +8,7 @@
 mod accelerators;
 mod admin;
 mod control;
+mod metrics;
 mod operations;
 mod plan;
 mod prober;
@@ -20,6 +21,7 @@ mod texts;
 pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
+pub use metrics::register_control_metrics;
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;

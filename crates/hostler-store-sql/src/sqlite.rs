@@ -15,9 +15,12 @@ use hostler_store::{
     CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction, Write,
 };
 use hostler_types::{Key, Kind, Millis, Scope};
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
+use self::metrics::CommitMetrics;
 use self::readers::Readers;
 use self::writer::{Command, Writer};
 
@@ -27,6 +30,7 @@ mod fault;
 mod holdings;
 mod leases;
 mod listing;
+mod metrics;
 #[cfg(test)]
 mod plans;
 mod readers;
@@ -46,6 +50,7 @@ pub const DATABASE_FILE: &str = "hostler.db";
 pub struct SqliteStore {
     file: PathBuf,
     changes: broadcast::Sender<Change>,
+    metrics: CommitMetrics,
     // Fields are dropped in this order: the writer's is the last connection, and closing that one empties the log.
     readers: Readers,
     writer: Writer,
@@ -64,7 +69,7 @@ impl SqliteStore {
         let connection = schema::open_writer(&file)?;
         let readers = Readers::start(shared.clone())?;
         let writer = Writer::start(connection, shared, changes.clone())?;
-        Ok(Self { file, changes, readers, writer, dir: None })
+        Ok(Self { file, changes, metrics: CommitMetrics::new(), readers, writer, dir: None })
     }
 
     /// The database file.
@@ -77,6 +82,11 @@ impl SqliteStore {
     pub async fn close(&self) -> StoreResult<()> {
         self.readers.close().await;
         self.writer.close().await
+    }
+
+    /// Registers what is counted here.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// Keeps `dir` until the store is gone.
@@ -95,7 +105,10 @@ impl Store for SqliteStore {
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
         // Here and not in the writer's thread, which a panic would end for everybody.
         transaction.writes.iter().for_each(Write::assert_storable);
-        self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await
+        let began_at = Instant::now();
+        let result = self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await;
+        self.metrics.ended(&result, began_at.elapsed());
+        result
     }
 
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {

@@ -13,6 +13,7 @@ mod endpoint_name;
 mod front;
 mod hint;
 mod listen;
+mod metrics;
 mod model_data;
 mod model_path;
 mod model_reader;

@@ -23,7 +23,7 @@ use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, RouteTable, SystemClock};
+use hostler_types::{Clock, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ use crate::backend::Backend;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport};
+use crate::metrics::{Counted, Metrics, MetricsAccess};
 use crate::model_reader;
 use crate::profile;
 use crate::settings::{ExternalS3, Settings};
@@ -101,7 +102,7 @@ impl Server {
             Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache, steady.clone()).await?;
+        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
         if !capabilities.limits_memory || !capabilities.limits_cpu {
@@ -109,7 +110,8 @@ impl Server {
         }
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
-        let table = Arc::new(RoutingTable::new());
+        let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
+        let table = Arc::new(RoutingTable::showing(places.clone()));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
@@ -122,7 +124,7 @@ impl Server {
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
             settings: control_settings(&settings),
         });
-        let reconciler = Reconciler::new(ReconcilerParts {
+        let parts = ReconcilerParts {
             store: dyn_store,
             clock: steady.clone(),
             compute: compute.clone(),
@@ -140,7 +142,19 @@ impl Server {
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
-        });
+        };
+        let reconciler = Reconciler::showing(parts, places);
+        let counted = Counted {
+            table: &table,
+            reconciler: &reconciler,
+            prober: &prober,
+            store: &store,
+            cache: &cache,
+            verifier: &verifier,
+            clock: &*clock,
+        };
+        let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
+        let metrics = Metrics::new(&counted, access);
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -152,7 +166,7 @@ impl Server {
             },
         );
         let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
+        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone(), metrics });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;

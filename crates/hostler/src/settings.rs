@@ -6,6 +6,7 @@
 
 mod file;
 mod image;
+mod metrics;
 mod quotas;
 mod services;
 
@@ -22,6 +23,7 @@ use hostler_types::{AccountId, Region};
 use crate::cli::ServeArgs;
 use file::SettingsFile;
 use services::{Environment, Services};
+pub(crate) use metrics::MetricsSettings;
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
 const DATA_DIR_DEFAULT: &str = ".hostler";
@@ -71,6 +73,7 @@ pub(crate) struct Settings {
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
+    pub(crate) metrics: MetricsSettings,
 }
 
 /// What runs instances.
@@ -156,6 +159,7 @@ impl Settings {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        let metrics = file.metrics.resolve(&mut mistakes);
         for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
             mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
         }
@@ -201,6 +205,7 @@ impl Settings {
             roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
+            metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }

@@ -13,11 +13,13 @@ use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
     EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
 };
+use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
+use crate::metrics::RunOutcome;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::Target;
@@ -49,10 +51,12 @@ pub(super) enum RunError {
 struct Abandoned<'a> {
     reconciler: &'a Reconciler,
     key: &'a Key,
+    began_at: Instant,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
+        self.reconciler.run_metrics().ended(RunOutcome::abandoned, self.began_at.elapsed());
         let failures = self.reconciler.failed(self.key);
         error!(key = %self.key, failures, "a reconcile run was abandoned half-way and will be repeated");
     }
@@ -72,9 +76,18 @@ pub(super) enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
-        let abandoned = Abandoned { reconciler: self, key: &key };
+        let began_at = Instant::now();
+        let abandoned = Abandoned { reconciler: self, key: &key, began_at };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
+        let word = match &outcome {
+            Ok(Outcome::Applied { .. }) => RunOutcome::applied,
+            Ok(Outcome::Overtaken) => RunOutcome::overtaken,
+            Ok(Outcome::Gone) => RunOutcome::gone,
+            Ok(Outcome::Followed) => RunOutcome::followed,
+            Err(_) => RunOutcome::failed,
+        };
+        self.run_metrics().ended(word, began_at.elapsed());
         match outcome {
             Ok(Outcome::Applied { requeue }) => self.queue.done(&key, requeue),
             Ok(Outcome::Overtaken) => {
@@ -111,6 +124,7 @@ impl Reconciler {
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
+        self.standings().note(&record, &seen);
         let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
@@ -133,6 +147,10 @@ impl Reconciler {
             && !self.write_down(term, &document, next).await?
         {
             return Ok(Outcome::Overtaken);
+        }
+        if let Some(next) = &plan.record {
+            self.standings().note(next, &seen);
+            self.standings().note_restarts(&record, next);
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
@@ -165,6 +183,7 @@ impl Reconciler {
         memory.keys.remove(&uid);
         memory.running.remove(&uid);
         drop(memory);
+        self.standings().forget(key, &uid);
         self.parts.prober.set_targets(&uid, Vec::new());
     }
 
