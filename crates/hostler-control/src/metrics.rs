@@ -236,7 +236,9 @@ impl ControlMetrics {
             MetricType::Counter,
         )?;
         for (result, count) in [("passed", passed), ("failed", failed)] {
-            metric.encode_family(&[("result", result)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            metric
+                .encode_family(&[("result", result)])?
+                .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())
     }

@@ -24,9 +24,7 @@ use std::time::Duration;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, InstanceFailure};
 use hostler_store::Store;
-use hostler_types::{
-    Clock, EndpointRoute, EndpointUid, InstanceId, Key, Millis, RouteTable, ShownEndpoints,
-};
+use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, Millis, RouteTable, ShownEndpoints};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

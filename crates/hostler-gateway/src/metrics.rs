@@ -66,7 +66,10 @@ impl GatewayMetrics {
             }
         }
         if others.totals.classes.iter().any(|count| *count > 0) || others.in_flight > 0 {
-            rows.insert(["account", "region", "endpoint", "variant"].map(|name| (name, OTHERS.to_owned())), others);
+            rows.insert(
+                ["account", "region", "endpoint", "variant"].map(|name| (name, OTHERS.to_owned())),
+                others,
+            );
         }
         rows
     }
@@ -97,10 +100,9 @@ impl Collector for GatewayMetrics {
         for (series, row) in &rows {
             for class in InvocationClass::ALL {
                 let labels = (series.as_slice(), [("status_class", class.as_str())]);
-                invocations.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(
-                    &row.totals.classes[class as usize],
-                    None,
-                )?;
+                invocations
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&row.totals.classes[class as usize], None)?;
             }
         }
         let mut unanswered = encoder.encode_descriptor(
@@ -115,10 +117,9 @@ impl Collector for GatewayMetrics {
         for (series, row) in &rows {
             for silence in Silence::ALL {
                 let labels = (series.as_slice(), [("reason", silence.as_str())]);
-                unanswered.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(
-                    &row.totals.silences[silence as usize],
-                    None,
-                )?;
+                unanswered
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&row.totals.silences[silence as usize], None)?;
             }
         }
         let retries = encoder.encode_descriptor(

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use hostler_types::{
-    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, Key, Metered, RouteTable, ShownEndpoints, Untold,
-    VariantName,
+    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, Key, Metered, RouteTable, ShownEndpoints,
+    Untold, VariantName,
 };
 use papaya::HashMap;
 use tokio::sync::watch;

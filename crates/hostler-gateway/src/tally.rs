@@ -21,14 +21,13 @@ use crate::table::{Lane, Permit};
 
 /// Upper bounds in microseconds, from a model that only looks something up to AWS's limit of a minute.
 const MODEL_BOUNDS_US: [u64; 16] = [
-    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
-    10_000_000, 30_000_000, 60_000_000,
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
 
 /// Upper bounds in microseconds: fifty are usual, tenths of a second mean waiting for an instance.
-const OVERHEAD_BOUNDS_US: [u64; 13] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 1_000_000, 5_000_000, 10_000_000,
-];
+const OVERHEAD_BOUNDS_US: [u64; 13] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 1_000_000, 5_000_000, 10_000_000];
 
 /// Why there was no answer of the model's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,7 +166,8 @@ impl Server {
             },
         );
         let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone(), metrics });
+        let rooms =
+            Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone(), metrics });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;

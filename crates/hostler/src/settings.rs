@@ -22,8 +22,8 @@ use hostler_types::{AccountId, Region};
 
 use crate::cli::ServeArgs;
 use file::SettingsFile;
-use services::{Environment, Services};
 pub(crate) use metrics::MetricsSettings;
+use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
 const DATA_DIR_DEFAULT: &str = ".hostler";

@@ -10,9 +10,9 @@ use subtle::ConstantTimeEq;
 
 use hostler_types::{Identity, Region};
 
-use super::{AuthError, Refusals};
 use super::canonical::string_to_sign;
 use super::key::{SigningKey, SigningKeys};
+use super::{AuthError, Refusals};
 
 /// Bytes of a canonical request that a mismatch keeps for the log.
 const LOGGED_BYTES_MAX: usize = 4096;

@@ -54,7 +54,9 @@ impl InstanceStanding {
             (_, Some((InstanceState::Running { .. }, Health::Healthy))) => Self::Healthy,
             (_, Some((InstanceState::Running { .. }, Health::Sick(_)))) => Self::Sick,
             (_, Some((InstanceState::Exited { .. } | InstanceState::Failed(_), _))) => Self::Failed,
-            (_, Some((InstanceState::Running { .. } | InstanceState::Preparing { .. }, _)) | None) => Self::Starting,
+            (_, Some((InstanceState::Running { .. } | InstanceState::Preparing { .. }, _)) | None) => {
+                Self::Starting
+            }
         }
     }
 }

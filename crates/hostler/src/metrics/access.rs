@@ -44,10 +44,11 @@ impl MetricsAccess {
             Self::Nobody => return Err(NO_TOKEN),
             Self::Bearer(token) => token.expose(),
         };
-        let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, sent) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| sent.trim())
-        });
+        let sent =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+                let (scheme, sent) = value.split_once(' ')?;
+                scheme.eq_ignore_ascii_case("bearer").then(|| sent.trim())
+            });
         let is_right = sent.is_some_and(|sent| bool::from(sent.as_bytes().ct_eq(token.as_bytes())));
         if is_right { Ok(()) } else { Err(WRONG_TOKEN) }
     }
