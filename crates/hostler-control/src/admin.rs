@@ -60,6 +60,7 @@ impl Admin {
         let answer = match (request.method, &path[..]) {
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
+            ("GET", ["usage"]) => self.control.usage(caller, request.query).await?,
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };

@@ -23,6 +23,7 @@ use crate::accelerators::AcceleratorPolicy;
 use crate::operations::LocalUrls;
 use crate::quotas::Quotas;
 use crate::texts::trouble_sentence;
+use crate::usage::UsageSettings;
 
 /// Who calls, and in which namespace.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct ControlSettings {
     pub protect_in_use: bool,
     /// Refuse what AWS refuses, also where nothing here needs it.
     pub strict_aws: bool,
+    /// How it is kept what was used.
+    pub usage: UsageSettings,
 }
 
 impl Default for ControlSettings {
@@ -66,6 +69,7 @@ impl Default for ControlSettings {
             accelerators: AcceleratorPolicy::default(),
             protect_in_use: false,
             strict_aws: false,
+            usage: UsageSettings::default(),
         }
     }
 }

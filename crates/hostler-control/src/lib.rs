@@ -17,6 +17,7 @@ mod reconcile;
 mod rollout;
 mod steady;
 mod texts;
+mod usage;
 
 pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
@@ -27,3 +28,4 @@ pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;
+pub use usage::{UsageFlusher, UsageSettings};

@@ -26,7 +26,7 @@ pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, R
 pub use record::{
     Change, Deployment, EndpointConfigRecord, EndpointRecord, Fleet, FleetSize, Goal, InstanceIntent,
     InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage,
-    Stranded, Update,
+    Stranded, Update, UsageLine, UsageRecord,
 };
 pub use region::Partition;
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};

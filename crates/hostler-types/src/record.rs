@@ -9,6 +9,7 @@ mod endpoint;
 mod endpoint_config;
 mod model;
 mod update;
+mod usage;
 
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
@@ -16,6 +17,7 @@ pub use endpoint::{
 pub use endpoint_config::EndpointConfigRecord;
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
+pub use usage::{UsageLine, UsageRecord};
 
 /// The schema that this release writes. 2: an endpoint may be in the middle of an update.
 pub const RECORD_SCHEMA: u32 = 2;

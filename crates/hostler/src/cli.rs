@@ -8,6 +8,7 @@ mod doctor;
 mod help;
 mod inspect;
 mod papers;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
+pub(crate) use usage::UsageArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     /// Show what the account may have in the region, and what it has
     #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
+    /// Show instance-hours and invocations per endpoint and variant, or per value of a tag
+    #[command(after_long_help = help::USAGE)]
+    Usage(UsageArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),

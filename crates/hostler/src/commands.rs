@@ -11,6 +11,7 @@ mod ls;
 mod papers;
 mod quotas;
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Env(find) => env::run(&find),
         Command::Ls(args) => ls::run(&args).await,
         Command::Quotas(args) => quotas::run(&args).await,
+        Command::Usage(args) => usage::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::Invoke(args) => invoke::run(&args).await,

@@ -17,13 +17,13 @@ use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
     Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts, SteadyClock,
+    ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, RouteTable, ShownEndpoints, SystemClock};
+use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,8 @@ pub(crate) struct Server {
     stop: CancellationToken,
     listeners: JoinSet<()>,
     reconciler: tokio::task::JoinHandle<()>,
+    flusher: tokio::task::JoinHandle<()>,
+    /// Stops the flusher too.
     reconciler_stop: CancellationToken,
     backend: Backend,
     store: Arc<SqliteStore>,
@@ -122,7 +124,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings),
+            settings: control_settings(&settings, backend.emptied_at),
         });
         let parts = ReconcilerParts {
             store: dyn_store,
@@ -155,6 +157,13 @@ impl Server {
         };
         let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
         let metrics = Metrics::new(&counted, access);
+        let flusher = UsageFlusher::new(
+            store.clone(),
+            steady.clone(),
+            table.clone(),
+            UsageSettings { days: settings.metrics.usage_days, emptied_at: backend.emptied_at },
+            Arc::new(rand::random::<u64>),
+        );
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -177,12 +186,14 @@ impl Server {
         let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
+        let flusher = tokio::spawn(flusher.run(reconciler_stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
             stop,
             listeners,
             reconciler,
+            flusher,
             reconciler_stop,
             backend,
             store,
@@ -205,6 +216,7 @@ impl Server {
         }
         self.reconciler_stop.cancel();
         self.reconciler.await.context("the reconciler panicked")?;
+        self.flusher.await.context("the writer of usage panicked")?;
         if !self.leave_running {
             let left = self.backend.stop_all(hurry).await;
             if left > 0 {
@@ -261,13 +273,14 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings) -> ControlSettings {
+fn control_settings(settings: &Settings, emptied_at: Millis) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
         accelerators: settings.accelerators,
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
+        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
         ..ControlSettings::default()
     }
 }

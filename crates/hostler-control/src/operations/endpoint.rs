@@ -60,6 +60,7 @@ impl Control {
                 places: Vec::new(),
                 instances: Vec::new(),
                 deployment_config: input.deployment_config.clone(),
+                metered_until: None,
                 tags: tags.clone(),
                 notes,
             };

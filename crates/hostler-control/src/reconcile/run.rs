@@ -11,7 +11,7 @@ use std::time::Duration;
 use hostler_compute::{ComputeError, InstanceState};
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, InstanceRecord, Key, Millis, Record, RecordError,
 };
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
@@ -24,6 +24,7 @@ use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::Target;
 use crate::quotas::holdings;
+use crate::usage::{Owner, Part, bookings, times};
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -144,7 +145,7 @@ impl Reconciler {
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
         let is_stale = !plan.forget && (is_brought_back || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(term, &document, next).await?
+            && !self.write_down(term, &document, (&record, next), now).await?
         {
             return Ok(Outcome::Overtaken);
         }
@@ -228,14 +229,34 @@ impl Reconciler {
         &self,
         term: Term,
         before: &Document,
-        next: &EndpointRecord,
+        (read, next): (&EndpointRecord, &EndpointRecord),
+        now: Millis,
     ) -> Result<bool, RunError> {
-        let transaction = Transaction {
+        let mut transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
             ..Transaction::default()
         };
+        // What leaves the record is nowhere else: its time is written down with it.
+        let leaves = |gone: &InstanceRecord| !next.instances.iter().any(|kept| kept.id == gone.id);
+        self.book_times(read, now, leaves, &mut transaction).await?;
         self.commit(term, transaction).await
+    }
+
+    /// Adds to the transaction what writes down the time of these instances.
+    pub(super) async fn book_times(
+        &self,
+        record: &EndpointRecord,
+        now: Millis,
+        which: impl Fn(&InstanceRecord) -> bool,
+        transaction: &mut Transaction,
+    ) -> Result<(), RunError> {
+        let entries = times(record, now, self.parts.policy.emptied_at, which);
+        let owner = Owner::of(record);
+        let booked = bookings(&*self.parts.store, owner, Part::Instances, &entries, (now, None)).await?;
+        transaction.checks.extend(booked.checks);
+        transaction.writes.extend(booked.writes);
+        Ok(())
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.

@@ -11,3 +11,4 @@ mod mishaps;
 mod operations;
 mod prober;
 mod quotas;
+mod usage;
