@@ -71,6 +71,7 @@ impl Admin {
             ("POST", ["endpoints", name, "plan"]) => {
                 Box::pin(self.foreseen(caller, name, request.body)).await?
             }
+            ("GET", ["usage"]) => self.control.usage(caller, request.query).await?,
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };

@@ -11,6 +11,7 @@ mod control;
 mod fleets;
 mod foresee;
 mod history;
+mod metrics;
 mod operations;
 mod plan;
 mod prober;
@@ -20,10 +21,12 @@ mod rollout;
 mod spans;
 mod steady;
 mod texts;
+mod usage;
 
 pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
+pub use metrics::register_control_metrics;
 pub use plan::{
     Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
 };
@@ -31,3 +34,4 @@ pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;
+pub use usage::{UsageFlusher, UsageSettings};

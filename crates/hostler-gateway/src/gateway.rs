@@ -15,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
@@ -71,9 +72,10 @@ impl Gateway {
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
+        let arrived = Instant::now();
         let request_id = RequestId::random();
         let (parts, body) = request.into_parts();
-        match self.answer(&parts, body).await {
+        match self.answer(&parts, body, arrived).await {
             Ok(mut response) => {
                 if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
                     response.headers_mut().insert("x-amzn-requestid", value);
@@ -89,7 +91,12 @@ impl Gateway {
         }
     }
 
-    async fn answer<B>(&self, parts: &Parts, body: B) -> Result<Response<AnswerBody>, ApiError>
+    async fn answer<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        arrived: Instant,
+    ) -> Result<Response<AnswerBody>, ApiError>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
@@ -101,7 +108,7 @@ impl Gateway {
         }
         let scope = Scope::new(&caller.identity.account, &caller.region);
         let invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&invocation).await
+        self.invoke(&invocation, arrived).await
     }
 }
 

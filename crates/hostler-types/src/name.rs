@@ -80,18 +80,23 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The kinds of stored resources.
+/// The kinds of stored documents: SageMaker's resources, and what is written down beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "SageMaker's nouns")]
+#[expect(missing_docs, reason = "SageMaker's nouns, and one of ours")]
 pub enum Kind {
     Model,
     EndpointConfig,
     Endpoint,
+    /// What endpoints used, month by month. No resource: it has no ARN, and no operation of SageMaker lists it.
+    Usage,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Model, Self::EndpointConfig, Self::Endpoint];
+    pub const ALL: [Self; 4] = [Self::Model, Self::EndpointConfig, Self::Endpoint, Self::Usage];
+
+    /// Those that SageMaker has a name for.
+    pub const RESOURCES: [Self; 3] = [Self::Model, Self::EndpointConfig, Self::Endpoint];
 
     /// The resource type inside an ARN, which is the word in the store too.
     pub const fn as_str(self) -> &'static str {
@@ -99,6 +104,7 @@ impl Kind {
             Self::Model => "model",
             Self::EndpointConfig => "endpoint-config",
             Self::Endpoint => "endpoint",
+            Self::Usage => "usage",
         }
     }
 }

@@ -10,6 +10,7 @@ mod endpoint_config;
 mod event;
 mod model;
 mod update;
+mod usage;
 
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
@@ -18,6 +19,7 @@ pub use endpoint_config::EndpointConfigRecord;
 pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
+pub use usage::{UsageLine, UsageRecord};
 
 /// The schema that this release writes. 2: an endpoint may be in the middle of an update.
 pub const RECORD_SCHEMA: u32 = 2;

@@ -12,6 +12,7 @@ mod ls;
 mod papers;
 mod plan;
 mod strategy;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
 pub(crate) use plan::PlanArgs;
 pub(crate) use strategy::StrategyArgs;
+pub(crate) use usage::UsageArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -57,6 +59,9 @@ pub(crate) enum Command {
     /// Show what the account may have in the region, and what it has
     #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
+    /// Show instance-hours and invocations per endpoint and variant, or per value of a tag
+    #[command(after_long_help = help::USAGE)]
+    Usage(UsageArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),

@@ -13,6 +13,7 @@ mod papers;
 mod plan;
 mod quotas;
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => deploy::run(&args).await,
         Command::Env(find) => env::run(&find),
         Command::Quotas(args) => quotas::run(&args).await,
+        Command::Usage(args) => usage::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::History(args) => history::run(&args).await,

@@ -26,6 +26,8 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+use crate::metrics::Metrics;
+
 /// The control plane's largest request: 50 tags, 15 containers with 100 variables each fit many times over.
 const CONTROL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const CONTROL_BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +42,7 @@ pub(crate) struct Rooms {
     pub(crate) local: Arc<LocalAws>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
 }
 
 /// A door to the rooms.
@@ -104,7 +107,7 @@ impl Front {
                 );
                 page
             }
-            FrontKind::Metrics => text(StatusCode::NOT_FOUND, "metrics are not there yet"),
+            FrontKind::Metrics => self.rooms.metrics.answer(request.headers()),
             FrontKind::Console => text(StatusCode::NOT_FOUND, "the console is not there yet"),
         }
     }

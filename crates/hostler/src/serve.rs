@@ -17,13 +17,13 @@ use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
     Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts, SteadyClock,
+    ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, RouteTable, SystemClock};
+use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ use crate::backend::Backend;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport};
+use crate::metrics::{Counted, Metrics, MetricsAccess};
 use crate::model_reader;
 use crate::profile;
 use crate::settings::{ExternalS3, Settings};
@@ -51,6 +52,8 @@ pub(crate) struct Server {
     stop: CancellationToken,
     listeners: JoinSet<()>,
     reconciler: tokio::task::JoinHandle<()>,
+    flusher: tokio::task::JoinHandle<()>,
+    /// Stops the flusher too.
     reconciler_stop: CancellationToken,
     backend: Backend,
     store: Arc<SqliteStore>,
@@ -101,7 +104,7 @@ impl Server {
             Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache, steady.clone()).await?;
+        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
         if !capabilities.limits_memory || !capabilities.limits_cpu {
@@ -109,7 +112,8 @@ impl Server {
         }
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
-        let table = Arc::new(RoutingTable::new());
+        let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
+        let table = Arc::new(RoutingTable::showing(places.clone()));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
@@ -127,9 +131,9 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings, policy),
+            settings: control_settings(&settings, policy, backend.emptied_at),
         });
-        let reconciler = Reconciler::new(ReconcilerParts {
+        let parts = ReconcilerParts {
             store: dyn_store,
             clock: steady.clone(),
             compute: compute.clone(),
@@ -141,7 +145,26 @@ impl Server {
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
-        });
+        };
+        let reconciler = Reconciler::showing(parts, places);
+        let counted = Counted {
+            table: &table,
+            reconciler: &reconciler,
+            prober: &prober,
+            store: &store,
+            cache: &cache,
+            verifier: &verifier,
+            clock: &*clock,
+        };
+        let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
+        let metrics = Metrics::new(&counted, access);
+        let flusher = UsageFlusher::new(
+            store.clone(),
+            steady.clone(),
+            table.clone(),
+            UsageSettings { days: settings.metrics.usage_days, emptied_at: backend.emptied_at },
+            Arc::new(rand::random::<u64>),
+        );
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -153,7 +176,8 @@ impl Server {
             },
         );
         let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
+        let rooms =
+            Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone(), metrics });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;
@@ -163,12 +187,14 @@ impl Server {
         let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
+        let flusher = tokio::spawn(flusher.run(reconciler_stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
             stop,
             listeners,
             reconciler,
+            flusher,
             reconciler_stop,
             backend,
             store,
@@ -191,6 +217,7 @@ impl Server {
         }
         self.reconciler_stop.cancel();
         self.reconciler.await.context("the reconciler panicked")?;
+        self.flusher.await.context("the writer of usage panicked")?;
         if !self.leave_running {
             let left = self.backend.stop_all(hurry).await;
             if left > 0 {
@@ -247,7 +274,7 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
+fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
@@ -255,6 +282,7 @@ fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
         policy,
+        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
         ..ControlSettings::default()
     }
 }

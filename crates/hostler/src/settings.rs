@@ -6,6 +6,7 @@
 
 mod file;
 mod image;
+mod metrics;
 mod quotas;
 mod services;
 
@@ -21,6 +22,7 @@ use hostler_types::{AccountId, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
+pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
@@ -72,6 +74,7 @@ pub(crate) struct Settings {
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
+    pub(crate) metrics: MetricsSettings,
 }
 
 /// What runs instances.
@@ -165,6 +168,7 @@ impl Settings {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        let metrics = file.metrics.resolve(&mut mistakes);
         for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
             mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
         }
@@ -211,6 +215,7 @@ impl Settings {
             roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
+            metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }

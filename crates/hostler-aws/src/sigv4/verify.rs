@@ -21,7 +21,7 @@ use super::claim::Pending;
 use super::key::SigningKeys;
 use super::{
     AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
-    STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
+    Refusals, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
     UNSIGNED_PAYLOAD,
 };
 
@@ -57,16 +57,26 @@ pub struct Verifier {
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
     signing_keys: Arc<SigningKeys>,
+    refusals: Arc<Refusals>,
 }
 
 impl Verifier {
     /// A verifier with an empty cache of signing keys.
     pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, signing_keys: Arc::default() }
+        Self { keys, clock, signing_keys: Arc::default(), refusals: Arc::default() }
+    }
+
+    /// How often whom was refused.
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Reads and checks the signature of a request's head.
     pub fn check(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
+        self.read(parts, rules).inspect_err(|error| self.refusals.count(error))
+    }
+
+    fn read(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
         let now = self.clock.now();
         let presented = Presented::read(parts)?;
         check_scope(&presented, rules)?;
@@ -80,7 +90,7 @@ impl Verifier {
             Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
         let form = match payload {
             Declared::Nothing => {
-                return Ok(Claim::pending(caller, pending));
+                return Ok(Claim::pending(caller, pending, self.refusals.clone()));
             }
             Declared::Hash(hash) => PayloadForm::Signed(hash),
             Declared::Unsigned => PayloadForm::Unsigned,
@@ -95,7 +105,7 @@ impl Verifier {
             }
         };
         pending.verify(presented.payload_line())?;
-        Ok(Claim::verified(caller, form))
+        Ok(Claim::verified(caller, form, self.refusals.clone()))
     }
 
     fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {

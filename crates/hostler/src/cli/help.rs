@@ -159,6 +159,21 @@ Exit codes:
   0  shown
   1  no server was found, or it refused";
 
+pub(super) const USAGE: &str = "\
+Instance-hours, by type of instance, and invocations of every endpoint and variant
+that there was in these days, deleted ones too; with --by-tag of every value of a
+tag, as the endpoints were tagged then. An instance counts from its launch until it
+is gone. Hours are exact; of invocations the last seconds are not written down yet.
+
+Examples:
+  hostler usage
+  hostler usage --by-tag team --month 2026-11
+  hostler usage --since 2026-11-01 --until 2026-11-08 --csv
+
+Exit codes:
+  0  shown
+  1  no server was found, or it refused";
+
 pub(super) const DESCRIBE: &str = "\
 Shows what DescribeEndpoint has no words for, too: instances with process ids and
 health, the last failure of each place, and members of the request that have no

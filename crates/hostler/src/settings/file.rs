@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::image::Image;
+use super::metrics::Written;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -33,6 +34,7 @@ pub(super) struct SettingsFile {
     pub(super) sts: Sts,
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
+    pub(super) metrics: Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -139,6 +141,9 @@ impl SettingsFile {
                 "sts" => file.sts = entry.whole_table().unwrap_or_default(),
                 "role" => entry.read_list(&mut file.role),
                 "image" => entry.read_list(&mut file.image),
+                "metrics_token_file" => entry.read(&mut file.metrics.metrics_token_file),
+                "metrics_endpoints_max" => entry.read(&mut file.metrics.metrics_endpoints_max),
+                "usage_days" => entry.read(&mut file.metrics.usage_days),
                 unknown => mistakes.push(format!("unknown key `{unknown}`")),
             }
         }
