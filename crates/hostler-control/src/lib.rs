@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod accelerators;
+mod access_keys;
 mod admin;
 mod control;
 mod operations;
@@ -18,6 +19,7 @@ mod steady;
 mod texts;
 
 pub use accelerators::AcceleratorPolicy;
+pub use access_keys::{AccessKeys, AccessKeysParts};
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};

@@ -64,5 +64,6 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Model => "model",
         Kind::EndpointConfig => "endpoint configuration",
         Kind::Endpoint => "endpoint",
+        Kind::AccessKey => "access key",
     }
 }

@@ -46,6 +46,7 @@ pub fn caller() -> Caller {
             user_id: "000000000000".to_owned(),
             access_key_id: "AKIASIMULATED0000000".to_owned(),
             role_arn: None,
+            long_lived_key_id: Some("AKIASIMULATED0000000".to_owned()),
             account,
         },
     }

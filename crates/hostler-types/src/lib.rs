@@ -21,9 +21,9 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    Change, Deployment, EndpointConfigRecord, EndpointRecord, Fleet, FleetSize, Goal, InstanceIntent,
-    InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage,
-    Stranded, Update,
+    AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord, Fleet, FleetSize, Goal,
+    InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record,
+    RecordError, Stage, Stranded, Update,
 };
 pub use region::Partition;
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};

@@ -7,6 +7,7 @@ mod deploy;
 mod doctor;
 mod help;
 mod inspect;
+mod keys;
 mod papers;
 
 use std::net::SocketAddr;
@@ -18,6 +19,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
+pub(crate) use keys::{
+    CreateKeyArgs, EnvArgs, KeysArgs, KeysCommand, ListKeysArgs, RevokeKeysArgs, RotateKeyArgs,
+};
 pub(crate) use papers::{CompletionsArgs, ManArgs};
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
@@ -60,7 +64,10 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print the shell exports that point AWS tools at the server
     #[command(after_long_help = help::ENV)]
-    Env(FindArgs),
+    Env(EnvArgs),
+    /// Make, list and revoke the access keys of several accounts
+    #[command(after_long_help = help::KEYS)]
+    Keys(KeysArgs),
     /// Say what this machine can run, and what to do about the rest
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),

@@ -13,11 +13,11 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
+use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
-    Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts, SteadyClock,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
+    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
@@ -69,9 +69,10 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Signatures, sessions and objects go by the clock that their clients see; what is compared with records does not.
         let steady: Arc<dyn Clock> = Arc::new(SteadyClock::new(clock.clone()));
-        let ring = Arc::new(key_ring(&keys));
+        let ring = Arc::new(KeyRing::new(TokenSealer::new(keys.cluster_key)));
         let verifier = Arc::new(Verifier::new(ring.clone(), clock.clone()));
         let store = Arc::new(SqliteStore::open(dir.root())?);
+        let access_keys = AccessKeys::open(access_keys(&keys, &ring, &store, &clock)).await?;
 
         let stop = CancellationToken::new();
         let transport = Transport::new(settings.tls.as_ref())?;
@@ -94,11 +95,14 @@ impl Server {
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
         let objects = match &settings.s3 {
-            None => model_reader::embedded(inner_url, &keys, &clock)?,
-            Some(s3) => model_reader::external(s3, &local, &clock)?,
+            None => model_reader::embedded(inner_url, &local)?,
+            Some(s3) => model_reader::external(s3, &local, &settings.account, &clock)?,
         };
-        let reader: Arc<dyn ObjectReader> =
-            Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
+        let reader: Arc<dyn ObjectReader> = Arc::new(LocalFiles::new(
+            settings.model_dirs.clone(),
+            settings.account.clone(),
+            Arc::new(objects),
+        ));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
         let backend = Backend::open(&settings, &dir, cache, steady.clone()).await?;
@@ -151,7 +155,7 @@ impl Server {
                 ..GatewaySettings::default()
             },
         );
-        let admin = Admin::new(control.clone(), compute, prober, routes);
+        let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
         let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
@@ -162,6 +166,7 @@ impl Server {
         let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
+        tokio::spawn(access_keys.follow(stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
@@ -257,14 +262,20 @@ fn control_settings(settings: &Settings) -> ControlSettings {
     }
 }
 
-fn key_ring(keys: &ServerKeys) -> KeyRing {
-    let ring = KeyRing::new(TokenSealer::new(keys.cluster_key));
-    ring.replace([LongLivedKey {
-        access_key_id: keys.access_key_id.clone(),
-        secret_access_key: keys.secret_access_key.clone(),
-        account: keys.account.clone(),
-    }]);
-    ring
+fn access_keys(
+    keys: &ServerKeys,
+    ring: &Arc<KeyRing>,
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+) -> AccessKeysParts {
+    let secret = keys.secret_access_key.clone();
+    AccessKeysParts {
+        store: store.clone(),
+        ring: ring.clone(),
+        sealer: SecretSealer::new(keys.cluster_key),
+        clock: clock.clone(),
+        own: LongLivedKey::of_account(keys.access_key_id.as_str(), secret, &keys.account),
+    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -112,6 +112,7 @@ impl TaggedRecord {
                 EndpointConfigRecord::from_body(body).map(|record| Self::EndpointConfig(Box::new(record)))
             }
             Kind::Endpoint => EndpointRecord::from_body(body).map(|record| Self::Endpoint(Box::new(record))),
+            Kind::AccessKey => return Err(no_such_resource()),
         };
         record.map_err(|error| ApiError::internal("reading a tagged record").with_source(error))
     }
