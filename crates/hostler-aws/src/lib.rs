@@ -17,6 +17,7 @@ mod seal;
 mod sealed;
 mod sealed_secret;
 pub mod sigv4;
+mod throttle;
 mod xml;
 
 pub use document::{DocumentContext, Protocol, STS_XMLNS, aws_json_response, error_response, sts_response};
@@ -29,4 +30,5 @@ pub use region::aws_service_host;
 pub use request_id::RequestId;
 pub use sealed::{Session, TokenError, TokenSealer};
 pub use sealed_secret::{SecretOwner, SecretSealer};
+pub use throttle::{ClassIndex, DEFAULT_CLASS, Rate, Throttle, ThrottleClass};
 pub use xml::{escape_xml, push_element};

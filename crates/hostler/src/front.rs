@@ -11,7 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
-    ApiError, DocumentContext, FrontKind, Protocol, RequestId, aws_json_response, classify, error_response,
+    ApiError, DocumentContext, FrontKind, Protocol, RequestId, Throttle, aws_json_response, classify,
+    error_response,
 };
 use hostler_control::{Admin, AdminRequest, Caller, Control};
 use hostler_gateway::{AnswerBody, BoxError, Gateway};
@@ -38,6 +39,7 @@ pub(crate) struct Rooms {
     pub(crate) gateway: Gateway,
     pub(crate) local: Arc<LocalAws>,
     pub(crate) verifier: Arc<Verifier>,
+    pub(crate) throttle: Arc<Throttle>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -139,6 +141,9 @@ impl Front {
         let target =
             parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let operation = target.strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
+        let throttle = &self.rooms.throttle;
+        let class = throttle.control_class_of(operation);
+        throttle.admit(class, &caller.scope.account, self.rooms.clock.now())?;
         self.rooms.control.call(&caller, operation, &body).await
     }
 

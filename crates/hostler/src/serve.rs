@@ -13,7 +13,7 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, TokenSealer};
+use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
     AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
@@ -145,6 +145,7 @@ impl Server {
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
         });
+        let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -154,9 +155,11 @@ impl Server {
                 payload_bytes_max: settings.payload_bytes_max,
                 ..GatewaySettings::default()
             },
-        );
+        )
+        .throttled_by(throttle.clone());
         let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
+        let rooms =
+            Arc::new(Rooms { control, admin, gateway, local, verifier, throttle, clock: clock.clone() });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;
