@@ -9,12 +9,16 @@ mod accelerators;
 mod access_keys;
 mod admin;
 mod control;
+mod fleets;
+mod foresee;
+mod history;
 mod operations;
 mod plan;
 mod prober;
 mod quotas;
 mod reconcile;
 mod rollout;
+mod spans;
 mod steady;
 mod texts;
 
@@ -22,7 +26,9 @@ pub use accelerators::AcceleratorPolicy;
 pub use access_keys::{AccessKeys, AccessKeysParts};
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
-pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
+pub use plan::{
+    Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
+};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};

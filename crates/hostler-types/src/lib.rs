@@ -21,9 +21,9 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord, Fleet, FleetSize, Goal,
-    InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PlaceRecord, RECORD_SCHEMA, Record,
-    RecordError, Stage, Stranded, Update,
+    AcceptedOperation, AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord,
+    EventRecord, Fleet, FleetSize, Goal, InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PLANNER,
+    PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage, StatusMove, Stranded, Update,
 };
 pub use region::Partition;
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};

@@ -8,6 +8,7 @@
 mod access_key;
 mod endpoint;
 mod endpoint_config;
+mod event;
 mod model;
 mod update;
 
@@ -16,6 +17,7 @@ pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };
 pub use endpoint_config::EndpointConfigRecord;
+pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
 

@@ -117,6 +117,13 @@ impl Server {
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
+        let policy = Policy {
+            emptied_at: backend.emptied_at,
+            began_at: clock.now(),
+            provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+            rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+            ..Policy::default()
+        };
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
             clock: steady.clone(),
@@ -124,7 +131,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings),
+            settings: control_settings(&settings, policy),
         });
         let reconciler = Reconciler::new(ReconcilerParts {
             store: dyn_store,
@@ -134,30 +141,15 @@ impl Server {
             routes: routes.clone(),
             catalog,
             accelerators: settings.accelerators,
-            policy: Policy {
-                emptied_at: backend.emptied_at,
-                began_at: clock.now(),
-                provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
-                rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
-                ..Policy::default()
-            },
+            policy,
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
         });
         let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
-        let gateway = Gateway::new(
-            table,
-            verifier.clone(),
-            clock.clone(),
-            GatewaySettings {
-                model_timeout: settings.model_timeout,
-                payload_bytes_max: settings.payload_bytes_max,
-                ..GatewaySettings::default()
-            },
-        )
-        .throttled_by(throttle.clone());
-        let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
+        let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
+            .throttled_by(throttle.clone());
+        let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
         let rooms =
             Arc::new(Rooms { control, admin, gateway, local, verifier, throttle, clock: clock.clone() });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
@@ -254,13 +246,22 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings) -> ControlSettings {
+fn gateway_settings(settings: &Settings) -> GatewaySettings {
+    GatewaySettings {
+        model_timeout: settings.model_timeout,
+        payload_bytes_max: settings.payload_bytes_max,
+        ..GatewaySettings::default()
+    }
+}
+
+fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
         accelerators: settings.accelerators,
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
+        policy,
         ..ControlSettings::default()
     }
 }

@@ -14,6 +14,7 @@ use super::Reconciler;
 use super::lease::Term;
 use super::run::{Outcome, RunError};
 use super::spec::instance_spec;
+use crate::history;
 use crate::plan::{Action, Plan};
 
 impl Reconciler {
@@ -85,12 +86,13 @@ impl Reconciler {
         let transaction = Transaction {
             checks: vec![Check { key: key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Delete(key.clone())],
+            events: vec![history::gone(record, self.parts.clock.now())],
             ..Transaction::default()
         };
         if !self.commit(term, transaction).await? {
             return Ok(Outcome::Overtaken);
         }
-        info!(endpoint = record.name, "deleted");
+        info!("deleted");
         self.forget_former(&before.key);
         Ok(Outcome::Gone)
     }
