@@ -242,10 +242,21 @@ def test_an_endpoint_of_another_account_is_not_there_to_invoke(b):
 
 
 def test_the_admin_api_shows_ones_own(server, a, b):
-    for path in (f"endpoints/{ONLY_A}", f"endpoints/{ONLY_A}/logs"):
-        status, document = admin(server, b, "GET", path)
-        assert (status, document["__type"], document["message"]) == (400, "ValidationException", ENDPOINT), path
-        assert admin(server, a, "GET", path)[0] == 200
+    plan = json.dumps({"EndpointConfigName": SHARED}).encode()
+    for verb, path, text in (
+        ("GET", f"endpoints/{ONLY_A}", ENDPOINT),
+        ("GET", f"endpoints/{ONLY_A}/logs", ENDPOINT),
+        ("GET", f"endpoints/{ONLY_A}/history", ENDPOINT),
+        ("GET", f"endpoint-configs/{ONLY_A}/history", ENDPOINT_CONFIG),
+        ("GET", f"models/{ONLY_A}/history", MODEL),
+    ):
+        status, document = admin(server, b, verb, path)
+        assert (status, document["__type"], document["message"]) == (400, "ValidationException", text), path
+        assert admin(server, a, verb, path)[0] == 200, path
+    # What is not there can be planned, as the creation that it would be in one's own account.
+    assert A not in json.dumps(admin(server, b, "POST", f"endpoints/{ONLY_A}/plan", plan)[1])
+    assert ONLY_A not in json.dumps(admin(server, b, "GET", "endpoints")[1])
+    assert A not in json.dumps(admin(server, b, "GET", f"endpoints/{SHARED}/history")[1])
     uid = lambda account: admin(server, account, "GET", f"endpoints/{SHARED}")[1]["Uid"]
     assert uid(a) != uid(b)
     shown = admin(server, b, "GET", f"endpoints/{SHARED}")[1]

@@ -47,7 +47,8 @@ pub struct Admin {
     compute: Arc<dyn Compute>,
     prober: Arc<Prober>,
     routes: Arc<dyn RouteTable>,
-    keys: Arc<AccessKeys>,
+    /// None: there are no keys to manage, as in a simulated world.
+    keys: Option<Arc<AccessKeys>>,
 }
 
 impl Admin {
@@ -57,9 +58,14 @@ impl Admin {
         compute: Arc<dyn Compute>,
         prober: Arc<Prober>,
         routes: Arc<dyn RouteTable>,
-        keys: Arc<AccessKeys>,
     ) -> Self {
-        Self { control, compute, prober, routes, keys }
+        Self { control, compute, prober, routes, keys: None }
+    }
+
+    /// The same, where access keys are managed too.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<AccessKeys>) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// Answers one request; the bytes are JSON.

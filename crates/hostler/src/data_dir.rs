@@ -75,13 +75,12 @@ impl DataDir {
     /// Reads the keys, or makes them.
     pub(crate) fn keys(&self, account: &AccountId) -> anyhow::Result<ServerKeys> {
         let path = self.join(KEYS);
-        let file = match self.read_keys()? {
-            Some(file) => file,
-            None => {
-                let file = make_keys()?;
-                write_private(&path, &serde_json::to_vec_pretty(&file)?)?;
-                file
-            }
+        let file = if let Some(file) = self.read_keys()? {
+            file
+        } else {
+            let file = make_keys()?;
+            write_private(&path, &serde_json::to_vec_pretty(&file)?)?;
+            file
         };
         let mut cluster_key = [0; 32];
         if hex::decode_to_slice(&file.cluster_key, &mut cluster_key).is_err() {

@@ -96,7 +96,7 @@ fn written(data_dir: &Path) -> anyhow::Result<Vec<Keys>> {
             profiles.push(Keys { profile, access_key_id, secret_access_key: Secret::new("") });
         } else if let (Some((name, value)), Some(keys)) = (line.split_once('='), profiles.last_mut()) {
             match name.trim() {
-                "aws_access_key_id" => keys.access_key_id = value.trim().to_owned(),
+                "aws_access_key_id" => value.trim().clone_into(&mut keys.access_key_id),
                 "aws_secret_access_key" => keys.secret_access_key = Secret::new(value.trim()),
                 _ => {}
             }

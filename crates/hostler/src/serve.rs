@@ -170,18 +170,9 @@ impl Server {
             Arc::new(rand::random::<u64>),
         );
         let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
-        let gateway = Gateway::new(
-            table,
-            verifier.clone(),
-            clock.clone(),
-            GatewaySettings {
-                model_timeout: settings.model_timeout,
-                payload_bytes_max: settings.payload_bytes_max,
-                ..GatewaySettings::default()
-            },
-        )
-        .throttled_by(throttle.clone());
-        let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
+        let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
+            .throttled_by(throttle.clone());
+        let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
         let rooms = Arc::new(Rooms {
             control,
             admin,
@@ -287,6 +278,14 @@ async fn open_cache(
         limits.object_bytes = bytes;
     }
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
+}
+
+fn gateway_settings(settings: &Settings) -> GatewaySettings {
+    GatewaySettings {
+        model_timeout: settings.model_timeout,
+        payload_bytes_max: settings.payload_bytes_max,
+        ..GatewaySettings::default()
+    }
 }
 
 fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> ControlSettings {

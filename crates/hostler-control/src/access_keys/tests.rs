@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use hostler_aws::{KeyError, Keys as _, LAST_USE_STEP_MS, TokenSealer};
-use hostler_store::{Change, Lease, MemoryStore, Page};
+use hostler_store::{Change, EventPage, EventQuery, Lease, MemoryStore, Page};
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +84,10 @@ impl Store for View {
 
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {
         self.inner.holdings(scope).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage> {
+        self.inner.events(query).await
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Millis, ttl: i64) -> StoreResult<Option<Lease>> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use crate::access_keys::{KEYS_MAX, ListedKey};
+use crate::access_keys::{AccessKeys, KEYS_MAX, ListedKey};
 use crate::control::{Caller, store_failed};
 
 /// IAM's limit.
@@ -25,7 +25,7 @@ struct NewKey {
 
 impl Admin {
     pub(super) async fn create_key(&self, caller: &Caller, body: &[u8]) -> Result<Value, ApiError> {
-        self.check_operator(caller, "CreateAccessKey")?;
+        let keys = self.keys_of_operator(caller, "CreateAccessKey")?;
         let new: NewKey = serde_json::from_slice(body).map_err(|error| {
             ApiError::serialization(format!("The body is not that of a new key: {error}"))
         })?;
@@ -37,7 +37,7 @@ impl Admin {
                 "UserName `{user}` is not one to {USER_CHARS_MAX} letters, digits or any of _+=,.@-"
             )));
         }
-        let created = self.keys.create(AccountId::new(new.account), new.user_name).await;
+        let created = keys.create(AccountId::new(new.account), new.user_name).await;
         let (key, created_at) = created.map_err(|error| match error {
             StoreError::QuotaExceeded { .. } => ApiError::resource_limit_exceeded(format!(
                 "There are {KEYS_MAX} access keys, as many as a server holds. Revoke one that is not used any more."
@@ -55,8 +55,8 @@ impl Admin {
     }
 
     pub(super) async fn list_keys(&self, caller: &Caller) -> Result<Value, ApiError> {
-        self.check_operator(caller, "ListAccessKeys")?;
-        let listed = self.keys.list().await.map_err(store_failed)?;
+        let keys = self.keys_of_operator(caller, "ListAccessKeys")?;
+        let listed = keys.list().await.map_err(store_failed)?;
         let shown: Vec<Value> = listed
             .into_iter()
             .map(|ListedKey { key, created_at, last_used_at }| {
@@ -65,7 +65,7 @@ impl Admin {
                     "Account": key.account,
                     "UserName": key.user,
                     "Arn": key.arn(),
-                    "IsServersOwn": key.access_key_id == self.keys.own_id(),
+                    "IsServersOwn": key.access_key_id == keys.own_id(),
                     "CreationTime": created_at,
                     "LastUsedTime": last_used_at,
                 })
@@ -75,24 +75,25 @@ impl Admin {
     }
 
     pub(super) async fn revoke_key(&self, caller: &Caller, id: &str) -> Result<Value, ApiError> {
-        self.check_operator(caller, "DeleteAccessKey")?;
-        if id.eq_ignore_ascii_case(self.keys.own_id()) {
+        let keys = self.keys_of_operator(caller, "DeleteAccessKey")?;
+        if id.eq_ignore_ascii_case(keys.own_id()) {
             return Err(ApiError::validation(format!(
                 "Access key {id} is the server's own, without which nobody could manage it. To replace it, stop the \
                  server, run `hostler keys rotate`, and start the server again."
             )));
         }
-        if !self.keys.revoke(id).await.map_err(store_failed)? {
+        if !keys.revoke(id).await.map_err(store_failed)? {
             return Err(ApiError::resource_not_found(format!("There is no access key {id}.")));
         }
         Ok(json!({ "AccessKeyId": id, "Revoked": true }))
     }
 
     /// Only the server's own key: whoever has another cannot take more than was given.
-    fn check_operator(&self, caller: &Caller, action: &str) -> Result<(), ApiError> {
+    fn keys_of_operator(&self, caller: &Caller, action: &str) -> Result<&AccessKeys, ApiError> {
+        let keys = self.keys.as_deref().ok_or_else(ApiError::unknown_operation)?;
         let identity = &caller.identity;
-        if identity.access_key_id == self.keys.own_id() {
-            return Ok(());
+        if identity.access_key_id == keys.own_id() {
+            return Ok(keys);
         }
         Err(ApiError::access_denied(format!(
             "User: {} is not authorized to perform: hostler:{action} because only the server's own key, which lies in \

@@ -20,16 +20,16 @@ pub(super) fn resolve(
 ) -> Vec<ThrottleClass> {
     let mut classes = Vec::new();
     for (name, value) in table {
-        if !is_class(&name) {
-            mistakes.push(format!(
-                "[throttling] `{name}` is neither an operation of SageMaker or its runtime, nor the beginning of some \
-                 and a `*`, nor {DEFAULT_CLASS}"
-            ));
-        } else {
+        if is_class(&name) {
             match rate(&value) {
                 Ok(rate) => classes.push(ThrottleClass { name, rate }),
                 Err(why) => mistakes.push(format!("[throttling] `{name}`: {why}")),
             }
+        } else {
+            mistakes.push(format!(
+                "[throttling] `{name}` is neither an operation of SageMaker or its runtime, nor the beginning of some \
+                 and a `*`, nor {DEFAULT_CLASS}"
+            ));
         }
     }
     classes
