@@ -3,6 +3,9 @@
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
+mod foreseen;
+mod history;
+mod listed;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 
 use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
-use hostler_types::{EndpointRecord, InstanceId, RouteTable};
+use hostler_types::{EndpointRecord, InstanceId, Kind, RouteTable};
 use serde_json::{Value, json};
 
 use crate::control::{Caller, Control, store_failed};
@@ -58,9 +61,17 @@ impl Admin {
     pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
         let path: Vec<&str> = request.path.split('/').collect();
         let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
             ("GET", ["usage"]) => self.control.usage(caller, request.query).await?,
+            ("GET", [kind, name, "history"]) => {
+                let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
+                self.history(caller, kind, name, request.query).await?
+            }
+            ("POST", ["endpoints", name, "plan"]) => {
+                Box::pin(self.foreseen(caller, name, request.body)).await?
+            }
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
@@ -174,6 +185,16 @@ impl Admin {
     async fn observe(&self, record: &EndpointRecord) -> Result<Vec<Observed>, ApiError> {
         let observed = self.compute.observe(&record.uid).await;
         observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
+    }
+}
+
+/// The kind by its word in a path.
+fn collection(word: &str) -> Option<Kind> {
+    match word {
+        "endpoints" => Some(Kind::Endpoint),
+        "endpoint-configs" => Some(Kind::EndpointConfig),
+        "models" => Some(Kind::Model),
+        _ => None,
     }
 }
 

@@ -8,6 +8,9 @@
 mod accelerators;
 mod admin;
 mod control;
+mod fleets;
+mod foresee;
+mod history;
 mod metrics;
 mod operations;
 mod plan;
@@ -15,6 +18,7 @@ mod prober;
 mod quotas;
 mod reconcile;
 mod rollout;
+mod spans;
 mod steady;
 mod texts;
 mod usage;
@@ -23,7 +27,9 @@ pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use metrics::register_control_metrics;
-pub use plan::{Action, Health, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
+pub use plan::{
+    Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
+};
 pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};

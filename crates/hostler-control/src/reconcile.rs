@@ -37,6 +37,8 @@ pub use lease::LeaseSettings;
 use lease::Right;
 use queue::KeyQueue;
 pub(crate) use queue::QueueDepths;
+pub(crate) use run::sighting;
+pub(crate) use spec::instance_spec;
 use standing::Standings;
 pub(crate) use standing::{InstanceStanding, VariantStanding};
 

@@ -31,7 +31,7 @@ use crate::gateway::{Gateway, GatewaySettings};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::pick::{by_name, by_weight, least_busy, others, twins};
-use crate::table::Permit;
+use crate::table::{Lane, Permit};
 use crate::tally::{Call, Silence};
 use crate::upstream::{self, ModelBody};
 
@@ -97,11 +97,13 @@ impl Gateway {
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => match give_back(invocation, answer, call, deadline).await {
                     Ok(answer) => return Ok(answer),
-                    Err(Unanswered::Finally(error)) => return Err(error),
+                    Err(Unanswered::Finally(error)) => return Err(failed(invocation, &lane, error)),
                     Err(Unanswered::Lost(call, error)) => (call, error),
                 },
                 Ok(Err(error)) if error.is_unsent() => {
-                    debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
+                    let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+                    let error: &dyn std::error::Error = &error;
+                    debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     tried.push(lane.id.clone());
                     call.passed_on();
                     continue;
@@ -109,15 +111,17 @@ impl Gateway {
                 Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
                     call.ends_without_answer(Silence::Timeout);
-                    return Err(unanswered(invocation, NoAnswer::TimedOut));
+                    let error = unanswered(invocation, NoAnswer::TimedOut);
+                    return Err(failed(invocation, &lane, error));
                 }
             };
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
                 call.ends_without_answer(Silence::Lost);
-                return Err(lost);
+                return Err(failed(invocation, &lane, lost));
             }
-            debug!(instance = %lane.id, "a request was lost with its instance and is tried once more");
+            let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+            debug!(endpoint, generation, instance = %lane.id, "a request was lost with its instance and is tried once more");
             was_lost = true;
             call.passed_on();
             tried.push(lane.id.clone());
@@ -210,6 +214,14 @@ enum Unanswered {
     Lost(Call, ApiError),
     /// There is an answer of its own, or no time left.
     Finally(ApiError),
+}
+
+/// Says which instance failed a request; what the client is told is said elsewhere.
+fn failed(invocation: &Invocation<'_>, lane: &Lane, error: ApiError) -> ApiError {
+    let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+    let (code, internal) = (error.code(), error.internal_text());
+    debug!(endpoint, generation, instance = %lane.id, code, internal, "an instance failed a request");
+    error
 }
 
 /// Layer 8.

@@ -7,6 +7,7 @@
 
 mod endpoint;
 mod endpoint_config;
+mod event;
 mod model;
 mod update;
 mod usage;
@@ -15,6 +16,7 @@ pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };
 pub use endpoint_config::EndpointConfigRecord;
+pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
 pub use usage::{UsageLine, UsageRecord};

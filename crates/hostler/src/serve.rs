@@ -23,7 +23,7 @@ use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
+use hostler_types::{Clock, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,13 @@ impl Server {
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
+        let policy = Policy {
+            emptied_at: backend.emptied_at,
+            began_at: clock.now(),
+            provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+            rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+            ..Policy::default()
+        };
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
             clock: steady.clone(),
@@ -124,7 +131,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings, backend.emptied_at),
+            settings: control_settings(&settings, policy),
         });
         let parts = ReconcilerParts {
             store: dyn_store,
@@ -134,13 +141,7 @@ impl Server {
             routes: routes.clone(),
             catalog,
             accelerators: settings.accelerators,
-            policy: Policy {
-                emptied_at: backend.emptied_at,
-                began_at: clock.now(),
-                provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
-                rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
-                ..Policy::default()
-            },
+            policy,
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
@@ -273,14 +274,15 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings, emptied_at: Millis) -> ControlSettings {
+fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
         accelerators: settings.accelerators,
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
-        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
+        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at: policy.emptied_at },
+        policy,
         ..ControlSettings::default()
     }
 }

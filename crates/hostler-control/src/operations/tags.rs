@@ -7,10 +7,13 @@ use hostler_aws::ApiError;
 use hostler_shapes::{
     AddTagsInput, AddTagsOutput, DeleteTagsInput, DeleteTagsOutput, ListTagsInput, ListTagsOutput, Tag,
 };
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
-use hostler_types::{Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource};
+use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
+use hostler_types::{
+    AcceptedOperation, Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource,
+};
 
 use crate::control::{Caller, Control, store_failed};
+use crate::history::{self, By};
 use crate::usage::{Bookings, Owner, Part, bookings, times};
 
 /// AWS's limit per resource.
@@ -23,8 +26,10 @@ impl Control {
         input: AddTagsInput,
     ) -> Result<AddTagsOutput, ApiError> {
         let added = check_new_tags(Some(input.tags))?;
+        let keys: Vec<&str> = added.iter().map(|tag| tag.key.as_str()).collect();
+        let operation = history::tags("AddTags", &keys);
         let tags = self
-            .change_tags(caller, &input.resource_arn, |tags| {
+            .change_tags(caller, &input.resource_arn, &operation, |tags| {
                 for tag in &added {
                     match tags.iter_mut().find(|known| known.key == tag.key) {
                         Some(known) => known.value.clone_from(&tag.value),
@@ -56,7 +61,9 @@ impl Control {
         caller: &Caller,
         input: &DeleteTagsInput,
     ) -> Result<DeleteTagsOutput, ApiError> {
-        self.change_tags(caller, &input.resource_arn, |tags| {
+        let keys: Vec<&str> = input.tag_keys.iter().map(String::as_str).collect();
+        let operation = history::tags("DeleteTags", &keys);
+        self.change_tags(caller, &input.resource_arn, &operation, |tags| {
             tags.retain(|tag| !input.tag_keys.contains(&tag.key));
         })
         .await?;
@@ -67,6 +74,7 @@ impl Control {
         &self,
         caller: &Caller,
         arn: &str,
+        operation: &AcceptedOperation,
         change: impl Fn(&mut Vec<Tag>),
     ) -> Result<Vec<Tag>, ApiError> {
         let resource = resource(caller, arn)?;
@@ -85,8 +93,9 @@ impl Control {
             let tags = record.tags().clone();
             let expect = Expect::Version(document.version);
             checks.push(Check { key: key.clone(), expect });
+            let event = record.event(self.by(caller), operation.clone());
             writes.push(Write::Put(Document { body: record.to_body(), ..document }));
-            let transaction = Transaction { checks, writes, ..Transaction::default() };
+            let transaction = Transaction { checks, writes, events: vec![event], ..Transaction::default() };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(tags),
                 Err(StoreError::Conflict { .. }) => {}
@@ -148,6 +157,14 @@ impl TaggedRecord {
         }
     }
 
+    fn event(&self, by: By<'_>, operation: AcceptedOperation) -> Event {
+        match self {
+            Self::Model(record) => by.changed(&record.key(), operation),
+            Self::EndpointConfig(record) => by.changed(&record.key(), operation),
+            Self::Endpoint(record) => by.changed_endpoint(record, Some(record.status), operation),
+        }
+    }
+
     fn to_body(&self) -> String {
         match self {
             Self::Model(record) => record.to_body(),
@@ -158,7 +175,7 @@ impl TaggedRecord {
 }
 
 /// The tags of a Create call, checked beyond the service model.
-pub(super) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
+pub(crate) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
     let tags = tags.unwrap_or_default();
     for (index, tag) in tags.iter().enumerate() {
         if tag.key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {

@@ -8,22 +8,25 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hostler_compute::{ComputeError, InstanceState};
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_compute::{ComputeError, InstanceState, Observed};
+use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, InstanceRecord, Key, Millis, Record, RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, InstanceRecord, Key, Millis, Record,
+    RecordError, RouteTable,
 };
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
+use crate::history;
 use crate::metrics::RunOutcome;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
-use crate::prober::Target;
+use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
+use crate::spans;
 use crate::usage::{Owner, Part, bookings, times};
 
 /// The pause after the first failed run; doubles up to the longest.
@@ -77,6 +80,11 @@ pub(super) enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
+        let span = spans::run(&key);
+        self.run_in_span(key).instrument(span).await;
+    }
+
+    async fn run_in_span(&self, key: Key) {
         let began_at = Instant::now();
         let abandoned = Abandoned { reconciler: self, key: &key, began_at };
         let outcome = self.reconcile(&key).await;
@@ -116,12 +124,14 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         // Before reading: what was read without the right may be old when the right comes.
         let right = self.right.held();
-        let Some(document) = self.parts.store.get(key).await? else {
+        let read = self.parts.store.get(key).await.inspect_err(|_| spans::know_name(key));
+        let Some(document) = read? else {
             self.publish(key, None);
             self.forget_former(key);
             return Ok(Outcome::Gone);
         };
-        let mut record = EndpointRecord::from_body(&document.body)?;
+        let mut record = EndpointRecord::from_body(&document.body).inspect_err(|_| spans::know_name(key))?;
+        spans::know(&record);
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
@@ -138,16 +148,20 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
+            match &event.instance {
+                Some(id) => info!(instance = %id, generation = id.generation, "{}", event.text),
+                None => info!("{}", event.text),
+            }
         }
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
         let is_stale = !plan.forget && (is_brought_back || is_other);
-        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(term, &document, (&record, next), now).await?
-        {
-            return Ok(Outcome::Overtaken);
+        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
+            let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
+            if !self.write_down(term, &document, (&record, next, now), events).await? {
+                return Ok(Outcome::Overtaken);
+            }
         }
         if let Some(next) = &plan.record {
             self.standings().note(next, &seen);
@@ -194,15 +208,9 @@ impl Reconciler {
         now: Millis,
     ) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
-        let mut seen: Vec<Sighting> = observed
-            .into_iter()
-            .map(|observed| Sighting {
-                health: self.parts.prober.health(&observed.id),
-                in_flight: self.parts.routes.in_flight(&observed.id),
-                id: observed.id,
-                state: observed.state,
-            })
-            .collect();
+        let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
+        let mut seen: Vec<Sighting> =
+            observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
         let mut memory = self.memory();
         let known = memory.running.remove(&record.uid).unwrap_or_default();
         let running = by_our_clock(record, &mut seen, &known, now);
@@ -229,12 +237,13 @@ impl Reconciler {
         &self,
         term: Term,
         before: &Document,
-        (read, next): (&EndpointRecord, &EndpointRecord),
-        now: Millis,
+        (read, next, now): (&EndpointRecord, &EndpointRecord, Millis),
+        events: Vec<Event>,
     ) -> Result<bool, RunError> {
         let mut transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
+            events,
             ..Transaction::default()
         };
         // What leaves the record is nowhere else: its time is written down with it.
@@ -278,11 +287,23 @@ impl Reconciler {
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
+                scope: record.scope.clone(),
+                endpoint_name: record.name.clone(),
                 address,
                 was_healthy: instance.healthy_at.is_some(),
             })
         });
         self.parts.prober.set_targets(&record.uid, targets.collect());
+    }
+}
+
+/// An instance as all three see it.
+pub(crate) fn sighting(observed: Observed, prober: &Prober, routes: &dyn RouteTable) -> Sighting {
+    Sighting {
+        health: prober.health(&observed.id),
+        in_flight: routes.in_flight(&observed.id),
+        id: observed.id,
+        state: observed.state,
     }
 }
 

@@ -8,10 +8,10 @@ use hostler_shapes::{
     ProductionVariant, ProductionVariantInstanceType, S3ModelDataSource, S3ModelDataType, Tag,
 };
 use hostler_types::{
-    AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus, EndpointUid, Fleet,
-    FleetSize, Goal, InstanceId, InstanceIntent, InstanceRecord, Millis, ModelRecord, ModelSnapshot,
-    PlaceRecord, Record, RecordError, Region, Scope, Stage, Stranded, Update, UsageLine, UsageRecord,
-    VariantName,
+    AcceptedOperation, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus,
+    EndpointUid, EventRecord, Fleet, FleetSize, Goal, InstanceId, InstanceIntent, InstanceRecord, Millis,
+    ModelRecord, ModelSnapshot, PlaceRecord, Record, RecordError, Region, Scope, Stage, StatusMove, Stranded,
+    Update, UsageLine, UsageRecord, VariantName,
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
@@ -21,6 +21,7 @@ const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
 const ENDPOINT_UPDATING: &str = include_str!("../golden/endpoint.v2.json");
 const ENDPOINT_STRANDED: &str = include_str!("../golden/endpoint_stranded.v2.json");
 const USAGE: &str = include_str!("../golden/usage.v2.json");
+const EVENT: &str = include_str!("../golden/event.v2.json");
 const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
 
 fn scope() -> Scope {
@@ -305,6 +306,24 @@ fn instance(
         was_seen: true,
         healthy_at: healthy_at.map(Millis),
     }
+}
+
+#[test]
+fn an_event_of_schema_2_is_read_and_written_back() {
+    let operation = AcceptedOperation::new("UpdateEndpoint").with("EndpointConfigName", "digits-config-2");
+    let moved = StatusMove { from: Some(EndpointStatus::InService), to: Some(EndpointStatus::Updating) };
+    let event = EventRecord {
+        schema: 2,
+        uid: Some(EndpointUid::new("00c0ffee")),
+        generation: Some(2),
+        who: "arn:aws:iam::123456789012:root".to_owned(),
+        operation: Some(operation),
+        status: Some(moved),
+        why: Some("because".to_owned()),
+    };
+    check(EVENT, &event);
+    let bare = EventRecord::from_body(r#"{"schema":2,"who":"hostler"}"#).unwrap();
+    assert_eq!(bare, EventRecord { schema: 2, ..EventRecord::by("hostler") });
 }
 
 #[test]
