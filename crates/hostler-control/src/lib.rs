@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod accelerators;
+mod access_keys;
 mod admin;
 mod control;
 mod fleets;
@@ -24,6 +25,7 @@ mod texts;
 mod usage;
 
 pub use accelerators::AcceleratorPolicy;
+pub use access_keys::{AccessKeys, AccessKeysParts};
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use metrics::register_control_metrics;

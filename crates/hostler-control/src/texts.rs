@@ -65,5 +65,6 @@ fn noun(kind: Kind) -> &'static str {
         Kind::EndpointConfig => "endpoint configuration",
         Kind::Endpoint => "endpoint",
         Kind::Usage => "usage",
+        Kind::AccessKey => "access key",
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, error_response};
+use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
 use hostler_types::{Clock, Scope};
 use http::request::Parts;
@@ -53,6 +53,7 @@ pub struct Gateway {
     pub(crate) settings: GatewaySettings,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
+    throttle: Arc<Throttle>,
 }
 
 impl Gateway {
@@ -63,7 +64,13 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
-        Self { table, settings, verifier, clock }
+        Self { table, settings, verifier, clock, throttle: Arc::default() }
+    }
+
+    /// The same, for accounts that may not ask as often as they like.
+    #[must_use]
+    pub fn throttled_by(self, throttle: Arc<Throttle>) -> Self {
+        Self { throttle, ..self }
     }
 
     /// Answers one request.
@@ -103,6 +110,8 @@ impl Gateway {
     {
         let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
         let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body).await?;
+        let class = self.throttle.class_of(operation.name);
+        self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         if operation.name != "InvokeEndpoint" {
             return Err(ApiError::not_implemented(operation.name));
         }

@@ -4,10 +4,11 @@
 //! 2. head: key, scope and date are checked before the body is read, so that strangers cost little.
 //! 3. body: read whole, within a limit and a time, because its hash is part of the signature.
 //! 4. signature: compared in constant time.
-//! 5. model of the service: every header against its constraint.
-//! 6. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
-//! 7. send: retried on another instance only while nothing was written, or once where the owner allows it.
-//! 8. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
+//! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
+//! 6. model of the service: every header against its constraint.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
+//! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends.
 //!
 //! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
@@ -77,7 +78,7 @@ where
 }
 
 impl Gateway {
-    /// Layers 6 to 8.
+    /// Layers 7 to 9.
     pub(crate) async fn invoke(
         &self,
         invocation: &Invocation<'_>,
@@ -111,8 +112,7 @@ impl Gateway {
                 Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
                     call.ends_without_answer(Silence::Timeout);
-                    let error = unanswered(invocation, NoAnswer::TimedOut);
-                    return Err(failed(invocation, &lane, error));
+                    return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
                 }
             };
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
@@ -224,7 +224,7 @@ fn failed(invocation: &Invocation<'_>, lane: &Lane, error: ApiError) -> ApiError
     error
 }
 
-/// Layer 8.
+/// Layer 9.
 async fn give_back(
     invocation: &Invocation<'_>,
     answer: Response<ModelBody>,

@@ -112,6 +112,7 @@ mod tests {
             "arn:aws:s3:::bucket",
             "arn:aws:sagemaker:us-east-1:1:training-job/x",
             "arn:aws:sagemaker:us-east-1:1:usage/x",
+            "arn:aws:sagemaker:us-east-1:1:access-key/x",
             "arn:aws-cn:sagemaker:us-east-1:1:model/x",
             "arn:aws:sagemaker:us-east-1:1:model/",
             "arn:aws:sagemaker:us-east-1:1:model/a/b",

@@ -24,9 +24,10 @@ pub use device::DeviceClass;
 pub use metering::{InvocationClass, InvocationCounts, InvocationMeter, Metered, Untold};
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    AcceptedOperation, Change, Deployment, EndpointConfigRecord, EndpointRecord, EventRecord, Fleet,
-    FleetSize, Goal, InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PLANNER, PlaceRecord,
-    RECORD_SCHEMA, Record, RecordError, Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord,
+    AcceptedOperation, AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord,
+    EventRecord, Fleet, FleetSize, Goal, InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PLANNER,
+    PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage, StatusMove, Stranded, Update, UsageLine,
+    UsageRecord,
 };
 pub use region::Partition;
 pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};

@@ -5,6 +5,7 @@
 //! Invariants: `schema` grows when a field changes its meaning; a golden file per schema proves that old records are
 //! read. Unknown fields are ignored on reading, so that an older server can read a newer record it understands.
 
+mod access_key;
 mod endpoint;
 mod endpoint_config;
 mod event;
@@ -12,6 +13,7 @@ mod model;
 mod update;
 mod usage;
 
+pub use access_key::AccessKeyRecord;
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };

@@ -8,6 +8,7 @@ mod doctor;
 mod help;
 mod history;
 mod inspect;
+mod keys;
 mod ls;
 mod papers;
 mod plan;
@@ -24,6 +25,9 @@ pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
+pub(crate) use keys::{
+    CreateKeyArgs, EnvArgs, KeysArgs, KeysCommand, ListKeysArgs, RevokeKeysArgs, RotateKeyArgs,
+};
 pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
 pub(crate) use plan::PlanArgs;
@@ -79,7 +83,10 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print the shell exports that point AWS tools at the server
     #[command(after_long_help = help::ENV)]
-    Env(FindArgs),
+    Env(EnvArgs),
+    /// Make, list and revoke the access keys of several accounts
+    #[command(after_long_help = help::KEYS)]
+    Keys(KeysArgs),
     /// Say what this machine can run, and what to do about the rest
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),

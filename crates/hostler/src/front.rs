@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
-    AbsentService, ApiError, DocumentContext, FrontKind, RequestId, aws_json_response, classify,
+    AbsentService, ApiError, DocumentContext, FrontKind, RequestId, Throttle, aws_json_response, classify,
     error_response,
 };
 use hostler_control::{Admin, AdminRequest, Caller, Control};
@@ -41,6 +41,7 @@ pub(crate) struct Rooms {
     pub(crate) gateway: Gateway,
     pub(crate) local: Arc<LocalAws>,
     pub(crate) verifier: Arc<Verifier>,
+    pub(crate) throttle: Arc<Throttle>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
 }
@@ -144,6 +145,9 @@ impl Front {
             return Err(ApiError::unknown_operation());
         }
         let operation = target(parts).strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
+        let throttle = &self.rooms.throttle;
+        let class = throttle.control_class_of(operation);
+        throttle.admit(class, &caller.scope.account, self.rooms.clock.now())?;
         self.rooms.control.call(&caller, operation, &body).await
     }
 

@@ -13,17 +13,17 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
+use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
-    Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
+    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, RouteTable, ShownEndpoints, SystemClock};
+use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -72,9 +72,10 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Signatures, sessions and objects go by the clock that their clients see; what is compared with records does not.
         let steady: Arc<dyn Clock> = Arc::new(SteadyClock::new(clock.clone()));
-        let ring = Arc::new(key_ring(&keys));
+        let ring = Arc::new(KeyRing::new(TokenSealer::new(keys.cluster_key)));
         let verifier = Arc::new(Verifier::new(ring.clone(), clock.clone()));
         let store = Arc::new(SqliteStore::open(dir.root())?);
+        let access_keys = AccessKeys::open(access_keys(&keys, &ring, &store, &clock)).await?;
 
         let stop = CancellationToken::new();
         let transport = Transport::new(settings.tls.as_ref())?;
@@ -97,11 +98,14 @@ impl Server {
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
         let objects = match &settings.s3 {
-            None => model_reader::embedded(inner_url, &keys, &clock)?,
-            Some(s3) => model_reader::external(s3, &local, &clock)?,
+            None => model_reader::embedded(inner_url, &local)?,
+            Some(s3) => model_reader::external(s3, &local, &settings.account, &clock)?,
         };
-        let reader: Arc<dyn ObjectReader> =
-            Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
+        let reader: Arc<dyn ObjectReader> = Arc::new(LocalFiles::new(
+            settings.model_dirs.clone(),
+            settings.account.clone(),
+            Arc::new(objects),
+        ));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
         let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
@@ -131,7 +135,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings, policy),
+            settings: control_settings(&settings, policy, backend.emptied_at),
         });
         let parts = ReconcilerParts {
             store: dyn_store,
@@ -165,6 +169,7 @@ impl Server {
             UsageSettings { days: settings.metrics.usage_days, emptied_at: backend.emptied_at },
             Arc::new(rand::random::<u64>),
         );
+        let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -174,10 +179,19 @@ impl Server {
                 payload_bytes_max: settings.payload_bytes_max,
                 ..GatewaySettings::default()
             },
-        );
-        let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms =
-            Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone(), metrics });
+        )
+        .throttled_by(throttle.clone());
+        let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
+        let rooms = Arc::new(Rooms {
+            control,
+            admin,
+            gateway,
+            local,
+            verifier,
+            throttle,
+            metrics,
+            clock: clock.clone(),
+        });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;
@@ -188,6 +202,7 @@ impl Server {
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
         let flusher = tokio::spawn(flusher.run(reconciler_stop.clone()));
+        tokio::spawn(access_keys.follow(stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
@@ -274,27 +289,33 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
+fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
         accelerators: settings.accelerators,
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
-        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at: policy.emptied_at },
         policy,
+        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
         ..ControlSettings::default()
     }
 }
 
-fn key_ring(keys: &ServerKeys) -> KeyRing {
-    let ring = KeyRing::new(TokenSealer::new(keys.cluster_key));
-    ring.replace([LongLivedKey {
-        access_key_id: keys.access_key_id.clone(),
-        secret_access_key: keys.secret_access_key.clone(),
-        account: keys.account.clone(),
-    }]);
-    ring
+fn access_keys(
+    keys: &ServerKeys,
+    ring: &Arc<KeyRing>,
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+) -> AccessKeysParts {
+    let secret = keys.secret_access_key.clone();
+    AccessKeysParts {
+        store: store.clone(),
+        ring: ring.clone(),
+        sealer: SecretSealer::new(keys.cluster_key),
+        clock: clock.clone(),
+        own: LongLivedKey::of_account(keys.access_key_id.as_str(), secret, &keys.account),
+    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -9,12 +9,14 @@ mod image;
 mod metrics;
 mod quotas;
 mod services;
+mod throttling;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
@@ -65,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
+    /// How often an account may ask; none: as often as it likes.
+    pub(crate) throttling: Vec<ThrottleClass>,
     pub(crate) accelerators: AcceleratorPolicy,
     pub(crate) provision_timeout: Duration,
     /// None: the embedded S3.
@@ -169,6 +173,7 @@ impl Settings {
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
         let metrics = file.metrics.resolve(&mut mistakes);
+        let throttling = throttling::resolve(file.throttling, &mut mistakes);
         for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
             mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
         }
@@ -206,6 +211,7 @@ impl Settings {
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,
+            throttling,
             accelerators,
             provision_timeout: Duration::from_secs(
                 limits.provision_timeout_s.unwrap_or(PROVISION_TIMEOUT_DEFAULT_S),

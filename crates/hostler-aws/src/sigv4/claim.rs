@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use hostler_types::{Identity, Region};
+use hostler_types::{Identity, Millis, Region};
+
+use crate::last_use::LastUse;
 
 use super::canonical::string_to_sign;
 use super::key::{SigningKey, SigningKeys};
@@ -85,6 +87,8 @@ pub(super) struct Pending {
     pub(super) key: SigningKey,
     pub(super) key_name: [u8; 32],
     pub(super) keys: Arc<SigningKeys>,
+    pub(super) last_use: Option<Arc<LastUse>>,
+    pub(super) now: Millis,
 }
 
 impl Claim {
@@ -142,6 +146,9 @@ impl Pending {
             let text = string_to_sign(&self.date, &self.scope, &canonical);
             if self.signature.is_some_and(|signature| self.key.is_signature(&text, &signature)) {
                 self.keys.keep(self.key_name, &self.key);
+                if let Some(last_use) = &self.last_use {
+                    last_use.note(self.now);
+                }
                 return Ok(());
             }
             first.get_or_insert((canonical, text));

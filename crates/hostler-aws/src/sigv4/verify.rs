@@ -84,7 +84,7 @@ impl Verifier {
         check_signed_headers(&presented, &parts.headers)?;
         let payload = declared_payload(&presented, rules)?;
         let owner = self.find_owner(&presented, now)?;
-        let pending = self.pending(parts, &presented, rules, &owner);
+        let pending = self.pending(parts, &presented, rules, (&owner, now));
         let seed = presented.signature.unwrap_or_default();
         let caller =
             Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
@@ -115,7 +115,13 @@ impl Verifier {
             .map_err(|source| AuthError::Key { access_key_id: presented.access_key_id.clone(), source })
     }
 
-    fn pending(&self, parts: &Parts, presented: &Presented, rules: &Rules, owner: &KeyOwner) -> Pending {
+    fn pending(
+        &self,
+        parts: &Parts,
+        presented: &Presented,
+        rules: &Rules,
+        (owner, now): (&KeyOwner, Millis),
+    ) -> Pending {
         let (plain, respelled) = match rules.protocol {
             Protocol::S3 => (PathStyle::S3, PathStyle::S3Respelled),
             _ => (PathStyle::Standard, PathStyle::StandardRespelled),
@@ -134,6 +140,8 @@ impl Verifier {
             key,
             key_name,
             keys: Arc::clone(&self.signing_keys),
+            last_use: owner.last_use.clone(),
+            now,
         }
     }
 }

@@ -92,8 +92,8 @@ impl Control {
             }
             let tags = record.tags().clone();
             let expect = Expect::Version(document.version);
-            checks.push(Check { key: key.clone(), expect });
             let event = record.event(self.by(caller), operation.clone());
+            checks.push(Check { key: key.clone(), expect });
             writes.push(Write::Put(Document { body: record.to_body(), ..document }));
             let transaction = Transaction { checks, writes, events: vec![event], ..Transaction::default() };
             match self.parts.store.commit(transaction).await {
@@ -135,8 +135,8 @@ impl TaggedRecord {
                 EndpointConfigRecord::from_body(body).map(|record| Self::EndpointConfig(Box::new(record)))
             }
             Kind::Endpoint => EndpointRecord::from_body(body).map(|record| Self::Endpoint(Box::new(record))),
-            // It has no ARN, so nobody asks for it.
-            Kind::Usage => return Err(no_such_resource()),
+            // They have no ARN, so nobody asks for them.
+            Kind::Usage | Kind::AccessKey => return Err(no_such_resource()),
         };
         record.map_err(|error| ApiError::internal("reading a tagged record").with_source(error))
     }

@@ -148,9 +148,10 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            match &event.instance {
-                Some(id) => info!(instance = %id, generation = id.generation, "{}", event.text),
-                None => info!("{}", event.text),
+            if let Some(id) = &event.instance {
+                info!(instance = %id, generation = id.generation, "{}", event.text);
+            } else {
+                info!("{}", event.text);
             }
         }
         self.publish(key, plan.route.clone());
@@ -159,7 +160,7 @@ impl Reconciler {
         let is_stale = !plan.forget && (is_brought_back || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
             let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
-            if !self.write_down(term, &document, (&record, next, now), events).await? {
+            if !self.write_down(term, &document, (&record, next), events, now).await? {
                 return Ok(Outcome::Overtaken);
             }
         }
@@ -237,8 +238,9 @@ impl Reconciler {
         &self,
         term: Term,
         before: &Document,
-        (read, next, now): (&EndpointRecord, &EndpointRecord, Millis),
+        (read, next): (&EndpointRecord, &EndpointRecord),
         events: Vec<Event>,
+        now: Millis,
     ) -> Result<bool, RunError> {
         let mut transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],

@@ -8,10 +8,10 @@ use hostler_shapes::{
     ProductionVariant, ProductionVariantInstanceType, S3ModelDataSource, S3ModelDataType, Tag,
 };
 use hostler_types::{
-    AcceptedOperation, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus,
-    EndpointUid, EventRecord, Fleet, FleetSize, Goal, InstanceId, InstanceIntent, InstanceRecord, Millis,
-    ModelRecord, ModelSnapshot, PlaceRecord, Record, RecordError, Region, Scope, Stage, StatusMove, Stranded,
-    Update, UsageLine, UsageRecord, VariantName,
+    AcceptedOperation, AccessKeyRecord, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord,
+    EndpointStatus, EndpointUid, EventRecord, Fleet, FleetSize, Goal, InstanceId, InstanceIntent,
+    InstanceRecord, Millis, ModelRecord, ModelSnapshot, PlaceRecord, Record, RecordError, Region, Scope,
+    Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord, VariantName,
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
@@ -20,8 +20,9 @@ const ENDPOINT_CONFIG: &str = include_str!("../golden/endpoint_config.v1.json");
 const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
 const ENDPOINT_UPDATING: &str = include_str!("../golden/endpoint.v2.json");
 const ENDPOINT_STRANDED: &str = include_str!("../golden/endpoint_stranded.v2.json");
-const USAGE: &str = include_str!("../golden/usage.v2.json");
 const EVENT: &str = include_str!("../golden/event.v2.json");
+const USAGE: &str = include_str!("../golden/usage.v2.json");
+const ACCESS_KEY: &str = include_str!("../golden/access_key.v2.json");
 const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
 
 fn scope() -> Scope {
@@ -108,6 +109,20 @@ fn a_model_of_schema_1_with_data_in_other_forms_is_read_and_written_back() {
         notes: vec!["ModelAccessConfig has no effect: no licence is asked for".to_owned()],
     };
     check(MODEL_DATA, &record);
+}
+
+#[test]
+fn an_access_key_of_schema_2_is_read_and_written_back() {
+    let record = AccessKeyRecord {
+        schema: 2,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        account: AccountId::new("123456789012"),
+        user: Some("ci".to_owned()),
+        created_at: Millis(1_700_000_000_123),
+        last_used_at: Some(Millis(1_700_000_400_000)),
+        sealed_secret: "c2VhbGVk".to_owned(),
+    };
+    check(ACCESS_KEY, &record);
 }
 
 #[test]

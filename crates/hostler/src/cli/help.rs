@@ -272,13 +272,42 @@ pub(super) const ENV: &str = "\
 Examples:
   eval \"$(hostler env)\"
   aws sagemaker list-endpoints
+  eval \"$(hostler env --profile team-b)\"
 
 Exit codes:
   0  printed
-  1  the data directory has no profile
+  1  the data directory has no such profile
 
 Files:
   DATA_DIR/aws/config, DATA_DIR/aws/credentials";
+
+pub(super) const KEYS: &str = "\
+A server begins with one key of one account. More keys make more accounts, which
+never see each other's models, configs, endpoints and buckets; each has quotas of
+its own. Only the server's own key, which is in its data directory, manages keys.
+
+A revoked key is refused by every API when the command returns, and so are the
+sessions that came from it; what it made stays with its account. A secret is shown
+when the key is made and never again: what is kept is sealed with the cluster key
+of the data directory's keys.json.
+
+`rotate` replaces the server's own key while the server is stopped.
+
+Examples:
+  hostler keys create --account 111122223333
+  hostler keys create --account 111122223333 --name ci --profile team-b
+  hostler keys ls
+  hostler keys revoke AKIA2XVVIA7HHHHHHHHH
+  hostler keys revoke --account 111122223333
+
+Exit codes:
+  0  done
+  1  no server was found, it refused, or there is no such key
+  2  the command line is wrong
+
+Files:
+  DATA_DIR/aws/config, DATA_DIR/aws/credentials  the profile of --profile
+  DATA_DIR/keys.json                             the server's own key";
 
 pub(super) const DOCTOR: &str = "\
 Looks at kernel, control groups, /opt/ml/model, container engines, accelerators,
