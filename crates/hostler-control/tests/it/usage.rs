@@ -232,13 +232,7 @@ fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> Usage
 fn flusher_by(clock: SimClock, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
     let numbers = AtomicU64::new(1);
     let new_number = Arc::new(move || numbers.fetch_add(1, Ordering::Relaxed));
-    UsageFlusher::new(
-        store,
-        Arc::new(world.clock.clone()),
-        meter.clone(),
-        UsageSettings::default(),
-        new_number,
-    )
+    UsageFlusher::new(store, Arc::new(clock), meter.clone(), UsageSettings::default(), new_number)
 }
 
 #[tokio::test(start_paused = true)]
