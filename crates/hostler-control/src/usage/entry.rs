@@ -4,7 +4,7 @@
 //! with the endpoint's record, invocations go when the gateway tells them; each has a document of its own, so that they
 //! never get into each other's way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hostler_shapes::Tag;
 use hostler_store::{Check, Document, Expect, Store, StoreResult, Write};
@@ -131,8 +131,8 @@ fn document(key: Key, created_at: Millis, modified_at: Millis, record: &UsageRec
         created_at,
         modified_at,
         status: None,
-        uses: Default::default(),
-        holds: Default::default(),
+        uses: BTreeSet::new(),
+        holds: BTreeMap::new(),
         body: record.to_body(),
     }
 }

@@ -54,7 +54,9 @@ impl Control {
             }
         };
         let mut total = Used::default();
-        rows.values().for_each(|used| total.add(used.instance_ms, &used.invocations));
+        for used in rows.values() {
+            total.add(used.instance_ms, &used.invocations);
+        }
         Ok(json!({
             "Account": caller.scope.account,
             "Region": caller.scope.region,

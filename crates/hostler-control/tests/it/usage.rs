@@ -1,17 +1,19 @@
 //! What endpoints used: instance time to the millisecond, whatever happens, and invocations once each.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_compute::Delays;
 use hostler_control::{UsageFlusher, UsageSettings};
-use hostler_store::{Store, StoreError, Transaction};
-use hostler_testkit::{Effects, Mishap, SimWorld, When, caller};
+use hostler_store::Store;
+use hostler_testkit::{Effects, Fate, FaultyStore, Mishap, SimClock, SimRoutes, SimWorld, When, caller};
 use hostler_types::{
     Clock, EndpointRecord, EndpointStatus, EndpointUid, InstanceId, InvocationMeter, Kind, Metered, Millis,
     Untold, VariantName,
 };
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
 const SOON: Duration = Duration::from_secs(5);
@@ -101,8 +103,8 @@ async fn while_one_deployment_follows_another_both_count() {
     let variant = json!({ "VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1 });
     let config = json!({ "EndpointConfigName": "d", "ProductionVariants": [variant] });
     world.call("CreateEndpointConfig", config).await.unwrap();
-    let baking = json!({ "BlueGreenUpdatePolicy": { "TrafficRoutingConfiguration": {
-        "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 600 } } });
+    let baking = json!({ "BlueGreenUpdatePolicy": { "TerminationWaitInSeconds": 600, "TrafficRoutingConfiguration": {
+        "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 } } });
     let update = json!({ "EndpointName": "e", "EndpointConfigName": "d", "DeploymentConfig": baking });
     world.call("UpdateEndpoint", update).await.unwrap();
     let both =
@@ -224,15 +226,13 @@ fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
 }
 
 fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
-    let numbers = std::sync::atomic::AtomicU64::new(1);
-    let new_number = Arc::new(move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    UsageFlusher::new(
-        store,
-        Arc::new(world.clock.clone()),
-        meter.clone(),
-        UsageSettings::default(),
-        new_number,
-    )
+    flusher_by(world.clock.clone(), store, meter)
+}
+
+fn flusher_by(clock: SimClock, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
+    let numbers = AtomicU64::new(1);
+    let new_number = Arc::new(move || numbers.fetch_add(1, Ordering::Relaxed));
+    UsageFlusher::new(store, Arc::new(clock), meter.clone(), UsageSettings::default(), new_number)
 }
 
 #[tokio::test(start_paused = true)]
@@ -259,61 +259,17 @@ async fn invocations_are_added_to_what_is_there_under_the_tags_of_the_endpoint()
     world.kill().await;
 }
 
-/// Writes, and says that it failed.
-struct LosesAnswers(Arc<dyn Store>, Mutex<bool>);
-
-#[async_trait::async_trait]
-impl Store for LosesAnswers {
-    async fn get(
-        &self,
-        key: &hostler_types::Key,
-    ) -> hostler_store::StoreResult<Option<hostler_store::Document>> {
-        self.0.get(key).await
-    }
-    async fn commit(&self, transaction: Transaction) -> hostler_store::StoreResult<Vec<u64>> {
-        let versions = self.0.commit(transaction).await?;
-        if std::mem::take(&mut *self.1.lock().unwrap()) {
-            return Err(StoreError::Failed { action: "commit", source: "the answer was lost".into() });
-        }
-        Ok(versions)
-    }
-    async fn list(
-        &self,
-        query: &hostler_store::ListQuery,
-    ) -> hostler_store::StoreResult<hostler_store::Page> {
-        self.0.list(query).await
-    }
-    async fn keys(&self, kind: Kind) -> hostler_store::StoreResult<Vec<hostler_types::Key>> {
-        self.0.keys(kind).await
-    }
-    async fn holdings(
-        &self,
-        scope: &hostler_types::Scope,
-    ) -> hostler_store::StoreResult<std::collections::BTreeMap<String, u64>> {
-        self.0.holdings(scope).await
-    }
-    async fn lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Millis,
-        ttl_ms: i64,
-    ) -> hostler_store::StoreResult<Option<hostler_store::Lease>> {
-        self.0.lease(name, holder, now, ttl_ms).await
-    }
-    async fn release(&self, name: &str, holder: &str) -> hostler_store::StoreResult<()> {
-        self.0.release(name, holder).await
-    }
-    fn changes(&self) -> tokio::sync::broadcast::Receiver<hostler_store::Change> {
-        self.0.changes()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_was_lost_is_not_written_again() {
     let world = SimWorld::new(DELAYS);
     let meter = Arc::new(Meter::default());
-    let store = Arc::new(LosesAnswers(world.store.clone(), Mutex::new(true)));
+    let is_first = AtomicBool::new(true);
+    let effects = Effects::fated(move |call| {
+        let is_lost = call == "commit" && is_first.swap(false, Ordering::Relaxed);
+        Fate { mishap: is_lost.then_some(Mishap::Fault(When::After)), ..Fate::default() }
+    });
+    let (effects, routes) = (Arc::new(effects), Arc::new(SimRoutes::default()));
+    let store = Arc::new(FaultyStore { inner: world.store.clone(), effects, routes });
     let mut flusher = flusher(&world, store, &meter);
     meter.0.lock().unwrap().extend([untold("0a", "v", [3, 0, 0, 0]), untold("0b", "v", [1, 0, 0, 0])]);
     flusher.flush().await.unwrap_err();
@@ -329,20 +285,16 @@ async fn what_is_older_than_it_has_to_be_kept_goes_month_by_month() {
     let mut world = in_service(1).await;
     world.delete_endpoint().await;
     world.wait_until("gone", SOON, is_gone).await;
-    let kept = |world: &SimWorld| {
-        let store = world.store.clone();
-        async move { store.keys(Kind::Usage).await.unwrap().len() }
-    };
-    let meter = Arc::new(Meter::default());
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(flusher(&world, world.store.clone(), &meter).run(stop.clone()));
-    tokio::time::sleep(Duration::from_secs(390 * 24 * 3600)).await;
-    assert_eq!(kept(&world).await, 1);
-    tokio::time::sleep(Duration::from_secs(45 * 24 * 3600)).await;
-    assert_eq!(kept(&world).await, 0);
-    stop.cancel();
-    task.await.unwrap();
     world.kill().await;
+    // The simulated world begins on 2023-11-14, so the month ends 17 days later and is kept for 400 more.
+    for (days, kept) in [(0, 1), (400, 1), (416, 1), (418, 0)] {
+        let meter = Arc::new(Meter::default());
+        let clock = world.clock.ahead(days * 24 * 60 * MINUTE_MS);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        flusher_by(clock, world.store.clone(), &meter).run(stop).await;
+        assert_eq!(world.store.keys(Kind::Usage).await.unwrap().len(), kept, "after {days} days");
+    }
 }
 
 #[tokio::test]
@@ -354,6 +306,6 @@ async fn a_question_that_cannot_be_answered_says_why() {
         ("sinse=2026-11-02", "`sinse` is nothing"),
     ] {
         let error = world.control.usage(&caller(), query).await.unwrap_err();
-        assert!(error.message().contains(words), "{query}: {}", error.message());
+        assert!(error.message().is_some_and(|said| said.contains(words)), "{query}: {error:?}");
     }
 }

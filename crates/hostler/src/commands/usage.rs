@@ -24,12 +24,13 @@ pub(crate) async fn run(args: &UsageArgs) -> anyhow::Result<()> {
     let query = query(args)?;
     let client = Client::find(&args.find)?;
     let shown = client.admin(&format!("usage?{query}")).await?;
-    if args.csv {
-        csv(&shown).iter().for_each(|line| output::data(line));
-    } else if args.find.output == OutputForm::Json {
-        output::data(&shown.to_string());
-    } else {
-        table(&shown).iter().for_each(|line| output::data(line));
+    let lines = match args.find.output {
+        _ if args.csv => csv(&shown),
+        OutputForm::Json => vec![shown.to_string()],
+        OutputForm::Text => table(&shown),
+    };
+    for line in lines {
+        output::data(&line);
     }
     Ok(())
 }
