@@ -19,8 +19,9 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# The model servers of others need an environment of their own: `cargo xtask test servers`.
-collect_ignore = [] if os.environ.get("HOSTLER_SERVERS_PYTHON") else ["servers"]
+# Those need environments of their own: `cargo xtask test servers` and `cargo xtask test js`.
+_needed = {"servers": "HOSTLER_SERVERS_PYTHON", "js": "HOSTLER_JS_ENV"}
+collect_ignore = [folder for folder, variable in _needed.items() if not os.environ.get(variable)]
 
 # Set to keep the directories of servers, for a look afterwards.
 KEEP = os.environ.get("HOSTLER_TEST_KEEP")

@@ -5,7 +5,7 @@
 //! Invariants: spans are of the highest level, so that no filter that shows a line hides what it is about. Names and
 //! numbers only: no secrets, no payloads.
 
-use hostler_types::{EndpointRecord, InstanceId, Key, Update};
+use hostler_types::{EndpointRecord, InstanceId, Key, Scope, Update};
 use tracing::{Span, error_span, field::Empty};
 
 /// A run for a key. What bears the name is known when its record was read: see [`know`].
@@ -39,8 +39,17 @@ pub(crate) fn endpoint(record: &EndpointRecord) -> Span {
 }
 
 /// The questions to one instance.
-pub(crate) fn probe(endpoint_name: &str, id: &InstanceId) -> Span {
-    error_span!(parent: None, "probe", endpoint = endpoint_name, generation = id.generation, instance = %id)
+pub(crate) fn probe(scope: &Scope, endpoint_name: &str, id: &InstanceId) -> Span {
+    let Scope { account, region } = scope;
+    error_span!(
+        parent: None,
+        "probe",
+        %account,
+        %region,
+        endpoint = endpoint_name,
+        generation = id.generation,
+        instance = %id
+    )
 }
 
 /// What a line without an instance of its own is about: the deployment that comes, else the one that runs.

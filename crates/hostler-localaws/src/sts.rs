@@ -50,7 +50,7 @@ impl Sts {
         let response = match result {
             Ok((action, result)) => sts_response(action, &result, &id, self.clock.now()),
             Err(error) => {
-                tracing::debug!(%id, code = error.code(), message = error.message(), "the embedded STS refused a request");
+                tracing::debug!(%id, code = error.code(), said = error.message(), "the embedded STS refused a request");
                 let context = DocumentContext { now: self.clock.now(), resource: "/", is_head };
                 error_response(Protocol::Query, &error, &id, &context)
             }
