@@ -9,7 +9,8 @@ from harness.hosting import ROLE, arn, fresh, production_variant
 from harness.waiting import eventually
 
 IMAGE = "models.example/conformance-plain:1"
-LAUNCH = re.compile(r'(\S+) +INFO \S+ launching instance (\S+) endpoint="([^"]+)"')
+# When an instance was launched: the line's time, the endpoint's uid, the generation.
+LAUNCH = re.compile(r"^(\S+) .*launching instance ([0-9a-f]+)\.g(\d+)\.", re.MULTILINE)
 
 
 def refusal(world, operation, document):
@@ -276,12 +277,9 @@ def a_rolling_update_goes_back_in_the_batches_that_were_given(world):
     hosting.in_service(endpoint)
     seen = world.ask("DescribeEndpoint", EndpointName=endpoint)
     assert "Failed to download model data" in seen["FailureReason"], seen
-    launches = LAUNCH.findall(world.server.log())
-    back = [
-        datetime.datetime.fromisoformat(at)
-        for at, instance, name in launches
-        if name == endpoint and ".g1." in instance
-    ][4:]
+    uid = json.loads(world.server.cli("describe", endpoint, "--output", "json").stdout)["Uid"]
+    launches = [found for found in LAUNCH.findall(world.server.log()) if found[1] == uid]
+    back = [datetime.datetime.fromisoformat(at) for at, _, generation in launches if generation == "1"][4:]
     assert len(back) == 2, launches
     assert (back[1] - back[0]).total_seconds() > 0.5, back
     hosting.delete(endpoint)

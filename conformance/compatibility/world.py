@@ -9,7 +9,10 @@ from compatibility import members
 from harness.hosting import Hosting, fresh
 from harness.wire import Wire
 
-NOTED = re.compile(r'a request member has no effect here arn="([^"]+)" note="((?:[^"\\]|\\.)*)"')
+# A line of the log about a member without effect, and its fields, wherever they stand in it.
+NOTED = "a request member has no effect here"
+ARN = re.compile(r'\barn="([^"]+)"')
+NOTE = re.compile(r'\bnote="((?:[^"\\]|\\.)*)"')
 
 
 class World:
@@ -55,7 +58,8 @@ class World:
 
     def logged_notes(self, arn):
         """The notes that the log holds on a resource."""
-        return [note for named, note in NOTED.findall(self.server.log()) if named == arn]
+        lines = [line for line in self.server.log().splitlines() if NOTED in line]
+        return [NOTE.search(line)[1] for line in lines if ARN.search(line)[1] == arn]
 
     def described_notes(self, endpoint):
         """What `hostler describe` notes."""
