@@ -7,6 +7,7 @@ import pytest
 
 from harness import config as configuration
 from harness.hosting import Hosting
+from harness.outcomes import Outcomes
 from harness.server import BINARY, Server, finish
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -24,6 +25,23 @@ collect_ignore = [folder for folder, variable in _needed.items() if not os.envir
 
 # Set where nothing may be left out for want of something on the machine.
 ALL = os.environ.get("HOSTLER_TEST_ALL")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what this run found into golden/ and docs/compatibility.md, instead of comparing",
+    )
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Outcomes(), "outcomes")
+
+
+def pytest_collection_modifyitems(items):
+    """What speaks of other tests comes after them."""
+    items.sort(key=lambda item: item.path.name == "test_compatibility.py")
 
 
 def pytest_sessionstart(session):
