@@ -8,7 +8,7 @@ import pytest
 from harness import config as configuration
 from harness.hosting import Hosting
 from harness.outcomes import Outcomes
-from harness.server import BINARY, Server, remove
+from harness.server import BINARY, Server, finish
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
@@ -22,10 +22,6 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # Those need environments of their own: `cargo xtask test servers` and `cargo xtask test js`.
 _needed = {"servers": "HOSTLER_SERVERS_PYTHON", "js": "HOSTLER_JS_ENV"}
 collect_ignore = [folder for folder, variable in _needed.items() if not os.environ.get(variable)]
-
-# Set to keep the directories of servers, for a look afterwards.
-KEEP = os.environ.get("HOSTLER_TEST_KEEP")
-
 
 # Set where nothing may be left out for want of something on the machine.
 ALL = os.environ.get("HOSTLER_TEST_ALL")
@@ -76,22 +72,6 @@ def _make(request, tmp_path_factory, config, arguments):
     return server
 
 
-def _finish(server, check):
-    try:
-        if server.process is not None:
-            status = server.stop()
-            if check:
-                assert status == 0, f"it ended with {status}{server.shown_log()}"
-        if check:
-            server.assert_nothing_left()
-    finally:
-        server.clean_up()
-        if KEEP:
-            print(f"kept {server.directory}")
-        else:
-            remove(server.directory)
-
-
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
     """The module's server. A module may set CONFIG (more settings) or ARGUMENTS (more flags)."""
@@ -100,7 +80,7 @@ def server(request, tmp_path_factory):
     server = _make(request, tmp_path_factory, configuration.settings(more), arguments)
     server.start()
     yield server
-    _finish(server, check=True)
+    finish(server, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +105,7 @@ def make_server(request, tmp_path_factory):
     failed = None
     for server in made:
         try:
-            _finish(server, check=True)
+            finish(server, check=True)
         except AssertionError as error:
             failed = failed or error
     if failed:

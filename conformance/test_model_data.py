@@ -12,6 +12,7 @@ import pytest
 from harness import artifacts
 from harness.expect import refused
 from harness.hosting import BUCKET, ROLE, Hosting, fresh
+from harness.server import finish
 from harness.waiting import eventually
 
 IMAGE = "models.example/conformance-lister:1"
@@ -32,7 +33,7 @@ def local_models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory, local_models):
     """A server with an allowed directory and two declared roles."""
-    from conftest import _finish, _make
+    from conftest import _make
     from harness import config
 
     more = f"""
@@ -47,7 +48,7 @@ allow = ["s3://{BUCKET}/listing/*"]
     server = _make(request, tmp_path_factory, config.settings(more), ())
     server.start()
     yield server
-    _finish(server, check=True)
+    finish(server, check=True)
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,23 @@ def test_an_object_comes_back_as_it_was_put(s3, bucket):
     assert head["LastModified"] == got["LastModified"]
 
 
+@pytest.mark.parametrize("kind", ["AES256", "aws:kms"])
+def test_encryption_that_names_no_key_is_taken_and_never_claimed(s3, bucket, kind, tmp_path):
+    """The SageMaker SDK asks for it with every archive that it packs anew."""
+    put = s3.put_object(Bucket=bucket, Key="packed", Body=b"packed", ServerSideEncryption=kind)
+    assert "ServerSideEncryption" not in put
+    large = tmp_path / "large"
+    large.write_bytes(bytes(9 * 1024 * 1024))
+    s3.upload_file(str(large), bucket, "parts", ExtraArgs={"ServerSideEncryption": kind})
+    assert "ServerSideEncryption" not in s3.head_object(Bucket=bucket, Key="parts")
+
+
+def test_encryption_with_a_key_of_ones_own_is_refused(s3, bucket):
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="x", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId="alias/own")
+    assert code_of(caught) == "NotImplemented"
+
+
 def test_an_empty_object_is_an_object(s3, bucket):
     s3.put_object(Bucket=bucket, Key="empty", Body=b"")
     assert s3.get_object(Bucket=bucket, Key="empty")["Body"].read() == b""

@@ -16,6 +16,8 @@ from harness.waiting import eventually
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent
 BINARY = Path(os.environ.get("HOSTLER_BIN", ROOT / "target/debug/hostler"))
+# Set to keep the directories of servers, for a look afterwards.
+KEEP = os.environ.get("HOSTLER_TEST_KEEP")
 # How long a start may take on a busy machine; a healthy one takes a fraction of a second.
 READY_S = 30
 # SIGTERM, then the containers' own 30 s, then a margin.
@@ -218,5 +220,18 @@ def instance_directories(data_dir):
     return sorted(path for path in found if path != kept)
 
 
-def remove(directory):
-    shutil.rmtree(directory, ignore_errors=True)
+def finish(server, check):
+    """Stops it, looks at what it left, and removes its directory."""
+    try:
+        if server.process is not None:
+            status = server.stop()
+            if check:
+                assert status == 0, f"it ended with {status}{server.shown_log()}"
+        if check:
+            server.assert_nothing_left()
+    finally:
+        server.clean_up()
+        if KEEP:
+            print(f"kept {server.directory}")
+        else:
+            shutil.rmtree(server.directory, ignore_errors=True)

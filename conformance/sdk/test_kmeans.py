@@ -11,17 +11,9 @@ from sagemaker.amazon.kmeans import KMeansModel, KMeansPredictor
 from sagemaker.deserializers import CSVDeserializer, JSONDeserializer, JSONLinesDeserializer
 from sagemaker.serializers import CSVSerializer, JSONLinesSerializer, JSONSerializer
 
-from harness import artifacts
+from harness import sagemaker_sdk
 from harness.hosting import MODEL_URL, ROLE
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sdk_environment(server):
-    """What a person exports: the SDK finds the server by the default AWS configuration chain alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment().items():
-            patch.setenv(name, value)
-        yield
+from harness.sagemaker_sdk import assert_as_scikit_learn, of_objects, of_records
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +31,7 @@ def predictor(hosting):
 
 @pytest.fixture(scope="module")
 def rows():
-    return numpy.array([[float(cell) for cell in row.split(",")] for row in artifacts.rows()])
-
-
-def of_records(records):
-    """Cluster and distance of each, read as the SDK's documentation reads them."""
-    value = lambda record, key: record.label[key].float32_tensor.values[0]
-    return [(value(record, "closest_cluster"), value(record, "distance_to_cluster")) for record in records]
-
-
-def of_objects(predictions):
-    return [(prediction["closest_cluster"], prediction["distance_to_cluster"]) for prediction in predictions]
-
-
-def assert_as_scikit_learn(found):
-    expected = of_objects(artifacts.expected())
-    assert [cluster for cluster, _ in found] == [cluster for cluster, _ in expected]
-    # What is given back are 32-bit floats, whose last bit alone is more than 1e-6 from 16 on.
-    nearest = [float(numpy.float32(distance)) for _, distance in expected]
-    assert [distance for _, distance in found] == pytest.approx(nearest, abs=1e-6, rel=0)
+    return sagemaker_sdk.rows()
 
 
 @pytest.mark.parametrize("kind", ["float32", float, int])

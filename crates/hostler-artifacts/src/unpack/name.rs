@@ -23,10 +23,11 @@ pub(crate) fn quoted(name: &[u8]) -> String {
     format!("`{shown}`")
 }
 
-/// The components of a member's name below the directory; none for the directory itself.
+/// The components of a member's name below the directory; none for the directory itself, which may be written `./`, or
+/// `/` as the SageMaker SDK writes it.
 pub(crate) fn inside<'a>(name: &'a [u8], limits: &UnpackLimits) -> Result<Vec<&'a [u8]>, UnpackError> {
     check_text(name, limits)?;
-    if name.starts_with(b"/") {
+    if name.starts_with(b"/") && name.iter().any(|&byte| byte != b'/') {
         return Err(UnpackError::Refused(format!("{} is an absolute path", quoted(name))));
     }
     let mut components = Vec::new();

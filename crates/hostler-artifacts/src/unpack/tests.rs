@@ -166,6 +166,7 @@ fn refusal(archive: &[u8]) -> String {
 fn archives_that_break_a_rule_are_refused_with_that_rule() {
     let cases: Vec<(&str, Vec<Vec<u8>>, &str)> = vec![
         ("absolute", vec![file("/etc/passwd", "x")], "refused: `/etc/passwd` is an absolute path"),
+        ("absolute to the root", vec![Raw::new(b'5', "/./").block()], "refused: `/./` is an absolute path"),
         ("above", vec![file("../secret", "x")], "refused: `../secret` goes through `..`"),
         ("hidden above", vec![file("a/../../secret", "x")], "refused: `a/../../secret` goes through `..`"),
         ("directory above", vec![Raw::new(b'5', "..").block()], "refused: `..` goes through `..`"),
@@ -255,6 +256,7 @@ fn archives_that_break_a_rule_are_refused_with_that_rule() {
             "refused: `s` is stored as a sparse file; make the archive without `--sparse`",
         ),
         ("no name", vec![file(".", "x")], "refused: it holds a member without a name"),
+        ("no name but the root's", vec![Raw::link(b'2', "/", "a")], "refused: it holds a member without a name"),
         ("no name for a link", vec![Raw::link(b'2', ".", "a")], "refused: it holds a member without a name"),
         (
             "zero byte in a name",

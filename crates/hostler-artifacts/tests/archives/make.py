@@ -68,6 +68,14 @@ def dotted(file, directory, link):
     file("./code/empty", "", shown="code/empty")
 
 
+def rooted(file, directory, link):
+    """As the SageMaker SDK packs a model anew: `tarfile.add(directory, arcname=os.path.sep)`."""
+    directory("", shown="")
+    file("model.txt", "weights")
+    directory("code")
+    file("code/inference.py", "pass\n")
+
+
 def long_names(file, directory, link):
     file(LONG, "long")
     file(UNICODE, "unicode")
@@ -101,6 +109,7 @@ def twice(file, directory, link):
 make("flat.tar.gz", tarfile.USTAR_FORMAT, flat)
 make("flat.tar", tarfile.USTAR_FORMAT, flat, compress=False)
 make("dotted.tar.gz", tarfile.GNU_FORMAT, dotted)
+make("rooted.tar.gz", tarfile.PAX_FORMAT, rooted)
 make("long-gnu.tar.gz", tarfile.GNU_FORMAT, long_names)
 make("long-pax.tar.gz", tarfile.PAX_FORMAT, long_names)
 make("prefix-ustar.tar.gz", tarfile.USTAR_FORMAT, ustar_names)

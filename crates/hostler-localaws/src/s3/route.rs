@@ -2,7 +2,8 @@
 //!
 //! Why: S3 tells its operations apart by method, by whether there is a key, and by names in the query.
 //! Invariants: a subresource or header that Hostler does not know how to serve is never taken for something else: a
-//! `PUT ?acl` must not overwrite the object, and an object that the client wants encrypted must not be stored plain.
+//! `PUT ?acl` must not overwrite the object, and an object for a key of the client's own must not be stored plain.
+//! Encryption that names no key is what AWS does to every object unasked; Hostler does it to none, and says so.
 
 use http::Method;
 
@@ -94,6 +95,10 @@ const REFUSED_HEADERS: [&str; 7] = [
     "x-amz-write-offset-bytes",
 ];
 
+/// At rest, by a key that the service chooses. The SageMaker SDK asks for it with each archive that it packs anew.
+const ENCRYPTION: &str = "x-amz-server-side-encryption";
+const KEYLESS_ENCRYPTIONS: [&str; 2] = ["AES256", "aws:kms"];
+
 /// Canned lists that say what holds anyway: the bucket's owner may do everything and nobody else anything.
 const HARMLESS_ACLS: [&str; 2] = ["private", "bucket-owner-full-control"];
 
@@ -156,10 +161,18 @@ fn subresources(call: &Call) -> Result<Vec<&str>, ApiError> {
 fn check_headers(call: &Call) -> Result<(), ApiError> {
     for (name, value) in &call.headers {
         let name = name.as_str();
-        let is_refused = REFUSED_HEADERS.iter().any(|refused| name.starts_with(refused))
+        let is_keyless = name == ENCRYPTION && KEYLESS_ENCRYPTIONS.iter().any(|kind| value == kind);
+        let is_refused = (!is_keyless && REFUSED_HEADERS.iter().any(|refused| name.starts_with(refused)))
             || (name == "x-amz-acl" && !HARMLESS_ACLS.iter().any(|acl| value == acl));
         if is_refused {
             return Err(fault::not_implemented(name));
+        }
+        if is_keyless {
+            tracing::info!(
+                bucket = call.bucket,
+                key = call.key,
+                "encryption at rest has no effect here; encrypt the disk"
+            );
         }
         if name == "x-amz-storage-class" && value != "STANDARD" {
             tracing::debug!(bucket = call.bucket, key = call.key, ?value, "storage class has no effect here");
@@ -217,6 +230,8 @@ mod tests {
             ("GET /bbb/k?partNumber=1", &none, O::GetObject),
             ("HEAD /bbb/k", &none, O::HeadObject),
             ("PUT /bbb/k", &[("x-amz-acl", "private"), ("x-amz-storage-class", "GLACIER")], O::PutObject),
+            ("PUT /bbb/k", &[("x-amz-server-side-encryption", "aws:kms")], O::PutObject),
+            ("POST /bbb/k?uploads", &[("x-amz-server-side-encryption", "AES256")], O::CreateMultipartUpload),
             ("PUT /bbb/k", &copy, O::CopyObject),
             ("DELETE /bbb/k", &none, O::DeleteObject),
             ("POST /bbb/k?uploads", &none, O::CreateMultipartUpload),
@@ -233,6 +248,10 @@ mod tests {
     #[test]
     fn what_is_not_served_is_never_taken_for_something_else() {
         let none: [(&str, &str); 0] = [];
+        let named_key = [
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "alias/own"),
+        ];
         for (line, headers, code) in [
             ("PUT /bbb/k?acl", &none[..], "NotImplemented"),
             ("DELETE /bbb/k?tagging", &none, "NotImplemented"),
@@ -242,7 +261,13 @@ mod tests {
             ("GET /bbb/k?attributes", &none, "NotImplemented"),
             ("POST /bbb/k?restore", &none, "NotImplemented"),
             ("PUT /bbb/k?uploadId=x", &none, "NotImplemented"),
-            ("PUT /bbb/k", &[("x-amz-server-side-encryption", "aws:kms")], "NotImplemented"),
+            ("PUT /bbb/k", &[("x-amz-server-side-encryption", "aws:kms:dsse")], "NotImplemented"),
+            ("PUT /bbb/k", &named_key, "NotImplemented"),
+            (
+                "PUT /bbb/k",
+                &[("x-amz-server-side-encryption-customer-algorithm", "AES256")],
+                "NotImplemented",
+            ),
             ("PUT /bbb/k", &[("x-amz-acl", "public-read")], "NotImplemented"),
             ("GET /bbb/k?versionId=3", &none, "NoSuchVersion"),
             ("GET /bbb?list-type=3", &none, "InvalidArgument"),
