@@ -7,6 +7,8 @@
 
 mod body;
 mod digest;
+#[doc(hidden)]
+pub mod door;
 mod folder;
 mod limits;
 mod local;
