@@ -1,8 +1,13 @@
 //! The admin API under `/_hostler/`: what an operator sees that SageMaker's API has no words for.
 //!
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
-//! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
+//! Invariants: the caller sees the endpoints and quotas of its own account and region. Nothing but access keys is
+//! changed here.
 
+mod foreseen;
+mod history;
+mod keys;
+mod listed;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -12,9 +17,10 @@ use std::sync::Arc;
 
 use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
-use hostler_types::{EndpointRecord, InstanceId, RouteTable};
+use hostler_types::{EndpointRecord, InstanceId, Kind, RouteTable};
 use serde_json::{Value, json};
 
+use crate::access_keys::AccessKeys;
 use crate::control::{Caller, Control, store_failed};
 use crate::plan::Health;
 use crate::prober::Prober;
@@ -41,6 +47,7 @@ pub struct Admin {
     compute: Arc<dyn Compute>,
     prober: Arc<Prober>,
     routes: Arc<dyn RouteTable>,
+    keys: Arc<AccessKeys>,
 }
 
 impl Admin {
@@ -50,17 +57,30 @@ impl Admin {
         compute: Arc<dyn Compute>,
         prober: Arc<Prober>,
         routes: Arc<dyn RouteTable>,
+        keys: Arc<AccessKeys>,
     ) -> Self {
-        Self { control, compute, prober, routes }
+        Self { control, compute, prober, routes, keys }
     }
 
     /// Answers one request; the bytes are JSON.
     pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
         let path: Vec<&str> = request.path.split('/').collect();
         let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
+            ("GET", [kind, name, "history"]) => {
+                let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
+                self.history(caller, kind, name, request.query).await?
+            }
+            ("POST", ["endpoints", name, "plan"]) => {
+                Box::pin(self.foreseen(caller, name, request.body)).await?
+            }
+            ("GET", ["usage"]) => self.control.usage(caller, request.query).await?,
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
+            ("POST", ["keys"]) => self.create_key(caller, request.body).await?,
+            ("GET", ["keys"]) => self.list_keys(caller).await?,
+            ("DELETE", ["keys", id]) => self.revoke_key(caller, id).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
         serde_json::to_vec(&answer)
@@ -173,6 +193,16 @@ impl Admin {
     async fn observe(&self, record: &EndpointRecord) -> Result<Vec<Observed>, ApiError> {
         let observed = self.compute.observe(&record.uid).await;
         observed.map_err(|error| ApiError::internal("observing instances").with_source(error))
+    }
+}
+
+/// The kind by its word in a path.
+fn collection(word: &str) -> Option<Kind> {
+    match word {
+        "endpoints" => Some(Kind::Endpoint),
+        "endpoint-configs" => Some(Kind::EndpointConfig),
+        "models" => Some(Kind::Model),
+        _ => None,
     }
 }
 

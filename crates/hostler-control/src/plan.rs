@@ -23,6 +23,8 @@ mod update;
 use hostler_compute::InstanceState;
 use hostler_types::{EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, Millis};
 
+use crate::history::generation;
+
 pub use failure::{WhyFailed, backoff_ms};
 pub use lint::lint_plan;
 
@@ -125,8 +127,32 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Look again after this long even if nothing changes.
     pub requeue_after_ms: Option<i64>,
-    /// What happened, for the log and the history: one sentence each.
-    pub events: Vec<String>,
+    /// The moves of the status, in order: the history is told of each.
+    pub moves: Vec<Move>,
+    /// What happened, for the log.
+    pub events: Vec<Happening>,
+}
+
+/// Something that a plan found or decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// One sentence.
+    pub text: String,
+    /// The instance that it concerns, if it is one.
+    pub instance: Option<InstanceId>,
+}
+
+/// A move of the status, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// What it was.
+    pub from: EndpointStatus,
+    /// What it is.
+    pub to: EndpointStatus,
+    /// The deployment that it is about.
+    pub generation: u64,
+    /// One sentence or two.
+    pub why: String,
 }
 
 /// The work of one planning step.
@@ -137,7 +163,8 @@ struct Step<'a> {
     policy: &'a Policy,
     actions: Vec<Action>,
     requeue_after_ms: Option<i64>,
-    events: Vec<String>,
+    moves: Vec<Move>,
+    events: Vec<Happening>,
 }
 
 /// What a gateway is to know of the record as it stands, when nothing is decided.
@@ -162,9 +189,9 @@ pub fn plan(endpoint: &EndpointRecord, seen: &[Sighting], now: Millis, policy: &
     }
     step.remove_strangers();
     let route = step.route();
-    let Step { record, actions, requeue_after_ms, events, .. } = step;
+    let Step { record, actions, requeue_after_ms, moves, events, .. } = step;
     let record = (record != *endpoint && !forget).then_some(record);
-    Plan { record, forget, route, actions, requeue_after_ms, events }
+    Plan { record, forget, route, actions, requeue_after_ms, moves, events }
 }
 
 impl<'a> Step<'a> {
@@ -176,6 +203,7 @@ impl<'a> Step<'a> {
             policy,
             actions: Vec::new(),
             requeue_after_ms: None,
+            moves: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -184,6 +212,14 @@ impl<'a> Step<'a> {
 impl Step<'_> {
     fn sighting(&self, id: &InstanceId) -> Option<&Sighting> {
         self.seen.iter().find(|sighting| sighting.id == *id)
+    }
+
+    fn tell(&mut self, text: String) {
+        self.events.push(Happening { text, instance: None });
+    }
+
+    fn tell_of(&mut self, id: &InstanceId, text: String) {
+        self.events.push(Happening { text, instance: Some(id.clone()) });
     }
 
     fn requeue_in(&mut self, ms: i64) {
@@ -223,7 +259,7 @@ impl Step<'_> {
         if self.record.status == EndpointStatus::Creating
             && self.goals().iter().all(|goal| self.is_full(goal))
         {
-            self.set_status(EndpointStatus::InService);
+            self.set_status(EndpointStatus::InService, &self.everybody_is_healthy());
             self.record.failure_reason = None;
         }
     }
@@ -242,13 +278,15 @@ impl Step<'_> {
     }
 
     /// The status moves only along the table; anything else would be a bug of this file.
-    fn set_status(&mut self, next: EndpointStatus) {
+    fn set_status(&mut self, next: EndpointStatus, why: &str) {
         let status = self.record.status;
         if status == next {
             return;
         }
         assert!(status.can_become(next), "`{status}` cannot become `{next}`");
-        self.events.push(format!("status {status} -> {next}"));
+        self.tell(format!("status {status} -> {next}"));
+        let generation = generation(&self.record);
+        self.moves.push(Move { from: status, to: next, generation, why: why.to_owned() });
         self.record.status = next;
         // LastModifiedTime never goes back, even when the wall clock does.
         self.record.modified_at = self.record.modified_at.max(self.now);

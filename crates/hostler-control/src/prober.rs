@@ -10,15 +10,18 @@ mod http;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId};
+use hostler_types::{EndpointUid, InstanceId, Scope};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
+use tracing::{Instrument, debug, info, warn};
 
 use crate::plan::Health;
+use crate::spans;
 pub use http::HttpPing;
 
 /// Health changes that a slow listener may lag behind.
@@ -63,6 +66,10 @@ impl Default for ProberSettings {
 pub struct Target {
     /// Which.
     pub id: InstanceId,
+    /// The account and region, for the log.
+    pub scope: Scope,
+    /// The name of its endpoint, for the log.
+    pub endpoint_name: String,
     /// Where its container contract listens.
     pub address: SocketAddr,
     /// It passed its health check before: it is not starting, whatever this prober saw of it.
@@ -75,6 +82,14 @@ pub struct Prober {
     settings: ProberSettings,
     probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
+    results: Arc<Results>,
+}
+
+/// How the checks went since the start.
+#[derive(Default)]
+struct Results {
+    passed: AtomicU64,
+    failed: AtomicU64,
 }
 
 struct Probe {
@@ -86,7 +101,13 @@ struct Probe {
 impl Prober {
     /// A prober that asks nobody yet.
     pub fn new(ping: Arc<dyn Ping>, settings: ProberSettings) -> Self {
-        Self { ping, settings, probes: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        Self { ping, settings, probes: Arc::default(), changes, results: Arc::default() }
+    }
+
+    /// How many checks were passed, and how many failed.
+    pub(crate) fn results(&self) -> (u64, u64) {
+        (self.results.passed.load(Ordering::Relaxed), self.results.failed.load(Ordering::Relaxed))
     }
 
     /// What is known of an instance.
@@ -117,13 +138,16 @@ impl Prober {
             if probes.contains_key(&target.id) {
                 continue;
             }
-            let task = tokio::spawn(watch(
+            let watching = watch(
                 self.ping.clone(),
                 self.settings,
                 target.clone(),
                 self.probes.clone(),
                 self.changes.clone(),
-            ));
+                self.results.clone(),
+            );
+            let span = spans::probe(&target.scope, &target.endpoint_name, &target.id);
+            let task = tokio::spawn(watching.instrument(span));
             let task = task.abort_handle();
             probes.insert(target.id.clone(), Probe { target, health: Health::Unknown, task });
         }
@@ -145,12 +169,15 @@ async fn watch(
     target: Target,
     probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
+    results: Arc<Results>,
 ) {
     let mut was_healthy = target.was_healthy;
     let mut failures = 0_u32;
     let mut start_pause = settings.start_interval_min;
     loop {
         let answer = ping.ping(target.address).await;
+        let result = if answer.is_ok() { &results.passed } else { &results.failed };
+        result.fetch_add(1, Ordering::Relaxed);
         let pause = match &answer {
             Ok(()) => settings.interval,
             Err(_) if was_healthy => settings.suspect_interval,
@@ -172,13 +199,24 @@ async fn watch(
             }
             Err(detail) => Some(Health::NotYet(detail)),
         };
-        if let Some(health) = health
-            && note(&probes, &target.id, health)
-        {
-            // Nobody listening is fine: the sweep sees it.
-            let _ = changes.send(target.id.clone());
+        if let Some(health) = health {
+            let told = health.clone();
+            if note(&probes, &target.id, health) {
+                log(&told);
+                // Nobody listening is fine: the sweep sees it.
+                let _ = changes.send(target.id.clone());
+            }
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+fn log(health: &Health) {
+    match health {
+        Health::Unknown => {}
+        Health::NotYet(answer) => debug!(answer, "the instance does not answer /ping with 200 yet"),
+        Health::Healthy => info!("the instance answers /ping with 200"),
+        Health::Sick(answer) => warn!(answer, "the instance has stopped answering /ping with 200"),
     }
 }
 

@@ -12,21 +12,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_store::{
-    CHANGES_KEPT, Change, Document, Lease, ListQuery, Page, Position, Store, StoreResult, Transaction, Write,
+    CHANGES_KEPT, Change, Document, EventBounds, EventPage, EventQuery, Lease, ListQuery, Page, Position,
+    Store, StoreResult, Transaction,
 };
 use hostler_types::{Key, Kind, Millis, Scope};
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
+use self::metrics::CommitMetrics;
 use self::readers::Readers;
 use self::writer::{Command, Writer};
 
 mod commit;
 mod documents;
+mod events;
 mod fault;
 mod holdings;
 mod leases;
 mod listing;
+mod metrics;
 #[cfg(test)]
 mod plans;
 mod readers;
@@ -46,6 +52,7 @@ pub const DATABASE_FILE: &str = "hostler.db";
 pub struct SqliteStore {
     file: PathBuf,
     changes: broadcast::Sender<Change>,
+    metrics: CommitMetrics,
     // Fields are dropped in this order: the writer's is the last connection, and closing that one empties the log.
     readers: Readers,
     writer: Writer,
@@ -56,6 +63,11 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or makes the database in `dir`, upgrades its schema and looks for damage. It blocks; call it at start.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with_event_bounds(dir, EventBounds::default())
+    }
+
+    /// The same, to keep so many events.
+    pub fn open_with_event_bounds(dir: &Path, bounds: EventBounds) -> Result<Self, OpenError> {
         crate::data_dir::create_private_dir(dir)
             .map_err(|source| OpenError::Directory { dir: dir.to_owned(), source })?;
         let file = dir.join(DATABASE_FILE);
@@ -63,8 +75,8 @@ impl SqliteStore {
         let changes = broadcast::Sender::new(CHANGES_KEPT);
         let connection = schema::open_writer(&file)?;
         let readers = Readers::start(shared.clone())?;
-        let writer = Writer::start(connection, shared, changes.clone())?;
-        Ok(Self { file, changes, readers, writer, dir: None })
+        let writer = Writer::start(connection, shared, changes.clone(), bounds)?;
+        Ok(Self { file, changes, metrics: CommitMetrics::new(), readers, writer, dir: None })
     }
 
     /// The database file.
@@ -77,6 +89,11 @@ impl SqliteStore {
     pub async fn close(&self) -> StoreResult<()> {
         self.readers.close().await;
         self.writer.close().await
+    }
+
+    /// Registers what is counted here.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// Keeps `dir` until the store is gone.
@@ -94,8 +111,11 @@ impl Store for SqliteStore {
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
         // Here and not in the writer's thread, which a panic would end for everybody.
-        transaction.writes.iter().for_each(Write::assert_storable);
-        self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await
+        transaction.assert_storable();
+        let began_at = Instant::now();
+        let result = self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await;
+        self.metrics.ended(&result, began_at.elapsed());
+        result
     }
 
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {
@@ -108,6 +128,11 @@ impl Store for SqliteStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         self.readers.read("list keys", move |connection| documents::keys(connection, kind)).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage> {
+        let query = query.clone();
+        self.readers.read("read events", move |connection| events::page(connection, &query)).await
     }
 
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {

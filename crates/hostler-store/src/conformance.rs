@@ -21,6 +21,7 @@ use crate::{
 pub mod changes;
 pub mod commits;
 pub mod concurrency;
+pub mod events;
 pub mod holdings;
 pub mod leases;
 pub mod listings;
@@ -74,6 +75,15 @@ macro_rules! store_conformance {
             a_refused_commit_tells_nothing,
             every_receiver_hears_every_change,
             a_receiver_that_lags_is_told_so,
+        }
+        $crate::store_conformance! { @tests $make_store, events:
+            an_event_is_read_back_as_it_was_written,
+            an_event_is_there_with_its_transaction_or_not_at_all,
+            events_outlive_their_document_and_go_on_with_the_next_of_the_name,
+            pages_of_events_of_any_size_join_up_in_both_directions,
+            events_of_names_that_differ_in_case_are_of_one_thing,
+            the_feed_does_not_tell_of_events,
+            the_newest_thousand_events_of_a_key_are_kept_and_the_rest_is_counted,
         }
         $crate::store_conformance! { @tests $make_store, leases:
             a_free_lease_is_taken_and_a_held_one_is_not,

@@ -12,9 +12,12 @@ use hostler_types::{Key, Kind, Millis, Scope};
 use tokio::sync::broadcast;
 
 use crate::{
-    CHANGES_KEPT, Change, Check, Document, Expect, Lease, ListQuery, Order, Page, Position, Quota, Statuses,
-    Store, StoreError, StoreResult, Transaction, Unused, Write,
+    CHANGES_KEPT, Change, Check, Document, EventBounds, EventPage, EventQuery, Expect, Lease, ListQuery,
+    Order, Page, Position, Quota, Statuses, Store, StoreError, StoreResult, Transaction, Unused, Write,
 };
+use events::Events;
+
+mod events;
 
 /// A [`Store`] that forgets everything when it is dropped.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     documents: BTreeMap<Key, Document>,
+    events: Events,
     leases: BTreeMap<String, Lease>,
     /// The last version or term that was given out.
     sequence: u64,
@@ -34,7 +38,13 @@ struct State {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { state: Mutex::default(), changes: broadcast::Sender::new(CHANGES_KEPT) }
+        Self::with_event_bounds(EventBounds::default())
+    }
+
+    /// One that keeps so many events.
+    pub fn with_event_bounds(bounds: EventBounds) -> Self {
+        let state = State { events: Events::new(bounds), ..State::default() };
+        Self { state: Mutex::new(state), changes: broadcast::Sender::new(CHANGES_KEPT) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -56,7 +66,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
-        transaction.writes.iter().for_each(Write::assert_storable);
+        transaction.assert_storable();
         let mut state = self.state();
         if let Some(Check { key, .. }) = transaction.checks.into_iter().find(|check| !state.holds(check)) {
             return Err(StoreError::Conflict { key });
@@ -67,8 +77,8 @@ impl Store for MemoryStore {
         let staged = state.stage(transaction.writes)?;
         for quota in transaction.quotas {
             let (used, after) = (state.held(&quota), state.held_after(&staged, &quota));
-            if after > used && after > quota.limit {
-                return Err(StoreError::QuotaExceeded { quota, used, delta: after - used });
+            if let Some(delta) = quota.exceeded(used, after) {
+                return Err(StoreError::QuotaExceeded { quota, used, delta });
             }
         }
         state.sequence = staged.sequence;
@@ -77,6 +87,9 @@ impl Store for MemoryStore {
                 Some(document) => state.documents.insert(key, document),
                 None => state.documents.remove(&key),
             };
+        }
+        for event in transaction.events {
+            state.events.append(event);
         }
         // Under the lock, so that the feed tells commits in their order. It is no mistake to have no receiver.
         for key in staged.changed {
@@ -111,6 +124,10 @@ impl Store for MemoryStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         Ok(self.state().documents.keys().filter(|key| key.kind() == kind).cloned().collect())
+    }
+
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage> {
+        Ok(self.state().events.page(query))
     }
 
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {

@@ -1,4 +1,4 @@
-//! The port itself: documents, transactions, listings, leases and the change feed.
+//! The port itself: documents, transactions, listings, events, leases and the change feed.
 //!
 //! Why: control reads what it needs, decides, and commits with the versions it read; if one of them moved, nothing
 //! is written and control decides again. Optimistic concurrency is the one mechanism that works the same in memory,
@@ -14,6 +14,8 @@ use std::fmt;
 use async_trait::async_trait;
 use hostler_types::{Key, Kind, Millis, Scope};
 use tokio::sync::broadcast;
+
+use crate::{Event, EventPage, EventQuery};
 
 /// Counted things by name, such as places under a quota. A name that is absent counts as 0.
 pub type Holdings = BTreeMap<String, u32>;
@@ -92,6 +94,16 @@ pub struct Transaction {
     pub quotas: Vec<Quota>,
     /// Applied in order.
     pub writes: Vec<Write>,
+    /// Appended in order. The feed of changes does not tell of them.
+    pub events: Vec<Event>,
+}
+
+impl Transaction {
+    /// Panics on what no store can keep.
+    pub fn assert_storable(&self) {
+        self.writes.iter().for_each(Write::assert_storable);
+        self.events.iter().for_each(Event::assert_storable);
+    }
 }
 
 /// No document of any kind that has the key in its `uses` is in these statuses. Else the transaction is a
@@ -127,6 +139,14 @@ pub struct Quota {
     pub what: String,
     /// So many are held at most.
     pub limit: u64,
+}
+
+impl Quota {
+    /// By how much a transaction raises the sum that may not be raised so far; none where it is no matter of this
+    /// quota. Every store judges by it, and whoever wants to know beforehand.
+    pub fn exceeded(&self, used: u64, after: u64) -> Option<u64> {
+        (after > used && after > self.limit).then(|| after - used)
+    }
 }
 
 /// The column a listing is ordered by; ties are broken by the lower-case name. No status sorts as an empty one.
@@ -302,6 +322,9 @@ pub trait Store: Send + Sync {
 
     /// The keys of every document of a kind in all scopes, in their order: for the sweep and for start-up.
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>>;
+
+    /// A page of what happened to one key, its document there or not.
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage>;
 
     /// What the documents of a scope hold together; names of which nothing is held are left out.
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>>;

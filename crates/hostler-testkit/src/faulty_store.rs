@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hostler_store::{
-    Change, Document, Lease, ListQuery, Page, Store, StoreError, StoreResult, Transaction, Write,
+    Change, Document, EventPage, EventQuery, Lease, ListQuery, Page, Store, StoreError, StoreResult,
+    Transaction, Write,
 };
 use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, Millis, Record, Scope, VariantName};
 use tokio::sync::broadcast;
@@ -92,6 +93,10 @@ impl Store for FaultyStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         effect!(self.effects, "keys", self.inner.keys(kind), failed)
+    }
+
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage> {
+        effect!(self.effects, "events", self.inner.events(query), failed)
     }
 
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {

@@ -16,6 +16,7 @@ mod command;
 mod commits;
 mod dice;
 mod gateway;
+mod history;
 mod parallel;
 mod reasons;
 mod run;

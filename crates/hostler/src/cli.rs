@@ -6,8 +6,14 @@
 mod deploy;
 mod doctor;
 mod help;
+mod history;
 mod inspect;
+mod keys;
+mod ls;
 mod papers;
+mod plan;
+mod strategy;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,8 +23,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
+pub(crate) use keys::{
+    CreateKeyArgs, EnvArgs, KeysArgs, KeysCommand, ListKeysArgs, RevokeKeysArgs, RotateKeyArgs,
+};
+pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
+pub(crate) use plan::PlanArgs;
+pub(crate) use strategy::StrategyArgs;
+pub(crate) use usage::UsageArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -45,22 +59,34 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List endpoints
     #[command(after_long_help = help::LS)]
-    Ls(ListArgs),
+    Ls(LsArgs),
     /// Show what the account may have in the region, and what it has
     #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
+    /// Show instance-hours and invocations per endpoint and variant, or per value of a tag
+    #[command(after_long_help = help::USAGE)]
+    Usage(UsageArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),
+    /// Say what an update of an endpoint would do, without doing it
+    #[command(after_long_help = help::PLAN)]
+    Plan(PlanArgs),
     /// Show what an endpoint's instances wrote
     #[command(after_long_help = help::LOGS)]
     Logs(LogsArgs),
+    /// Show what happened to an endpoint, an endpoint config or a model: when, who and why
+    #[command(after_long_help = help::HISTORY)]
+    History(HistoryArgs),
     /// Send a request to an endpoint
     #[command(after_long_help = help::INVOKE)]
     Invoke(InvokeArgs),
     /// Print the shell exports that point AWS tools at the server
     #[command(after_long_help = help::ENV)]
-    Env(FindArgs),
+    Env(EnvArgs),
+    /// Make, list and revoke the access keys of several accounts
+    #[command(after_long_help = help::KEYS)]
+    Keys(KeysArgs),
     /// Say what this machine can run, and what to do about the rest
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),
@@ -87,6 +113,9 @@ pub(crate) struct ServeArgs {
     /// The settings file
     #[arg(long, value_name = "FILE", env = "HOSTLER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// How the log is written [default: text]
+    #[arg(long, value_name = "FORM", env = "HOSTLER_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
     /// Leave the instances running when the server stops; the next start adopts them
     #[arg(long)]
     pub(crate) leave_running: bool,
@@ -108,6 +137,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "BOOL", env = "HOSTLER_STRICT_AWS", value_parser = BoolishValueParser::new(),
           num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub(crate) strict_aws: Option<bool>,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Clone, Args)]

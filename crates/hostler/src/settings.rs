@@ -6,21 +6,25 @@
 
 mod file;
 mod image;
+mod metrics;
 mod quotas;
 mod services;
+mod throttling;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
-use crate::cli::ServeArgs;
+use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
+pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
@@ -57,11 +61,14 @@ pub(crate) struct Settings {
     pub(crate) protect_in_use: bool,
     /// What AWS refuses is refused, also where it could be done.
     pub(crate) strict_aws: bool,
+    pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
+    /// How often an account may ask; none: as often as it likes.
+    pub(crate) throttling: Vec<ThrottleClass>,
     pub(crate) accelerators: AcceleratorPolicy,
     pub(crate) provision_timeout: Duration,
     /// None: the embedded S3.
@@ -71,6 +78,7 @@ pub(crate) struct Settings {
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
+    pub(crate) metrics: MetricsSettings,
 }
 
 /// What runs instances.
@@ -152,10 +160,20 @@ impl Settings {
                 AcceleratorPolicy::Refuse
             }
         };
+        let log_format = match file.log_format.as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
+                mistakes.push(format!("log_format = \"{other}\" is neither \"text\" nor \"json\""));
+                LogFormat::Text
+            }
+        };
         for image in &file.image {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        let metrics = file.metrics.resolve(&mut mistakes);
+        let throttling = throttling::resolve(file.throttling, &mut mistakes);
         for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
             mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
         }
@@ -187,11 +205,13 @@ impl Settings {
             rollback_shown: Duration::from_secs(file.rollback_shown_s.unwrap_or(ROLLBACK_SHOWN_DEFAULT_S)),
             protect_in_use: args.protect_in_use.or(file.protect_in_use).unwrap_or(PROTECT_IN_USE_DEFAULT),
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
+            log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,
+            throttling,
             accelerators,
             provision_timeout: Duration::from_secs(
                 limits.provision_timeout_s.unwrap_or(PROVISION_TIMEOUT_DEFAULT_S),
@@ -201,6 +221,7 @@ impl Settings {
             roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
+            metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }

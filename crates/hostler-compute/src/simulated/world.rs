@@ -180,8 +180,7 @@ impl Shared {
                 instance.state = InstanceState::Preparing { phase: Phase::Starting };
             }
             InstanceState::Preparing { phase: Phase::Starting } => {
-                let wanted = instance.spec.accelerators.as_ref();
-                let outcome = match wanted.and_then(|wanted| capabilities.never_fits(wanted)) {
+                let outcome = match capabilities.never_fits(&instance.spec) {
                     Some(detail) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,
@@ -259,6 +258,7 @@ pub(super) fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities 
         name: "simulated",
         limits_memory: true,
         limits_cpu: true,
+        memory_bytes_max: None,
         isolates_network: true,
         runs_images: true,
         devices,

@@ -13,12 +13,15 @@ use hostler_shapes::{
     ListEndpointConfigsInput, ListEndpointConfigsOutput, ProductionVariant, Timestamp,
 };
 use hostler_store::{Check, Document, Expect, Holdings, Statuses, StoreError, Transaction, Unused, Write};
-use hostler_types::{Arn, EndpointConfigRecord, EndpointStatus, Key, Kind, RECORD_SCHEMA, Record};
+use hostler_types::{
+    AcceptedOperation, Arn, EndpointConfigRecord, EndpointStatus, Key, Kind, RECORD_SCHEMA, Record,
+};
 
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use super::uses::config_uses;
 use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::history::{self, By};
 use crate::texts::{already_exists, in_use, not_found, refused};
 
 /// In these statuses an endpoint needs the config that it is brought to, or back to.
@@ -50,9 +53,11 @@ impl Control {
         };
         let arn = record.arn();
         log_notes(arn.as_str(), &record.notes);
+        let operation = history::create_endpoint_config(&record.request, &record.tags);
         let transaction = Transaction {
             checks: vec![Check { key: record.key(), expect: Expect::Absent }],
             writes: vec![Write::Put(document(&record))],
+            events: vec![By { caller, at: record.created_at }.changed(&record.key(), operation)],
             ..Transaction::default()
         };
         match self.parts.store.commit(transaction).await {
@@ -132,10 +137,12 @@ impl Control {
                 let passing = CHANGING.map(|status| status.as_str().to_owned());
                 (Statuses::Of(passing.into()), "is being created or updated with it")
             };
+            let operation = AcceptedOperation::new("DeleteEndpointConfig");
             let transaction = Transaction {
                 checks: vec![Check { key: record.key(), expect: Expect::Version(version) }],
                 unused: Some(Unused { key: record.key(), statuses }),
                 writes: vec![Write::Delete(record.key())],
+                events: vec![self.by(caller).changed(&record.key(), operation)],
                 ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {

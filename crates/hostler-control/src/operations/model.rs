@@ -11,12 +11,13 @@ use hostler_shapes::{
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
 };
 use hostler_store::{Check, Document, Expect, Holdings, Statuses, StoreError, Transaction, Unused, Write};
-use hostler_types::{Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
+use hostler_types::{AcceptedOperation, Arn, Key, Kind, Millis, ModelRecord, RECORD_SCHEMA, Record};
 
 use super::data_source::check_data_sources;
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::history::{self, By};
 use crate::texts::{already_exists, in_use, not_found, refused};
 
 impl Control {
@@ -43,9 +44,11 @@ impl Control {
         };
         let arn = record.arn();
         log_notes(arn.as_str(), &record.notes);
+        let operation = history::create_model(&record.request, &record.tags);
         let transaction = Transaction {
             checks: vec![Check { key, expect: Expect::Absent }],
             writes: vec![Write::Put(document(&record))],
+            events: vec![By { caller, at: record.created_at }.changed(&record.key(), operation)],
             ..Transaction::default()
         };
         match self.parts.store.commit(transaction).await {
@@ -121,6 +124,7 @@ impl Control {
                 checks: vec![Check { key: record.key(), expect: Expect::Version(version) }],
                 unused: self.parts.settings.protect_in_use.then(unused),
                 writes: vec![Write::Delete(record.key())],
+                events: vec![self.by(caller).changed(&record.key(), AcceptedOperation::new("DeleteModel"))],
                 ..Transaction::default()
             };
             match self.parts.store.commit(transaction).await {
@@ -167,6 +171,9 @@ impl Control {
             ));
         }
         let mut notes = check_container(container)?;
+        if input.inference_execution_config.is_some() {
+            notes.push("InferenceExecutionConfig has no effect on a single container".to_owned());
+        }
         if input.vpc_config.is_some() {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }

@@ -7,10 +7,14 @@ use hostler_aws::ApiError;
 use hostler_shapes::{
     AddTagsInput, AddTagsOutput, DeleteTagsInput, DeleteTagsOutput, ListTagsInput, ListTagsOutput, Tag,
 };
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
-use hostler_types::{Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource};
+use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
+use hostler_types::{
+    AcceptedOperation, Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource,
+};
 
 use crate::control::{Caller, Control, store_failed};
+use crate::history::{self, By};
+use crate::usage::{Bookings, Owner, Part, bookings, times};
 
 /// AWS's limit per resource.
 const TAGS_MAX: usize = 50;
@@ -22,8 +26,10 @@ impl Control {
         input: AddTagsInput,
     ) -> Result<AddTagsOutput, ApiError> {
         let added = check_new_tags(Some(input.tags))?;
+        let keys: Vec<&str> = added.iter().map(|tag| tag.key.as_str()).collect();
+        let operation = history::tags("AddTags", &keys);
         let tags = self
-            .change_tags(caller, &input.resource_arn, |tags| {
+            .change_tags(caller, &input.resource_arn, &operation, |tags| {
                 for tag in &added {
                     match tags.iter_mut().find(|known| known.key == tag.key) {
                         Some(known) => known.value.clone_from(&tag.value),
@@ -55,7 +61,9 @@ impl Control {
         caller: &Caller,
         input: &DeleteTagsInput,
     ) -> Result<DeleteTagsOutput, ApiError> {
-        self.change_tags(caller, &input.resource_arn, |tags| {
+        let keys: Vec<&str> = input.tag_keys.iter().map(String::as_str).collect();
+        let operation = history::tags("DeleteTags", &keys);
+        self.change_tags(caller, &input.resource_arn, &operation, |tags| {
             tags.retain(|tag| !input.tag_keys.contains(&tag.key));
         })
         .await?;
@@ -66,6 +74,7 @@ impl Control {
         &self,
         caller: &Caller,
         arn: &str,
+        operation: &AcceptedOperation,
         change: impl Fn(&mut Vec<Tag>),
     ) -> Result<Vec<Tag>, ApiError> {
         let resource = resource(caller, arn)?;
@@ -74,6 +83,7 @@ impl Control {
             let document =
                 self.parts.store.get(&key).await.map_err(store_failed)?.ok_or_else(no_such_resource)?;
             let mut record = TaggedRecord::read(&document)?;
+            let Bookings { mut checks, mut writes } = self.book_times_so_far(&mut record).await?;
             change(record.tags_mut());
             if record.tags().len() > TAGS_MAX {
                 return Err(ApiError::validation(format!(
@@ -82,17 +92,30 @@ impl Control {
             }
             let tags = record.tags().clone();
             let expect = Expect::Version(document.version);
-            let transaction = Transaction {
-                checks: vec![Check { key: key.clone(), expect }],
-                writes: vec![Write::Put(Document { body: record.to_body(), ..document })],
-                ..Transaction::default()
-            };
+            let event = record.event(self.by(caller), operation.clone());
+            checks.push(Check { key: key.clone(), expect });
+            writes.push(Write::Put(Document { body: record.to_body(), ..document }));
+            let transaction = Transaction { checks, writes, events: vec![event], ..Transaction::default() };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(tags),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_failed(error)),
             }
         }
+    }
+}
+
+impl Control {
+    /// What an endpoint's instances have used so far counts under the tags that it has so far.
+    async fn book_times_so_far(&self, record: &mut TaggedRecord) -> Result<Bookings, ApiError> {
+        let TaggedRecord::Endpoint(record) = record else { return Ok(Bookings::default()) };
+        let (now, emptied_at) = (self.parts.clock.now(), self.parts.settings.usage.emptied_at);
+        let entries = times(record, now, emptied_at, |_| true);
+        let owner = Owner::of(record);
+        let booked = bookings(&*self.parts.store, owner, Part::Instances, &entries, (now, None)).await;
+        let booked = booked.map_err(store_failed)?;
+        record.metered_until = record.metered_until.max(Some(now));
+        Ok(booked)
     }
 }
 
@@ -112,6 +135,8 @@ impl TaggedRecord {
                 EndpointConfigRecord::from_body(body).map(|record| Self::EndpointConfig(Box::new(record)))
             }
             Kind::Endpoint => EndpointRecord::from_body(body).map(|record| Self::Endpoint(Box::new(record))),
+            // They have no ARN, so nobody asks for them.
+            Kind::Usage | Kind::AccessKey => return Err(no_such_resource()),
         };
         record.map_err(|error| ApiError::internal("reading a tagged record").with_source(error))
     }
@@ -132,6 +157,14 @@ impl TaggedRecord {
         }
     }
 
+    fn event(&self, by: By<'_>, operation: AcceptedOperation) -> Event {
+        match self {
+            Self::Model(record) => by.changed(&record.key(), operation),
+            Self::EndpointConfig(record) => by.changed(&record.key(), operation),
+            Self::Endpoint(record) => by.changed_endpoint(record, Some(record.status), operation),
+        }
+    }
+
     fn to_body(&self) -> String {
         match self {
             Self::Model(record) => record.to_body(),
@@ -142,7 +175,7 @@ impl TaggedRecord {
 }
 
 /// The tags of a Create call, checked beyond the service model.
-pub(super) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
+pub(crate) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
     let tags = tags.unwrap_or_default();
     for (index, tag) in tags.iter().enumerate() {
         if tag.key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {

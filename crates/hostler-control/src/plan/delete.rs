@@ -12,7 +12,7 @@ use super::{Action, Step, is_running};
 impl Step<'_> {
     /// Returns whether nothing is left, so that the record can go.
     pub(super) fn plan_deletion(&mut self) -> bool {
-        self.set_status(EndpointStatus::Deleting);
+        self.set_status(EndpointStatus::Deleting, "its deletion was asked for");
         self.dismiss(|_| true);
         self.plan_departures();
         self.record.instances.is_empty() && self.seen.is_empty()

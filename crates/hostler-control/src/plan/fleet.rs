@@ -97,6 +97,15 @@ impl Step<'_> {
         surplus.take(lacking).map(|instance| instance.id.clone()).collect()
     }
 
+    /// Why a creation is over.
+    pub(super) fn everybody_is_healthy(&self) -> String {
+        match self.goals().iter().map(|goal| goal.count).sum() {
+            0 => "no instance is asked for".to_owned(),
+            1 => "its instance is healthy".to_owned(),
+            many => format!("all {many} instances are healthy"),
+        }
+    }
+
     /// Every place of the fleet has an instance that can answer.
     pub(super) fn is_full(&self, goal: &FleetGoal) -> bool {
         self.healthy(goal) >= goal.count as usize

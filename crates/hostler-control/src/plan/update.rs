@@ -62,7 +62,7 @@ impl Step<'_> {
 
     fn enter_stage(&mut self, stage: Stage) {
         let now = self.now;
-        self.events.push(format!("update: {}", in_words(&stage)));
+        self.tell(format!("update: {}", in_words(&stage)));
         if let Some(update) = &mut self.record.update {
             update.stage = stage;
             update.stage_since = now;
@@ -99,7 +99,7 @@ impl Step<'_> {
         let goals = self.goals();
         let new =
             goals.iter().filter(|goal| Some(goal.generation) == coming).map(|goal| goal.active).collect();
-        self.set_status(EndpointStatus::RollingBack);
+        self.set_status(EndpointStatus::RollingBack, &reason);
         self.record.failure_reason = Some(reason);
         self.enter_stage(Stage::RollingBack { step: 0, old, new });
         self.requeue_in(1);
@@ -131,7 +131,7 @@ impl Step<'_> {
         if !keeps_earlier {
             self.record.stranded = Some(Stranded { deployment: *deployment, counts, former_counts });
         }
-        self.set_status(EndpointStatus::UpdateRollbackFailed);
+        self.set_status(EndpointStatus::UpdateRollbackFailed, &format!("the rollback failed too: {reason}"));
         let first = self.record.failure_reason.take().unwrap_or_default();
         self.record.failure_reason = Some(two_reasons(&first, reason));
         self.requeue_in(1);
@@ -194,14 +194,16 @@ impl Step<'_> {
         }
         let missing = self.what_is_missing();
         let Some(update) = self.record.update.take() else { return };
+        let end = end_in_words(&update.change, is_back, self.record.failure_reason.as_deref());
         if !is_back {
             self.take_over(update.change);
             self.record.forget_places();
         }
         if self.record.stranded.is_none() && can_answer {
-            self.set_status(EndpointStatus::InService);
+            self.set_status(EndpointStatus::InService, &end);
             return;
         }
+        let mut why = format!("{end}; what an earlier failed rollback left is still there");
         if !can_answer {
             let first = self.record.failure_reason.take();
             let missing = missing.unwrap_or_else(|| "no instance can answer".to_owned());
@@ -209,8 +211,9 @@ impl Step<'_> {
             let reason = format!("Request to service failed. Hostler: {missing}. See `hostler logs {name}`.");
             self.record.failure_reason =
                 Some(first.map_or(reason.clone(), |first| two_reasons(&first, &reason)));
+            why = format!("the update ended and nobody can answer: {reason}");
         }
-        self.set_status(EndpointStatus::UpdateRollbackFailed);
+        self.set_status(EndpointStatus::UpdateRollbackFailed, &why);
     }
 
     fn take_over(&mut self, change: Change) {
@@ -228,6 +231,20 @@ impl Step<'_> {
             }
         }
         self.record.failure_reason = None;
+    }
+}
+
+/// Why an update is over.
+fn end_in_words(change: &Change, is_back: bool, reason: Option<&str>) -> String {
+    match (is_back, change) {
+        (true, _) => {
+            let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("the update was taken back and the former instances serve{because}")
+        }
+        (false, Change::Deploy { .. }) => {
+            "the new instances are healthy, the bake ended, and the former ones have left".to_owned()
+        }
+        (false, Change::Scale { .. }) => "the fleets have the sizes that were asked for".to_owned(),
     }
 }
 

@@ -8,20 +8,26 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hostler_compute::{ComputeError, InstanceState};
-use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
+use hostler_compute::{ComputeError, InstanceState, Observed};
+use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, InstanceRecord, Key, Millis, Record,
+    RecordError, RouteTable,
 };
-use tracing::{debug, error, info, warn};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
+use crate::history;
+use crate::metrics::RunOutcome;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
-use crate::prober::Target;
+use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
+use crate::spans;
+use crate::usage::{Owner, Part, bookings, times};
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -49,10 +55,12 @@ pub(super) enum RunError {
 struct Abandoned<'a> {
     reconciler: &'a Reconciler,
     key: &'a Key,
+    began_at: Instant,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
+        self.reconciler.run_metrics().ended(RunOutcome::abandoned, self.began_at.elapsed());
         let failures = self.reconciler.failed(self.key);
         error!(key = %self.key, failures, "a reconcile run was abandoned half-way and will be repeated");
     }
@@ -72,9 +80,23 @@ pub(super) enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
-        let abandoned = Abandoned { reconciler: self, key: &key };
+        let span = spans::run(&key);
+        self.run_in_span(key).instrument(span).await;
+    }
+
+    async fn run_in_span(&self, key: Key) {
+        let began_at = Instant::now();
+        let abandoned = Abandoned { reconciler: self, key: &key, began_at };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
+        let word = match &outcome {
+            Ok(Outcome::Applied { .. }) => RunOutcome::applied,
+            Ok(Outcome::Overtaken) => RunOutcome::overtaken,
+            Ok(Outcome::Gone) => RunOutcome::gone,
+            Ok(Outcome::Followed) => RunOutcome::followed,
+            Err(_) => RunOutcome::failed,
+        };
+        self.run_metrics().ended(word, began_at.elapsed());
         match outcome {
             Ok(Outcome::Applied { requeue }) => self.queue.done(&key, requeue),
             Ok(Outcome::Overtaken) => {
@@ -102,15 +124,18 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         // Before reading: what was read without the right may be old when the right comes.
         let right = self.right.held();
-        let Some(document) = self.parts.store.get(key).await? else {
+        let read = self.parts.store.get(key).await.inspect_err(|_| spans::know_name(key));
+        let Some(document) = read? else {
             self.publish(key, None);
             self.forget_former(key);
             return Ok(Outcome::Gone);
         };
-        let mut record = EndpointRecord::from_body(&document.body)?;
+        let mut record = EndpointRecord::from_body(&document.body).inspect_err(|_| spans::know_name(key))?;
+        spans::know(&record);
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
+        self.standings().note(&record, &seen);
         let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
@@ -123,16 +148,25 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
+            if let Some(id) = &event.instance {
+                info!(instance = %id, generation = id.generation, "{}", event.text);
+            } else {
+                info!("{}", event.text);
+            }
         }
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
         let is_stale = !plan.forget && (is_brought_back || is_other);
-        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record))
-            && !self.write_down(term, &document, next).await?
-        {
-            return Ok(Outcome::Overtaken);
+        if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
+            let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
+            if !self.write_down(term, &document, (&record, next), events, now).await? {
+                return Ok(Outcome::Overtaken);
+            }
+        }
+        if let Some(next) = &plan.record {
+            self.standings().note(next, &seen);
+            self.standings().note_restarts(&record, next);
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
@@ -165,6 +199,7 @@ impl Reconciler {
         memory.keys.remove(&uid);
         memory.running.remove(&uid);
         drop(memory);
+        self.standings().forget(key, &uid);
         self.parts.prober.set_targets(&uid, Vec::new());
     }
 
@@ -174,15 +209,9 @@ impl Reconciler {
         now: Millis,
     ) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
-        let mut seen: Vec<Sighting> = observed
-            .into_iter()
-            .map(|observed| Sighting {
-                health: self.parts.prober.health(&observed.id),
-                in_flight: self.parts.routes.in_flight(&observed.id),
-                id: observed.id,
-                state: observed.state,
-            })
-            .collect();
+        let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
+        let mut seen: Vec<Sighting> =
+            observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
         let mut memory = self.memory();
         let known = memory.running.remove(&record.uid).unwrap_or_default();
         let running = by_our_clock(record, &mut seen, &known, now);
@@ -209,14 +238,36 @@ impl Reconciler {
         &self,
         term: Term,
         before: &Document,
-        next: &EndpointRecord,
+        (read, next): (&EndpointRecord, &EndpointRecord),
+        events: Vec<Event>,
+        now: Millis,
     ) -> Result<bool, RunError> {
-        let transaction = Transaction {
+        let mut transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
+            events,
             ..Transaction::default()
         };
+        // What leaves the record is nowhere else: its time is written down with it.
+        let leaves = |gone: &InstanceRecord| !next.instances.iter().any(|kept| kept.id == gone.id);
+        self.book_times(read, now, leaves, &mut transaction).await?;
         self.commit(term, transaction).await
+    }
+
+    /// Adds to the transaction what writes down the time of these instances.
+    pub(super) async fn book_times(
+        &self,
+        record: &EndpointRecord,
+        now: Millis,
+        which: impl Fn(&InstanceRecord) -> bool,
+        transaction: &mut Transaction,
+    ) -> Result<(), RunError> {
+        let entries = times(record, now, self.parts.policy.emptied_at, which);
+        let owner = Owner::of(record);
+        let booked = bookings(&*self.parts.store, owner, Part::Instances, &entries, (now, None)).await?;
+        transaction.checks.extend(booked.checks);
+        transaction.writes.extend(booked.writes);
+        Ok(())
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.
@@ -238,11 +289,23 @@ impl Reconciler {
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
+                scope: record.scope.clone(),
+                endpoint_name: record.name.clone(),
                 address,
                 was_healthy: instance.healthy_at.is_some(),
             })
         });
         self.parts.prober.set_targets(&record.uid, targets.collect());
+    }
+}
+
+/// An instance as all three see it.
+pub(crate) fn sighting(observed: Observed, prober: &Prober, routes: &dyn RouteTable) -> Sighting {
+    Sighting {
+        health: prober.health(&observed.id),
+        in_flight: routes.in_flight(&observed.id),
+        id: observed.id,
+        state: observed.state,
     }
 }
 

@@ -4,6 +4,7 @@
 mod accelerators;
 mod clock;
 mod damage;
+mod foreseen;
 mod in_use;
 mod leases;
 mod lifecycle;
@@ -11,3 +12,4 @@ mod mishaps;
 mod operations;
 mod prober;
 mod quotas;
+mod usage;

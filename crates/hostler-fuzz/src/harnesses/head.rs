@@ -36,11 +36,8 @@ pub(crate) fn credentials() -> Credentials {
 
 pub(crate) fn key_ring() -> KeyRing {
     let ring = KeyRing::new(TokenSealer::new([7; 32]));
-    ring.replace([LongLivedKey {
-        access_key_id: KEY_ID.to_owned(),
-        secret_access_key: Secret::new(SECRET),
-        account: AccountId::new("123456789012"),
-    }]);
+    let account = AccountId::new("123456789012");
+    ring.replace([&LongLivedKey::of_account(KEY_ID, Secret::new(SECRET), &account)]);
     ring
 }
 

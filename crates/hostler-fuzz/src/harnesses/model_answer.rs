@@ -183,7 +183,13 @@ async fn invoke(address: SocketAddr) -> Response<Bytes> {
         name: "demo".into(),
         uid: endpoint,
         retries_lost: false,
-        variants: vec![VariantRoute { name: variant, weight: 1.0, share: 1.0, instances }],
+        variants: vec![VariantRoute {
+            name: variant,
+            weight: 1.0,
+            share: 1.0,
+            instance_type: None,
+            instances,
+        }],
     }));
     let clock = Arc::new(StandingClock);
     let verifier = Arc::new(Verifier::new(Arc::new(key_ring()), clock.clone()));

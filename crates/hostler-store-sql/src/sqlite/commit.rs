@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use hostler_store::{Expect, StoreError, Transaction, Write};
+use hostler_store::{EventBounds, Expect, StoreError, Transaction, Write};
 use hostler_types::Key;
 use rusqlite::Connection;
 
-use super::{documents, holdings, uses};
+use super::{documents, events, holdings, uses};
 
 /// What was written.
 pub(super) struct Committed {
@@ -33,8 +33,12 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-/// Judges the conditions, applies the writes, and judges the quotas by what is held then.
-pub(super) fn apply(connection: &Connection, transaction: Transaction) -> Result<Committed, Refusal> {
+/// Judges the conditions, applies the writes, judges the quotas by what is held then, and appends the events.
+pub(super) fn apply(
+    connection: &Connection,
+    transaction: Transaction,
+    bounds: EventBounds,
+) -> Result<Committed, Refusal> {
     for check in transaction.checks {
         let holds = match (documents::version(connection, &check.key)?, check.expect) {
             (None, Expect::Absent) => true,
@@ -55,10 +59,11 @@ pub(super) fn apply(connection: &Connection, transaction: Transaction) -> Result
     let committed = write(connection, transaction.writes)?;
     for (quota, used) in transaction.quotas.into_iter().zip(before) {
         let after = holdings::held(connection, &quota)?;
-        if after > used && after > quota.limit {
-            return Err(Refusal::Store(StoreError::QuotaExceeded { quota, used, delta: after - used }));
+        if let Some(delta) = quota.exceeded(used, after) {
+            return Err(Refusal::Store(StoreError::QuotaExceeded { quota, used, delta }));
         }
     }
+    events::append(connection, &transaction.events, bounds)?;
     Ok(committed)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Why: in WAL mode a reader never waits for the writer or its syncs, but it blocks its thread on the disk; so reads
 //! have threads of their own, and not the runtime's.
-//! Invariants: connections are read-only. Every read is one statement, which sees all that was acknowledged before it
-//! began. No call waits in a queue that is longer than [`WAITING_MAX`].
+//! Invariants: connections are read-only. Every read is one statement or one transaction, which sees all that was
+//! acknowledged before it began. No call waits in a queue that is longer than [`WAITING_MAX`].
 //! Failure: a read that fails changes nothing; the connection is used again.
 
 use std::path::Path;

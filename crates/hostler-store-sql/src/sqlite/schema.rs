@@ -11,14 +11,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::OpenError;
-use super::{holdings, sums, uses};
+use super::{events, holdings, sums, uses};
 
 /// In order; the first makes schema 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_documents.sql"),
     include_str!("../../migrations/sqlite/0002_holdings.sql"),
     include_str!("../../migrations/sqlite/0003_uses.sql"),
     include_str!("../../migrations/sqlite/0004_sums.sql"),
+    include_str!("../../migrations/sqlite/0005_events.sql"),
 ];
 
 /// "HOST" in SQLite's header, by which `file` and we know whose database it is.
@@ -68,6 +69,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, OpenError> {
     sums::verify(&connection).map_err(failed("check"))?;
     uses::rewrite(&mut connection).map_err(failed("write down what is used in"))?;
     holdings::recount(&mut connection).map_err(failed("count what is held in"))?;
+    events::recount(&connection).map_err(failed("count the events of"))?;
     Ok(connection)
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use hostler_store::{Change, Lease, StoreError, StoreResult, Transaction};
+use hostler_store::{Change, EventBounds, Lease, StoreError, StoreResult, Transaction};
 use hostler_types::{Key, Millis};
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -53,11 +53,12 @@ impl Writer {
         connection: Connection,
         file: Arc<Path>,
         changes: broadcast::Sender<Change>,
+        bounds: EventBounds,
     ) -> Result<Self, OpenError> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Thread { connection, file, changes }.run(receiver))
+            .spawn(move || Thread { connection, file, changes, bounds }.run(receiver))
             .map_err(|source| OpenError::Thread { source })?;
         Ok(Self { commands: Some(sender), thread: Mutex::new(Some(thread)) })
     }
@@ -104,6 +105,7 @@ struct Thread {
     connection: Connection,
     file: Arc<Path>,
     changes: broadcast::Sender<Change>,
+    bounds: EventBounds,
 }
 
 impl Thread {
@@ -170,8 +172,9 @@ impl Thread {
     fn run_one(&self, command: Command, changed: &mut Vec<Key>, fault: &mut Option<DatabaseFault>) -> Held {
         match command {
             Command::Commit { transaction, reply } => {
-                let committed =
-                    self.in_savepoint("commit", fault, |connection| commit::apply(connection, transaction));
+                let committed = self.in_savepoint("commit", fault, |connection| {
+                    commit::apply(connection, transaction, self.bounds)
+                });
                 let result = committed.map(|Committed { versions, changed: keys }| {
                     changed.extend(keys);
                     versions

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hostler_store::conformance::TestStore;
+use hostler_store::EventBounds;
+use hostler_store::conformance::{TestStore, events};
 use hostler_store_sql::SqliteStore;
 
 async fn make_store() -> TestStore {
@@ -10,3 +11,11 @@ async fn make_store() -> TestStore {
 }
 
 hostler_store::store_conformance!(make_store);
+
+#[tokio::test]
+async fn the_oldest_events_of_all_go_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = EventBounds { per_key: 3, in_all: 5 };
+    let store = SqliteStore::open_with_event_bounds(dir.path(), bounds).unwrap();
+    events::the_oldest_events_of_all_go_first(Arc::new(store)).await;
+}

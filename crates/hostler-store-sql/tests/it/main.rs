@@ -4,6 +4,7 @@ mod conformance;
 mod damage;
 mod data_dir;
 mod durability;
+mod events;
 mod limits;
 mod opening;
 mod upgrading;

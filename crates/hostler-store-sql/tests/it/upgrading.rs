@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use hostler_store::conformance::{key, scope};
-use hostler_store::{Statuses, Store, StoreError, Transaction, Unused};
+use hostler_store::{Event, EventQuery, Order, Statuses, Store, StoreError, Transaction, Unused};
 use hostler_store_sql::{DATABASE_FILE, SqliteStore};
-use hostler_types::Kind;
+use hostler_types::{Kind, Millis};
 use rusqlite::Connection;
 
 /// A database as the release of these migrations left it.
@@ -101,5 +101,32 @@ async fn documents_from_before_uses_are_read_and_use_what_their_records_name() {
             };
             assert_eq!(found.as_ref(), user, "{used}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_database_from_before_events_has_none_and_takes_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let migrations = [
+        include_str!("../../migrations/sqlite/0001_documents.sql"),
+        include_str!("../../migrations/sqlite/0002_holdings.sql"),
+        include_str!("../../migrations/sqlite/0003_uses.sql"),
+        include_str!("../../migrations/sqlite/0004_sums.sql"),
+    ];
+    let old = old_database(dir.path(), &migrations);
+    let row = "INSERT INTO documents (kind, account, region, key, version, name, created_at, modified_at, body) \
+               VALUES ('endpoint', '000000000000', 'us-east-1', 'old', 7, 'Old', 1, 2, 'body')";
+    old.execute(row, ()).unwrap();
+    drop(old);
+    let of_old =
+        || EventQuery { key: key(Kind::Endpoint, "old"), order: Order::Ascending, limit: 10, after: None };
+    for kept in 0..3 {
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let read = store.get(&key(Kind::Endpoint, "old")).await.unwrap().unwrap();
+        assert_eq!((read.version, read.body.as_str()), (7, "body"));
+        let page = store.events(&of_old()).await.unwrap();
+        assert_eq!((page.events.len(), page.dropped), (kept, 0));
+        let event = Event { key: key(Kind::Endpoint, "old"), at: Millis(3), body: "new".to_owned() };
+        store.commit(Transaction { events: vec![event], ..Transaction::default() }).await.unwrap();
     }
 }

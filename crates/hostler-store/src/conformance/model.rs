@@ -11,12 +11,12 @@ use hostler_types::{Key, Kind, Millis, Scope};
 
 use super::{TestStore, scope_of};
 use crate::{
-    Check, Document, Expect, Holdings, ListQuery, Order, Quota, SortBy, Statuses, StoreError, StoreResult,
-    Transaction, Unused, Write,
+    Check, Document, Event, EventQuery, Expect, Holdings, ListQuery, Order, Quota, SortBy, Statuses,
+    StoreError, StoreResult, Transaction, Unused, Write,
 };
 
 /// Bytes that make one operation.
-pub const STEP_BYTES: usize = 14;
+pub const STEP_BYTES: usize = 15;
 
 /// Sequences tried per run: each makes a store, which on a disk costs a few syncs.
 pub const CASES: u32 = 48;
@@ -31,17 +31,18 @@ pub async fn agrees(store: TestStore, steps: &[[u8; STEP_BYTES]]) {
     let mut model = Model::default();
     for step in steps {
         let mut bytes = Bytes(step.iter());
-        match bytes.next() % 8 {
+        match bytes.next() % 9 {
             0..=4 => commit(&store, &mut model, &mut bytes).await,
             5 => {
                 let key = any_key(&mut bytes);
                 assert_eq!(store.get(&key).await.unwrap().as_ref(), model.get(&key));
             }
             6 => {
-                let kind = Kind::ALL[bytes.below(3)];
+                let kind = Kind::ALL[bytes.below(Kind::ALL.len())];
                 let expected: Vec<Key> = model.keys().filter(|key| key.kind() == kind).cloned().collect();
                 assert_eq!(store.keys(kind).await.unwrap(), expected);
             }
+            7 => events(&store, &model, &mut bytes).await,
             _ => list(&store, &model, &mut bytes).await,
         }
     }
@@ -79,6 +80,8 @@ struct Model {
     documents: Vec<Document>,
     /// Every version that a key ever had.
     versions: BTreeMap<Key, BTreeSet<u64>>,
+    /// Every event that was committed, in order.
+    events: Vec<Event>,
 }
 
 impl Model {
@@ -161,7 +164,7 @@ impl Model {
                 after.push(document.clone());
             }
         }
-        let after = Self { documents: after, versions: BTreeMap::new() };
+        let after = Self { documents: after, ..Self::default() };
         for quota in &transaction.quotas {
             let held = |model: &Self| model.holdings(&quota.scope).get(&quota.what).copied().unwrap_or(0);
             let (used, held_after) = (held(self), held(&after));
@@ -173,6 +176,7 @@ impl Model {
     }
 
     fn apply(&mut self, transaction: Transaction, versions: &[u64]) {
+        self.events.extend(transaction.events);
         let mut versions = versions.iter().copied();
         for write in transaction.writes {
             let written = match write {
@@ -274,6 +278,12 @@ async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
         }
     }
 
+    let told = bytes.next();
+    let key = key.clone();
+    transaction.events = (0..told % 3)
+        .map(|at| Event { key: key.clone(), at: Millis(told.into()), body: format!("{told}.{at}") })
+        .collect();
+
     let expected = model.expected(&transaction);
     let mut receiver = store.changes();
     match (store.commit(transaction.clone()).await, expected) {
@@ -292,6 +302,29 @@ async fn commit(store: &TestStore, model: &mut Model, bytes: &mut Bytes<'_>) {
         }
         (found, expected) => panic!("expected {expected:?}, got {found:?} from {transaction:?}"),
     }
+}
+
+async fn events(store: &TestStore, model: &Model, bytes: &mut Bytes<'_>) {
+    let key = any_key(bytes);
+    let order = if bytes.next() < 128 { Order::Ascending } else { Order::Descending };
+    let mut query = EventQuery { key, order, limit: 1 + bytes.below(4), after: None };
+    let mut found = Vec::new();
+    loop {
+        let page = store.events(&query).await.unwrap();
+        assert_eq!(page.dropped, 0);
+        found.extend(page.events.into_iter().map(|event| (event.number, event.at, event.body)));
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let of_key = model.events.iter().filter(|event| event.key == query.key);
+    let numbered = (1..).zip(of_key).map(|(number, event)| (number, event.at, event.body.clone()));
+    let mut expected: Vec<(u64, Millis, String)> = numbered.collect();
+    if order == Order::Descending {
+        expected.reverse();
+    }
+    assert_eq!(found, expected, "{query:?}");
 }
 
 async fn list(store: &TestStore, model: &Model, bytes: &mut Bytes<'_>) {

@@ -34,6 +34,8 @@ pub(super) struct Pages {
     pub(super) written: BTreeSet<InstanceId>,
     /// Every instance that the backend was ever told to run.
     pub(super) ensured: BTreeSet<InstanceId>,
+    /// The events of each key as they were committed, in order.
+    pub(super) told: BTreeMap<Key, Vec<String>>,
     /// When each instance was first written down as draining.
     pub(super) draining_since: BTreeMap<InstanceId, Instant>,
     /// When each deployment was accepted: the same generation is never another one.

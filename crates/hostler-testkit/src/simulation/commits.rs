@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hostler_store::Event;
 use hostler_types::{
     Change, EndpointRecord, EndpointStatus, Goal, InstanceId, InstanceIntent, InstanceRecord, Key,
 };
 use tokio::time::Instant;
 
 use super::book::{Pages, Turn, TurnKind};
+use super::history;
 use super::reasons;
 use super::stage::Stage;
 
@@ -31,6 +33,7 @@ pub(super) fn committed(
     key: &Key,
     after: Option<EndpointRecord>,
     holds: BTreeMap<String, u32>,
+    events: Vec<Event>,
 ) {
     let mut pages = stage.book.pages();
     let before = pages.endpoints.get(key).cloned();
@@ -47,6 +50,8 @@ pub(super) fn committed(
         (Some(before), None) => deleted(stage, before, &mut broken),
         (Some(before), Some(after)) => moved(&pages, before, after, &mut broken),
     }
+    broken.extend(history::complaints(author, before.as_deref(), after.as_ref(), &events));
+    pages.told.entry(key.clone()).or_default().extend(events.into_iter().map(|event| event.body));
     if let Some(after) = &after {
         stands(after, &holds, &mut broken);
         broken.extend(reasons::complaint(before.as_deref(), after));

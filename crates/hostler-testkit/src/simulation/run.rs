@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::calls::{Call, call};
 use super::census::census;
 use super::dice::Dice;
+use super::history;
 use super::script::{any_call, first_calls};
 use super::server::Server;
 use super::settle::unrest;
@@ -169,6 +170,7 @@ impl Run {
                 server.kill().await;
             }
         }
+        history::look(&self.stage).await;
         self.stage.book.close()
     }
 

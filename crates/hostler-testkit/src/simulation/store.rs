@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hostler_store::{Change, Document, Lease, ListQuery, Page, Store, StoreResult, Transaction, Write};
+use hostler_store::{
+    Change, Document, EventPage, EventQuery, Lease, ListQuery, Page, Store, StoreResult, Transaction, Write,
+};
 use hostler_types::{EndpointRecord, Key, Kind, Millis, Record, Scope};
 use tokio::sync::broadcast;
 
@@ -34,6 +36,7 @@ impl Store for WatchedStore {
             })
             .filter(|(key, _)| key.kind() == Kind::Endpoint)
             .collect();
+        let mut events = transaction.events.clone();
         let versions = self.stage.store.commit(transaction).await?;
         for (key, document) in writes {
             let holds = document.as_ref().map(|document| document.holds.clone());
@@ -45,7 +48,11 @@ impl Store for WatchedStore {
                     continue;
                 }
             };
-            committed(&self.stage, &self.author, &key, after, holds.unwrap_or_default());
+            let own = events.extract_if(.., |event| event.key == key).collect();
+            committed(&self.stage, &self.author, &key, after, holds.unwrap_or_default(), own);
+        }
+        if let Some(stray) = events.iter().find(|event| event.key.kind() == Kind::Endpoint) {
+            self.stage.book.complain(&format!("{} has an event and was not written", stray.key));
         }
         Ok(versions)
     }
@@ -56,6 +63,10 @@ impl Store for WatchedStore {
 
     async fn keys(&self, kind: Kind) -> StoreResult<Vec<Key>> {
         self.stage.store.keys(kind).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> StoreResult<EventPage> {
+        self.stage.store.events(query).await
     }
 
     async fn holdings(&self, scope: &Scope) -> StoreResult<BTreeMap<String, u64>> {

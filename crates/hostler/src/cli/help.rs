@@ -45,7 +45,8 @@ Exit codes:
 
 Environment:
   HOSTLER_DATA_DIR, HOSTLER_LISTEN, HOSTLER_CONFIG, HOSTLER_TLS_CERT,
-  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS
+  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS,
+  HOSTLER_LOG_FORMAT
                    the flags of these names
   HOSTLER_LOG      what is logged: error, warn, info (default), debug, or
                    directives such as hostler_control=debug
@@ -130,13 +131,21 @@ Environment:
   TMPDIR  where an archive is unpacked";
 
 pub(super) const LS: &str = "\
+With --watch the list stays on the screen and follows what happens, until Ctrl-C:
+status, config (and the one that an update brings), healthy and wanted instances,
+age. On a pipe each change is a block of lines instead, and with --output json a
+line. While the server does not answer, that is said, and it is asked again.
+
 Examples:
   hostler ls
+  hostler ls --watch
+  hostler ls --watch --interval 0.5
   hostler ls --output json | jq -r '.[].EndpointName'
 
 Exit codes:
-  0  listed, also when there are none
-  1  no server was found, or it refused";
+  0    listed, also when there are none
+  1    no server was found, or it refused
+  130  --watch was interrupted";
 
 pub(super) const QUOTAS: &str = "\
 A row per quota: its limit, how much of it is used, and the key under [quotas] in
@@ -145,6 +154,21 @@ the settings that sets it.
 Examples:
   hostler quotas
   hostler quotas --output json
+
+Exit codes:
+  0  shown
+  1  no server was found, or it refused";
+
+pub(super) const USAGE: &str = "\
+Instance-hours, by type of instance, and invocations of every endpoint and variant
+that there was in these days, deleted ones too; with --by-tag of every value of a
+tag, as the endpoints were tagged then. An instance counts from its launch until it
+is gone. Hours are exact; of invocations the last seconds are not written down yet.
+
+Examples:
+  hostler usage
+  hostler usage --by-tag team --month 2026-11
+  hostler usage --since 2026-11-01 --until 2026-11-08 --csv
 
 Exit codes:
   0  shown
@@ -165,6 +189,41 @@ Exit codes:
   0  shown
   1  there is no such endpoint, no server was found, or it refused";
 
+pub(super) const PLAN: &str = "\
+Says what UpdateEndpoint would do with an endpoint and a config, or CreateEndpoint
+where there is no endpoint of this name: which instances are launched, drained and
+removed, in which order and when, who answers meanwhile, what it takes at its
+peak, what becomes of a failure, and what would refuse it. Nothing is done: the
+server's own checks and its own planner are asked, over instances that exist in
+memory only and never fail.
+
+Times are those that the endpoint's instances really took to become healthy; how
+long an unknown model takes is counted as nothing and said. So the whole takes at
+least as long as is shown.
+
+The way of the update is that of UpdateEndpoint: all at once, or as --canary,
+--linear, --rolling or a DeploymentConfig in AWS's JSON form says.
+
+Examples:
+  hostler plan digits --config digits-2
+  hostler plan digits --config digits-2 --canary 25 --wait 300
+  hostler plan digits --config digits-2 --deployment-config rolling.json
+  hostler plan digits --config digits-2 --output json | jq .DurationMs
+
+  UpdateEndpoint would be accepted
+  from       digits-1 (generation 1)
+  to         digits-2 (generation 2), CANARY in 2 steps
+
+        AT  HEALTHY            TRAFFIC             WHAT
+     0.0 s  g1 2/2  g2 0/2     g1 100%             step 1: launch 2 of g2
+     1.4 s  g1 2/2  g2 2/2     g1 75%  g2 25%      step 1: watched for 300 s
+   301.4 s  g1 2/2  g2 2/2     g2 100%             g1 leaves: drain 2 of g1
+
+Exit codes:
+  0  it would be accepted
+  1  it would be refused, with AWS's words; or no server was found
+  2  the command line is wrong";
+
 pub(super) const LOGS: &str = "\
 Prints what the processes of an endpoint wrote to standard output and standard
 error, each line with its instance where there are several (the instance's name
@@ -180,6 +239,22 @@ Examples:
 Exit codes:
   0  shown
   1  there is no such endpoint, no server was found, or it refused";
+
+pub(super) const HISTORY: &str = "\
+Prints every accepted change and every move of the status, the newest last: when
+(UTC), the generation, what happened, who did it (`hostler` is the server itself),
+and why. The newest 1,000 of each name are kept, at most 250,000 of all names
+together, also when the endpoint is gone. A name that was used again has the
+history of both; a line stands between them.
+
+Examples:
+  hostler history digits
+  hostler history digits --limit 20
+  hostler history digits-model --kind model --output json
+
+Exit codes:
+  0  shown
+  1  nothing is known of that name, no server was found, or it refused";
 
 pub(super) const INVOKE: &str = "\
 Sends one request and prints the answer's body as it came.
@@ -197,13 +272,42 @@ pub(super) const ENV: &str = "\
 Examples:
   eval \"$(hostler env)\"
   aws sagemaker list-endpoints
+  eval \"$(hostler env --profile team-b)\"
 
 Exit codes:
   0  printed
-  1  the data directory has no profile
+  1  the data directory has no such profile
 
 Files:
   DATA_DIR/aws/config, DATA_DIR/aws/credentials";
+
+pub(super) const KEYS: &str = "\
+A server begins with one key of one account. More keys make more accounts, which
+never see each other's models, configs, endpoints and buckets; each has quotas of
+its own. Only the server's own key, which is in its data directory, manages keys.
+
+A revoked key is refused by every API when the command returns, and so are the
+sessions that came from it; what it made stays with its account. A secret is shown
+when the key is made and never again: what is kept is sealed with the cluster key
+of the data directory's keys.json.
+
+`rotate` replaces the server's own key while the server is stopped.
+
+Examples:
+  hostler keys create --account 111122223333
+  hostler keys create --account 111122223333 --name ci --profile team-b
+  hostler keys ls
+  hostler keys revoke AKIA2XVVIA7HHHHHHHHH
+  hostler keys revoke --account 111122223333
+
+Exit codes:
+  0  done
+  1  no server was found, it refused, or there is no such key
+  2  the command line is wrong
+
+Files:
+  DATA_DIR/aws/config, DATA_DIR/aws/credentials  the profile of --profile
+  DATA_DIR/keys.json                             the server's own key";
 
 pub(super) const DOCTOR: &str = "\
 Looks at kernel, control groups, /opt/ml/model, container engines, accelerators,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::image::Image;
+use super::metrics::Written;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -22,16 +23,19 @@ pub(super) struct SettingsFile {
     pub(super) rollback_shown_s: Option<u64>,
     pub(super) protect_in_use: Option<bool>,
     pub(super) strict_aws: Option<bool>,
+    pub(super) log_format: Option<String>,
     pub(super) undeclared_roles: Option<String>,
     pub(super) model_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
+    pub(super) throttling: BTreeMap<String, toml::Value>,
     pub(super) s3: Option<S3>,
     pub(super) sts: Sts,
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
+    pub(super) metrics: Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,16 +131,21 @@ impl SettingsFile {
                 "rollback_shown_s" => entry.read(&mut file.rollback_shown_s),
                 "protect_in_use" => entry.read(&mut file.protect_in_use),
                 "strict_aws" => entry.read(&mut file.strict_aws),
+                "log_format" => entry.read(&mut file.log_format),
                 "undeclared_roles" => entry.read(&mut file.undeclared_roles),
                 "accelerators" => entry.read(&mut file.accelerators),
                 "model_dirs" => entry.read(&mut file.model_dirs),
                 "backend" => entry.read(&mut file.backend),
                 "limits" => file.limits = entry.table().0,
                 "quotas" => file.quotas = entry.table().0,
+                "throttling" => file.throttling = entry.table().0,
                 "s3" => file.s3 = entry.whole_table(),
                 "sts" => file.sts = entry.whole_table().unwrap_or_default(),
                 "role" => entry.read_list(&mut file.role),
                 "image" => entry.read_list(&mut file.image),
+                "metrics_token_file" => entry.read(&mut file.metrics.metrics_token_file),
+                "metrics_endpoints_max" => entry.read(&mut file.metrics.metrics_endpoints_max),
+                "usage_days" => entry.read(&mut file.metrics.usage_days),
                 unknown => mistakes.push(format!("unknown key `{unknown}`")),
             }
         }
