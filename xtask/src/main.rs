@@ -5,6 +5,7 @@
 //! Invariants: this file only dispatches; each command lives in a file of its own.
 
 mod codegen;
+mod fuzz;
 mod sim;
 mod test;
 
@@ -24,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Generate `crates/hostler-shapes/src/generated` from the pinned AWS service models.
     Codegen(codegen::Arguments),
+    /// Run the fuzz harnesses on stable; without arguments all of them, with a seed of chance.
+    Fuzz(fuzz::Arguments),
     /// Run seeds of the simulation; without arguments those of CI.
     Sim(sim::Arguments),
     /// Run every check of this repository and print a table of them.
@@ -33,6 +36,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
     };

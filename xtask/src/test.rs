@@ -3,7 +3,8 @@
 //! Why: a newcomer and CI must run the same thing, and a check that was left out must say so. One
 //! failing suite does not hide the others: all run, the exit code tells.
 //! Invariants: with `--all` no suite may be left out; a suite that lacks what it needs then fails.
-//! Everything but the simulation is built in the dev profile, so that the suites share one target directory.
+//! Everything but the simulation and the fuzz harnesses is built in the dev profile, so that the suites share one target
+//! directory.
 
 mod arrows;
 mod cargo;

@@ -9,6 +9,8 @@
 mod answer;
 mod config;
 mod credentials;
+#[doc(hidden)]
+pub mod door;
 mod http_client;
 mod list;
 mod location;

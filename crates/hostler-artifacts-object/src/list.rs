@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::answer::Observer;
 use crate::credentials::AsRole;
+use crate::door::ReadPage;
 use crate::http_client::HyperClient;
 use crate::reader::{BACKOFF_FIRST, credential_failure, root_cause, without_quotes};
 
@@ -85,13 +86,7 @@ impl Listing<'_> {
     }
 
     fn version(&self, entry: Entry) -> Result<ArtifactVersion, FetchError> {
-        // As the AWS SDKs do it: a plus sign is a blank, and a real one comes encoded.
-        let key = entry.key.replace('+', " ");
-        let key = percent_decode_str(&key).decode_utf8();
-        let key = key.map_err(|_| self.unreadable("a key in its listing is not UTF-8".into()))?.into_owned();
-        if !key.starts_with(self.prefix) {
-            return Err(self.unreadable(format!("its listing holds `{key}`, which was not asked for")));
-        }
+        let key = key_of(&entry, self.prefix).map_err(|detail| self.unreadable(detail))?;
         Ok(ArtifactVersion {
             bucket: self.bucket.to_owned(),
             key,
@@ -147,8 +142,7 @@ impl Listing<'_> {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Page, FetchError> {
-        quick_xml::de::from_reader(body)
-            .map_err(|error| self.unreadable(format!("its listing is not S3's XML: {error}")))
+        parse(body).map_err(|detail| self.unreadable(detail))
     }
 
     fn uri(&self, keys: usize, token: Option<&str>) -> Result<Uri, FetchError> {
@@ -167,4 +161,28 @@ impl Listing<'_> {
     fn unreadable(&self, detail: String) -> FetchError {
         FetchError::Unreadable { uri: self.source.uri.clone(), detail }
     }
+}
+
+fn parse(body: &[u8]) -> Result<Page, String> {
+    quick_xml::de::from_reader(body).map_err(|error| format!("its listing is not S3's XML: {error}"))
+}
+
+/// The key of an entry, when it is one that was asked for.
+fn key_of(entry: &Entry, prefix: &str) -> Result<String, String> {
+    // As the AWS SDKs do it: a plus sign is a blank, and a real one comes encoded.
+    let key = entry.key.replace('+', " ");
+    let key = percent_decode_str(&key).decode_utf8();
+    let key = key.map_err(|_| "a key in its listing is not UTF-8".to_owned())?.into_owned();
+    if key.starts_with(prefix) {
+        Ok(key)
+    } else {
+        Err(format!("its listing holds `{key}`, which was not asked for"))
+    }
+}
+
+/// The same page without a service behind it, for `door`.
+pub(crate) fn read_page(body: &[u8], prefix: &str) -> Result<ReadPage, String> {
+    let page = parse(body)?;
+    let entries = page.contents.iter().map(|entry| Ok((key_of(entry, prefix)?, entry.size)));
+    Ok(ReadPage { entries: entries.collect::<Result<_, String>>()?, next: page.next_continuation_token })
 }

@@ -6,6 +6,8 @@
 
 mod cache;
 mod contents;
+#[doc(hidden)]
+pub mod door;
 mod feed;
 mod key;
 mod layout;

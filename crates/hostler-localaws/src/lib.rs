@@ -8,6 +8,8 @@
 mod accounts_apart;
 mod body;
 mod digest;
+#[doc(hidden)]
+pub mod door;
 mod folder;
 mod limits;
 mod local;

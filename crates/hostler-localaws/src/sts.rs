@@ -6,7 +6,7 @@
 //! refused in the same words, so nothing is given away. In a region that the operator made inactive no session is made.
 
 mod assume_role;
-mod parameters;
+pub(crate) mod parameters;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use hostler_aws::sigv4::{Payload, Signer, payload_hash};
-use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Credentials, Region};
+use hostler_types::{AccountId, Clock, CredentialError, CredentialSource, Credentials, Millis, Region};
 
 use self::answer::{Outcome, Refusal};
 pub use self::endpoint::StsEndpoint;
@@ -187,6 +187,18 @@ where
             .uri(region)
             .map_err(|detail| CredentialError::Unreachable { role_arn: role_arn.to_owned(), detail })?;
         self.ask(&Asked { account, region, role_arn, session, endpoint: &endpoint }).await
+    }
+}
+
+/// Reads an answer as a client of some STS does, for the harness of answers.
+pub(crate) fn read_answer(response: &Response<Bytes>, now: Millis) -> Result<Credentials, String> {
+    let (account, region) = (AccountId::new("000000000000"), Region::new("us-east-1"));
+    let endpoint = Uri::from_static("http://sts.example/");
+    let role_arn = "arn:aws:iam::000000000000:role/r";
+    let asked = Asked { account: &account, region: &region, role_arn, session: "s", endpoint: &endpoint };
+    match answer::read(&asked, response, now).map_err(|error| error.to_string())? {
+        Outcome::Assumed(credentials) => Ok(credentials),
+        Outcome::Refused(refusal) => Err(refusal.into_error(&asked).to_string()),
     }
 }
 

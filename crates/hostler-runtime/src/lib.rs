@@ -6,6 +6,8 @@
 //! hostler crate; whatever bytes arrive, the answer is a status and a sentence, never a panic.
 
 mod args;
+#[doc(hidden)]
+pub mod door;
 pub mod engine;
 mod media;
 pub mod ndarray;

@@ -127,12 +127,12 @@ pub(crate) fn answer_format(accept: Option<&str>) -> Result<AnswerFormat, Engine
     let Some(header) = accept.map(str::trim).filter(|header| !header.is_empty()) else {
         return Ok(AnswerFormat::Json);
     };
-    let refused = refused(header);
+    let offered = offered(header);
     let mut best: Option<(f32, AnswerFormat)> = None;
     for range in header.split(',') {
         let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
         let weight = weight(parameters);
-        let Some(format) = accepted_by(essence.trim(), &refused) else {
+        let Some(format) = accepted_by(essence.trim(), &offered) else {
             continue;
         };
         if weight > 0.0 && best.is_none_or(|(highest, _)| weight > highest) {
@@ -145,16 +145,20 @@ pub(crate) fn answer_format(accept: Option<&str>) -> Result<AnswerFormat, Engine
     })
 }
 
-/// What the header names with a weight of 0, so that no wider range of it means that format.
-fn refused(header: &str) -> Vec<&str> {
-    let ranges = header.split(',').filter_map(|range| range.split_once(';'));
-    ranges.filter(|(_, parameters)| weight(parameters) <= 0.0).map(|(essence, _)| essence.trim()).collect()
+/// The formats without those that the header names with a weight of 0, so that no wider range of it means one of them.
+/// The header is gone through once: what is kept of it are formats, not its ranges, of which there may be thousands.
+fn offered(header: &str) -> Vec<AnswerFormat> {
+    let mut offered = AnswerFormat::ALL.to_vec();
+    for (essence, parameters) in header.split(',').filter_map(|range| range.split_once(';')) {
+        if weight(parameters) <= 0.0 {
+            offered.retain(|format| !essence.trim().eq_ignore_ascii_case(format.content_type()));
+        }
+    }
+    offered
 }
 
-fn accepted_by(range: &str, refused: &[&str]) -> Option<AnswerFormat> {
-    let is_refused =
-        |format: &AnswerFormat| refused.iter().any(|name| name.eq_ignore_ascii_case(format.content_type()));
-    AnswerFormat::ALL.into_iter().filter(|format| !is_refused(format)).find(|format| {
+fn accepted_by(range: &str, offered: &[AnswerFormat]) -> Option<AnswerFormat> {
+    offered.iter().copied().find(|format| {
         let offered = format.content_type();
         range == "*/*"
             || range.eq_ignore_ascii_case(offered)

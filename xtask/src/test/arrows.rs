@@ -15,7 +15,7 @@ use self::graph::Graph;
 use super::context::Context;
 
 /// What each room may know besides itself.
-const MAY_KNOW: [(&str, &[&str]); 17] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("hostler-shapes", &[]),
     ("hostler-types", &["hostler-shapes"]),
     ("hostler-catalog", &["hostler-types"]),
@@ -43,6 +43,20 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
     ("hostler-runtime", &[]),
     ("hostler", &["*"]),
     ("hostler-testkit", &["hostler-types", "hostler-compute", "hostler-store", "hostler-control"]),
+    // It decodes what each of these decodes.
+    (
+        "hostler-fuzz",
+        &[
+            "hostler-artifacts",
+            "hostler-artifacts-object",
+            "hostler-aws",
+            "hostler-control",
+            "hostler-gateway",
+            "hostler-localaws",
+            "hostler-runtime",
+            "hostler-store",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -1,7 +1,7 @@
 //! The suites that are one cargo command each.
 //!
 //! Why: the flags of every check stand in one place, so that a person, CI and an editor agree.
-//! Invariants: always the dev profile (the simulation has its own) and the committed `Cargo.lock`.
+//! Invariants: always the dev profile (the simulation and the fuzz harnesses have their own) and the committed `Cargo.lock`.
 
 use anyhow::Result;
 

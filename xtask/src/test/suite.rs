@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::context::Context;
 use super::venv::{CONFORMANCE, SDK, SDK3, SERVERS, Venv};
 use super::{arrows, cargo, demo, python, sources};
-use crate::sim;
+use crate::{fuzz, sim};
 
 /// What may be missing on a machine, so that a suite is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 15] = [
+pub(crate) const SUITES: [Suite; 16] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -72,6 +72,12 @@ pub(crate) const SUITES: [Suite; 15] = [
         run: cargo::nextest,
     },
     Suite { name: "sim", about: "10,000 seeds of the simulated control plane", needs: &[], run: sim::suite },
+    Suite {
+        name: "fuzz",
+        about: "every decoder of foreign bytes over its corpus and generated inputs",
+        needs: &[],
+        run: fuzz::suite,
+    },
     Suite { name: "doctests", about: "examples in comments", needs: &[], run: cargo::doctests },
     Suite { name: "doc", about: "the documentation builds", needs: &[], run: cargo::doc },
     Suite {

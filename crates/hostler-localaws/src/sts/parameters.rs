@@ -17,12 +17,12 @@ const DEFAULT_DURATION_S: u64 = 3600;
 
 /// What AssumeRole shall do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) role_arn: String,
-    pub(super) session_name: String,
-    pub(super) duration_s: u64,
+pub(crate) struct Wanted {
+    pub(crate) role_arn: String,
+    pub(crate) session_name: String,
+    pub(crate) duration_s: u64,
     /// A sentence about each parameter that was given and has no effect.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Parameters that are accepted without effect, and why.
@@ -37,7 +37,7 @@ const WITHOUT_EFFECT: [(&str, &str); 7] = [
 ];
 
 /// Reads the form; `is_chained` when a session asks.
-pub(super) fn read(form: &Form, is_chained: bool) -> Result<Wanted, ApiError> {
+pub(crate) fn read(form: &Form, is_chained: bool) -> Result<Wanted, ApiError> {
     let mut violations = Violations::default();
     let role_arn = form.get("RoleArn");
     let session_name = form.get("RoleSessionName");

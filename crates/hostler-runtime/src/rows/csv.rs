@@ -111,7 +111,12 @@ impl Lines<'_> {
         self.skip_cell();
         let mut text = self.body[start..self.at].trim_ascii();
         if let [b'"', inner @ .., b'"'] = text {
-            text = inner.trim_ascii();
+            // Blanks alone: whether quotes after a blank keep a line together is read in two ways, so a number is never
+            // spread over lines.
+            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+            let start = inner.iter().position(|byte| !is_blank(byte)).unwrap_or(inner.len());
+            let end = inner.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+            text = &inner[start..end];
         }
         if text.is_empty() {
             return Err(RowsError::EmptyCell { row: self.row, column });

@@ -79,6 +79,8 @@ fn csv_mistakes_are_named_with_their_place() {
     csv_fails("x1,x2\n1,2", "row 1, column 1: `x1` is not a number (a header line is not expected)");
     csv_fails("1,2\n1 2,3", "row 2, column 1: `1 2` is not a number");
     csv_fails("1,2\n3,4 5", "row 2, column 2: `4 5` is not a number");
+    // Found by fuzzing: other readers take the quotes after a blank for content, and this for two rows.
+    csv_fails("1,2\n3, \"\n4\"", "row 2, column 2: `\n4` is not a number");
     csv_fails("1,2\n3,4_000", "row 2, column 2: `4_000` is not a number");
     csv_fails("1,2\n0x10,4", "row 2, column 1: `0x10` is not a number");
     csv_fails("1,nan", "row 1, column 2: `nan` is not a finite 32-bit number");

@@ -233,3 +233,15 @@ proptest! {
         let _ = decode::<Value>(operation("CreateModel").unwrap(), &bytes);
     }
 }
+
+#[test]
+fn a_body_of_more_values_than_any_request_has_is_refused_before_it_becomes_a_tree() {
+    let read = |unknown: &str| list(&format!("{{\"MaxResults\": 5, \"Unknown\": {unknown}}}"));
+    // The object, its two members and the list are counted too.
+    let numbers = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+    assert_eq!(read(&numbers(VALUES_MAX - 3)).unwrap().max_results, Some(5));
+    serialization(read(&numbers(VALUES_MAX - 2)), None);
+    // What stands in a string is one value, whatever it looks like.
+    let text = format!("\"{}\\\"{}\"", ",".repeat(VALUES_MAX), "[{".repeat(VALUES_MAX));
+    assert_eq!(read(&text).unwrap().max_results, Some(5));
+}

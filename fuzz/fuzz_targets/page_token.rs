@@ -1,0 +1,4 @@
+//! The harness `page_token` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostler_fuzz::run("page_token", data));
