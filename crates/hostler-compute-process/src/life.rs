@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use hostler_artifacts::DataSource;
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
-use hostler_types::InstanceId;
+use hostler_types::{FailureCause, InstanceId};
 use tokio::process::Child;
 use tokio::sync::watch;
 
@@ -89,8 +89,8 @@ impl Instance {
     }
 
     async fn prepare_and_launch(&mut self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
-        if let Some(detail) = self.never_fits() {
-            return Err(Box::new(starting(Fault::NeverFits, detail)));
+        if let Some((cause, detail)) = self.never_fits() {
+            return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
         let leases = self.prepare().await?;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
@@ -101,7 +101,7 @@ impl Instance {
             let wanted = u32::from(more_ports(&self.spec)) + 1;
             let range = &self.shared.config.ports;
             let detail = format!("no {wanted} free ports in a row are left in {range:?}");
-            return Err(Box::new(starting(Fault::Capacity, detail)));
+            return Err(Box::new(starting(Fault::Capacity, detail).with_cause(FailureCause::NoRoom)));
         };
         let Shared { config, hierarchies, .. } = &*self.shared;
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
@@ -110,17 +110,19 @@ impl Instance {
     }
 
     /// What this server will never have for the instance; asked before anything is fetched for it.
-    fn never_fits(&self) -> Option<String> {
+    fn never_fits(&self) -> Option<(FailureCause, String)> {
         if let (Some(most), Some(wanted)) =
             (self.shared.config.memory_bytes_max, self.spec.limits.memory_bytes)
             && wanted > most
         {
-            return Some(format!(
+            let detail = format!(
                 "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
                  (limits.instance_memory_bytes)"
-            ));
+            );
+            return Some((FailureCause::MemoryOverLimit, detail));
         }
-        self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)
+        let detail = self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)?;
+        Some((FailureCause::AcceleratorMissing, detail))
     }
 
     /// Puts the model data in its place, and what is additional beside it.

@@ -8,6 +8,7 @@
 mod accelerators;
 mod admin;
 mod control;
+mod diagnose;
 mod history;
 mod operations;
 mod plan;
@@ -22,7 +23,7 @@ pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use plan::{Action, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
-pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
+pub use prober::{HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;

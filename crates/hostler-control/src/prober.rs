@@ -9,12 +9,13 @@
 mod http;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId};
+use hostler_types::{EndpointUid, FailureCause, InstanceId};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
@@ -27,8 +28,29 @@ const CHANGES_KEPT: usize = 1024;
 /// Asks one instance.
 #[async_trait]
 pub trait Ping: Send + Sync {
-    /// `Ok` is a 200; otherwise what came back, in words.
-    async fn ping(&self, address: SocketAddr) -> Result<(), String>;
+    /// `Ok` is a 200; otherwise what came back.
+    async fn ping(&self, address: SocketAddr) -> Result<(), PingTrouble>;
+}
+
+/// A ping that was not answered with 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingTrouble {
+    /// One of the causes of pings.
+    pub cause: FailureCause,
+    /// What came back, in words.
+    pub words: String,
+}
+
+impl fmt::Display for PingTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl From<&str> for PingTrouble {
+    fn from(words: &str) -> Self {
+        Self { cause: FailureCause::PingBroken, words: words.to_owned() }
+    }
 }
 
 /// How often and how patiently.

@@ -11,6 +11,7 @@ mod model_error;
 mod pick;
 mod stack;
 mod table;
+mod trouble;
 mod upstream;
 
 pub use answer::{AnswerBody, BoxError};

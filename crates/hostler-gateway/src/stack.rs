@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hostler_aws::sigv4::{Caller, Rules, Verifier, payload_hash};
 use hostler_aws::{ApiError, Protocol};
-use hostler_types::{InstanceId, Key, Kind, Scope};
+use hostler_types::{InstanceId, InvocationFailure, Key, Kind, Scope};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
@@ -88,19 +88,35 @@ impl Gateway {
             let sending =
                 upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.clone());
             let lost = match timeout_at(deadline, sending).await {
-                Ok(Ok(answer)) => match give_back(invocation, answer, permit, deadline).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(Unanswered::Finally(error)) => return Err(error),
-                    Err(Unanswered::Lost(error)) => error,
-                },
+                Ok(Ok(answer)) => {
+                    let status = answer.status();
+                    match give_back(invocation, answer, permit, deadline).await {
+                        Ok(answer) => {
+                            lane.troubles.succeeded();
+                            return Ok(answer);
+                        }
+                        Err(Unanswered::Finally(error)) => {
+                            lane.troubles.failed(match status.is_success() {
+                                true => InvocationFailure::TimedOut,
+                                false => InvocationFailure::Answered { status: status.as_u16() },
+                            });
+                            return Err(error);
+                        }
+                        Err(Unanswered::Lost(error)) => error,
+                    }
+                }
                 Ok(Err(error)) if error.is_unsent() => {
                     debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
                     tried.push(lane.id.clone());
                     continue;
                 }
                 Ok(Err(error)) => unanswered(invocation, NoAnswer::Lost).with_source(error),
-                Err(_) => return Err(unanswered(invocation, NoAnswer::TimedOut)),
+                Err(_) => {
+                    lane.troubles.failed(InvocationFailure::TimedOut);
+                    return Err(unanswered(invocation, NoAnswer::TimedOut));
+                }
             };
+            lane.troubles.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
                 return Err(lost);

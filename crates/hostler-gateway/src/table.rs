@@ -10,10 +10,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use hostler_types::{EndpointRoute, InstanceId, Key, RouteTable, VariantName};
+use hostler_types::{EndpointRoute, InstanceId, InvocationTrouble, Key, RouteTable, VariantName};
 use papaya::HashMap;
 use tokio::sync::watch;
 
+use crate::trouble::Troubles;
 use crate::upstream::Kept;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
@@ -47,6 +48,7 @@ pub(crate) struct Lane {
     pub(crate) id: InstanceId,
     address: SocketAddr,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) troubles: Troubles,
     in_flight: AtomicUsize,
     is_draining: AtomicBool,
     /// It left its route: the last request takes it out of `home`.
@@ -79,6 +81,7 @@ impl RoutingTable {
             id: id.clone(),
             address,
             kept: Arc::new(Kept::new(address)),
+            troubles: Troubles::default(),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
@@ -155,6 +158,10 @@ impl RouteTable for RoutingTable {
 
     fn in_flight(&self, id: &InstanceId) -> usize {
         self.lanes.pin().get(id).map_or(0, |lane| lane.in_flight.load(Ordering::SeqCst))
+    }
+
+    fn trouble(&self, id: &InstanceId) -> Option<InvocationTrouble> {
+        self.lanes.pin().get(id)?.troubles.view()
     }
 
     fn on_drained(&self, hook: DrainHook) {

@@ -21,11 +21,14 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    AcceptedOperation, Change, Deployment, EndpointConfigRecord, EndpointRecord, EventRecord, Fleet,
-    FleetSize, Goal, InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PLANNER, PlaceRecord,
-    RECORD_SCHEMA, Record, RecordError, Stage, StatusMove, Stranded, Update,
+    AcceptedOperation, Change, Deployment, EndpointConfigRecord, EndpointRecord, EventRecord, FailureCause,
+    FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceIntent, InstanceRecord, MadeFrom,
+    ModelRecord, ModelSnapshot, PLANNER, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage, StatusMove,
+    Stranded, Update,
 };
 pub use region::Partition;
-pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
+pub use routing::{
+    EndpointRoute, InstanceRoute, InvocationFailure, InvocationTrouble, RouteTable, VariantRoute,
+};
 pub use secret::Secret;
 pub use status::EndpointStatus;

@@ -8,6 +8,7 @@
 mod endpoint;
 mod endpoint_config;
 mod event;
+mod failure;
 mod model;
 mod update;
 
@@ -16,6 +17,7 @@ pub use endpoint::{
 };
 pub use endpoint_config::EndpointConfigRecord;
 pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
+pub use failure::{FailureCause, FailurePhase, FailureRecord, MadeFrom};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
 

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hostler_types::{Clock, DeviceClass, InstanceId};
+use hostler_types::{Clock, DeviceClass, FailureCause, InstanceId};
 use tokio::sync::broadcast;
 
 use super::{Call, Delays, Effect, FaultPoint, Outcome};
@@ -185,6 +185,7 @@ impl Shared {
                     Some(detail) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,
+                        cause: FailureCause::Other,
                         aws_sentence: None,
                         detail,
                     }),
