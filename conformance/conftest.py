@@ -7,6 +7,7 @@ import pytest
 
 from harness import config as configuration
 from harness.hosting import Hosting
+from harness.outcomes import Outcomes
 from harness.server import BINARY, Server, remove
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -18,8 +19,9 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# The model servers of others need an environment of their own: `cargo xtask test servers`.
-collect_ignore = [] if os.environ.get("HOSTLER_SERVERS_PYTHON") else ["servers"]
+# Those need environments of their own: `cargo xtask test servers` and `cargo xtask test js`.
+_needed = {"servers": "HOSTLER_SERVERS_PYTHON", "js": "HOSTLER_JS_ENV"}
+collect_ignore = [folder for folder, variable in _needed.items() if not os.environ.get(variable)]
 
 # Set to keep the directories of servers, for a look afterwards.
 KEEP = os.environ.get("HOSTLER_TEST_KEEP")
@@ -27,6 +29,23 @@ KEEP = os.environ.get("HOSTLER_TEST_KEEP")
 
 # Set where nothing may be left out for want of something on the machine.
 ALL = os.environ.get("HOSTLER_TEST_ALL")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what this run found into golden/ and docs/compatibility.md, instead of comparing",
+    )
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Outcomes(), "outcomes")
+
+
+def pytest_collection_modifyitems(items):
+    """What speaks of other tests comes after them."""
+    items.sort(key=lambda item: item.path.name == "test_compatibility.py")
 
 
 def pytest_sessionstart(session):

@@ -7,6 +7,7 @@ import botocore.session
 import pytest
 
 from expected.cases import cases
+from expected.model import OPERATIONS
 from harness.wire import JSON, LONG_SIGNATURE_TEXT, Wire, tampered
 
 IMPLEMENTED = (
@@ -28,6 +29,9 @@ IMPLEMENTED = (
     "UpdateEndpoint",
     "UpdateEndpointWeightsAndCapacities",
 )
+# Those of the data plane.
+IMPLEMENTED_RUNTIME = ("InvokeEndpoint",)
+IMPLEMENTED_STS = ("AssumeRole", "GetCallerIdentity")
 # Differences of one operation that are shown when there are many.
 SHOWN_MAX = 15
 
@@ -90,15 +94,43 @@ def test_every_constraint_holds_at_its_border(wire, operation):
     assert not differences, f"{len(differences)} of {count} cases differ:\n{shown}{more}"
 
 
-def test_every_other_operation_answers_that_it_is_not_implemented(wire, every_operation):
-    others = sorted(set(every_operation) - set(IMPLEMENTED))
-    assert len(others) > 300
-    wrong = []
-    for operation in others:
+def test_the_table_is_of_just_the_operations_that_there_are(wire, every_operation):
+    """What the server says that it has, asked by each name of the service model, is what the table says."""
+    assert len(every_operation) > 300
+    there, wrong = set(), []
+    for operation in every_operation:
         answer = wire.control(operation, {})
-        if (answer.status, answer.code) != (400, "NotImplementedByHostler") or operation not in answer.message:
-            wrong.append((operation, answer.status, answer.text[:200]))
+        if answer.status == 400 and answer.code == "NotImplementedByHostler":
+            if operation not in answer.message:
+                wrong.append((operation, answer.status, answer.text[:200]))
+        else:
+            there.add(operation)
     assert wrong == []
+    assert there - set(IMPLEMENTED) == set(), "operations that there are and the table lacks"
+    assert set(IMPLEMENTED) - there == set(), "operations of the table that are not there"
+    assert set(OPERATIONS) == set(IMPLEMENTED), "operations whose requests are checked at their borders"
+
+
+def test_the_table_is_of_just_the_operations_of_the_data_plane(wire):
+    model = botocore.session.Session().get_service_model("sagemaker-runtime")
+    there = set()
+    for operation in model.operation_names:
+        http = model.operation_model(operation).http
+        path = http["requestUri"].replace("{EndpointName}", "nobody")
+        answer = wire.send(http["method"], path, wire.signed(http["method"], path, "sagemaker", {}, b"x"), b"x")
+        if answer.code not in ("NotImplementedByHostler", "UnknownOperationException"):
+            assert answer.code == "ValidationError", answer
+            there.add(operation)
+    assert there == set(IMPLEMENTED_RUNTIME)
+
+
+def test_the_table_is_of_just_the_operations_of_sts(wire):
+    there = {
+        operation
+        for operation in botocore.session.Session().get_service_model("sts").operation_names
+        if b"<Code>InvalidAction</Code>" not in wire.sts(operation).body
+    }
+    assert there == set(IMPLEMENTED_STS)
 
 
 def test_every_other_operation_needs_a_signature_too(wire, every_operation):

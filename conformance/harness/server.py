@@ -7,11 +7,10 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from harness import clients, processes
+from harness import aws_cli, clients, processes
 from harness.waiting import eventually
 
 HERE = Path(__file__).resolve().parent.parent
@@ -192,14 +191,8 @@ class Server:
         return done
 
     def aws(self, *arguments, check=True, timeout=120):
-        """Runs the AWS CLI of the tests' environment against this server."""
-        command = [sys.executable, "-m", "awscli", *(str(part) for part in arguments)]
-        done = subprocess.run(
-            command, capture_output=True, timeout=timeout, env=self.environment(), cwd=self.directory, text=True
-        )
-        if check:
-            assert done.returncode == 0, f"aws {arguments} ended with {done.returncode}: {done.stderr}"
-        return done
+        """Runs the AWS CLI of the tests' environment (version 1) against this server."""
+        return aws_cli.VERSION_1.run(self, *arguments, check=check, timeout=timeout)
 
     def instances(self):
         """Processes of instances: everything below this directory that is not a server or a command."""

@@ -9,6 +9,7 @@ mod arrows;
 mod cargo;
 mod context;
 mod demo;
+mod node;
 mod python;
 mod sources;
 mod suite;

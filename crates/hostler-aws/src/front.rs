@@ -9,6 +9,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use crate::AbsentService;
+
 /// The room that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrontKind {
@@ -30,6 +32,8 @@ pub enum FrontKind {
     Sts,
     /// The embedded S3.
     S3,
+    /// A service that is not here, and says so in its own way.
+    Absent(AbsentService),
 }
 
 /// First segments of paths that are ours to read, so that no bucket can bear these names.
@@ -40,8 +44,13 @@ pub fn classify(parts: &Parts) -> FrontKind {
     if let Some(ours) = ours(parts) {
         return ours;
     }
-    if claimed_service(parts).as_deref() == Some("s3") {
-        return FrontKind::S3;
+    match claimed_service(parts).as_deref() {
+        Some("s3") => return FrontKind::S3,
+        Some("iam") if is_form(parts) => return FrontKind::Absent(AbsentService::Iam),
+        Some("logs") if is_target(parts, "Logs_20140328.") => {
+            return FrontKind::Absent(AbsentService::Logs);
+        }
+        _ => {}
     }
     if parts.headers.contains_key("x-amz-target") {
         return FrontKind::Control;
@@ -96,6 +105,10 @@ fn is_bearer(parts: &Parts) -> bool {
     header(parts, AUTHORIZATION.as_str())
         .and_then(|value| value.split_once(' '))
         .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+}
+
+fn is_target(parts: &Parts, prefix: &str) -> bool {
+    header(parts, "x-amz-target").is_some_and(|target| target.starts_with(prefix))
 }
 
 fn is_form(parts: &Parts) -> bool {
@@ -197,6 +210,24 @@ mod tests {
         check("POST /", &[FORM, SAGEMAKER_AUTH], FrontKind::Sts);
         check("POST /", &[FORM], FrontKind::Sts);
         check("GET /?Action=GetCallerIdentity&Version=2011-06-15", &[], FrontKind::Sts);
+    }
+
+    #[test]
+    fn services_that_are_not_here_are_known_by_signature_and_form() {
+        let iam = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/iam/aws4_request,SignedHeaders=host,Signature=00",
+        );
+        let logs = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/logs/aws4_request,SignedHeaders=host,Signature=00",
+        );
+        let filter = ("x-amz-target", "Logs_20140328.FilterLogEvents");
+        check("POST /", &[iam, FORM], FrontKind::Absent(AbsentService::Iam));
+        check("POST /", &[logs, filter], FrontKind::Absent(AbsentService::Logs));
+        check("POST /", &[logs, TARGET], FrontKind::Control);
+        check("POST /", &[SAGEMAKER_AUTH, filter], FrontKind::Control);
+        check("POST /", &[iam, TARGET], FrontKind::Control);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! endpoint or a bucket is.
 #![warn(missing_docs)]
 
+mod absent;
 mod document;
 mod error;
 mod front;
@@ -16,6 +17,7 @@ mod sealed;
 pub mod sigv4;
 mod xml;
 
+pub use absent::AbsentService;
 pub use document::{DocumentContext, Protocol, STS_XMLNS, aws_json_response, error_response, sts_response};
 pub use error::{ApiError, MODEL_MESSAGE_CHARS_MAX, ModelFault};
 pub use front::{FrontKind, RESERVED_NAMES, classify};

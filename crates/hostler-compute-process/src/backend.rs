@@ -19,6 +19,7 @@ use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
 }
 
 struct Entry {
+    endpoint_name: String,
     spec_hash: String,
     state: InstanceState,
     dir: InstanceDir,
@@ -93,7 +95,9 @@ impl ProcessBackend {
         let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
         for (id, dir) in found {
             if let Err(error) = backend.take_up(&id, dir).await {
-                tracing::error!(instance = %id, %error, "an instance from before cannot be read, it is left alone");
+                // Its endpoint's name stood in what cannot be read; its id is all that is known.
+                let (endpoint, generation) = (&id.endpoint, id.generation);
+                tracing::error!(%endpoint, generation, instance = %id, %error, "an instance from before cannot be read, it is left alone");
             }
         }
         Ok(backend)
@@ -105,7 +109,9 @@ impl ProcessBackend {
         let ids: Vec<InstanceId> = self.shared.entries().keys().cloned().collect();
         for id in &ids {
             if let Err(error) = self.remove(id, grace).await {
-                tracing::warn!(instance = %id, %error, "stopping an instance failed");
+                let endpoint = self.shared.endpoint_name(id);
+                let generation = id.generation;
+                tracing::warn!(endpoint, generation, instance = %id, %error, "stopping an instance failed");
             }
         }
         let deadline = Instant::now() + grace + STOP_MARGIN;
@@ -152,10 +158,12 @@ impl ProcessBackend {
         };
         let removal = watch::Sender::new(wish);
         let receiver = removal.subscribe();
-        let entry = Entry { spec_hash: spec.hash(), state, dir: dir.clone(), removal };
+        let endpoint_name = spec.endpoint_name.clone();
+        let entry = Entry { endpoint_name, spec_hash: spec.hash(), state, dir: dir.clone(), removal };
         self.shared.entries().insert(id.clone(), entry);
         let instance = self.instance(dir, spec, port);
-        self.spawn(instance.live(stage, receiver)).map_err(io::Error::other)
+        let span = instance.span();
+        self.spawn(instance.live(stage, receiver).instrument(span)).map_err(io::Error::other)
     }
 
     fn instance(&self, dir: InstanceDir, spec: InstanceSpec, port: Option<PortLease>) -> Instance {
@@ -172,6 +180,11 @@ impl ProcessBackend {
 }
 
 impl Shared {
+    /// For the log.
+    fn endpoint_name(&self, id: &InstanceId) -> Option<String> {
+        self.entries().get(id).map(|entry| entry.endpoint_name.clone())
+    }
+
     /// Runs file work where it may block.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
@@ -191,6 +204,7 @@ impl Shared {
             limits_memory: self.hierarchies.limits_memory(),
             limits_cpu: self.hierarchies.limits_cpu(),
             isolates_network: false,
+            memory_bytes_max: self.config.memory_bytes_max,
             runs_images: false,
             devices: self.devices.clone(),
         }
@@ -269,7 +283,9 @@ impl Compute for ProcessBackend {
             }
             let (removal, receiver) = watch::channel(None);
             let state = InstanceState::Preparing { phase: Phase::Fetching };
-            let entry = Entry { spec_hash: spec_hash.clone(), state, dir: dir.clone(), removal };
+            let endpoint_name = spec.endpoint_name.clone();
+            let entry =
+                Entry { endpoint_name, spec_hash: spec_hash.clone(), state, dir: dir.clone(), removal };
             entries.insert(id.clone(), entry);
             receiver
         };
@@ -278,6 +294,7 @@ impl Compute for ProcessBackend {
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
         // In the task, so that a caller that goes away leaves nothing half done.
+        let span = instance.span();
         let task = async move {
             let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
             let root = shared.config.dir.clone();
@@ -293,7 +310,7 @@ impl Compute for ProcessBackend {
             }
         };
         let failed = |source| ComputeError::Failed { action: "make the instance's directory", source };
-        if let Err(error) = self.spawn(task) {
+        if let Err(error) = self.spawn(task.instrument(span)) {
             self.shared.drop_entry(&id);
             return Err(failed(error.into()));
         }
@@ -314,7 +331,8 @@ impl Compute for ProcessBackend {
             && error.kind() != io::ErrorKind::NotFound
         {
             // On a full disk an instance must end all the same: it makes room. After a crash it is asked for again.
-            tracing::warn!(instance = %id, %error, "noting a removal failed, it is carried out without");
+            let (endpoint, generation) = (self.shared.endpoint_name(id), id.generation);
+            tracing::warn!(endpoint, generation, instance = %id, %error, "noting a removal failed, it is carried out without");
         }
         if let Some(entry) = self.shared.entries().get(id) {
             entry.removal.send_if_modified(|wish| {

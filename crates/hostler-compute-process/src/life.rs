@@ -49,6 +49,20 @@ pub(crate) struct Instance {
 pub(crate) type Removal = watch::Receiver<Option<Duration>>;
 
 impl Instance {
+    /// Which instance a line of the log is about. Of the highest level, so that no filter hides it.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let (id, scope) = (&self.id, &self.spec.scope);
+        tracing::error_span!(
+            parent: None,
+            "instance",
+            account = %scope.account,
+            region = %scope.region,
+            endpoint = self.spec.endpoint_name,
+            generation = id.generation,
+            instance = %id
+        )
+    }
+
     /// Lives from `stage` until it is removed.
     pub(crate) async fn live(mut self, stage: Stage, mut removal: Removal) {
         if !matches!(stage, Stage::Removing(_)) {
@@ -80,7 +94,7 @@ impl Instance {
         };
         let watched = self.watch().await;
         if let Err(error) = watched {
-            tracing::warn!(instance = %self.id, %error, "watching the supervisor failed");
+            tracing::warn!(%error, "watching the supervisor failed");
         }
         drop(leases);
         if let Err(error) = self.conclude().await {
@@ -89,7 +103,8 @@ impl Instance {
     }
 
     async fn prepare_and_launch(&mut self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
-        if let Some((cause, detail)) = self.never_fits() {
+        // Asked before anything is fetched for it.
+        if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
             return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
         let leases = self.prepare().await?;
@@ -107,22 +122,6 @@ impl Instance {
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
         self.child = launch::launch(config, &self.dir).await?;
         Ok(leases)
-    }
-
-    /// What this server will never have for the instance; asked before anything is fetched for it.
-    fn never_fits(&self) -> Option<(FailureCause, String)> {
-        if let (Some(most), Some(wanted)) =
-            (self.shared.config.memory_bytes_max, self.spec.limits.memory_bytes)
-            && wanted > most
-        {
-            let detail = format!(
-                "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
-                 (limits.instance_memory_bytes)"
-            );
-            return Some((FailureCause::MemoryOverLimit, detail));
-        }
-        let detail = self.shared.capabilities().never_fits(self.spec.accelerators.as_ref()?)?;
-        Some((FailureCause::AcceleratorMissing, detail))
     }
 
     /// Puts the model data in its place, and what is additional beside it.
@@ -192,7 +191,7 @@ impl Instance {
             match self.shared.data.adopt(&key).await {
                 Some(lease) => leases.push(lease),
                 None => {
-                    tracing::warn!(instance = %self.id, key, "the model data of a running instance is gone");
+                    tracing::warn!(key, "the model data of a running instance is gone");
                 }
             }
         }
@@ -220,7 +219,7 @@ impl Instance {
             Some(mut child) => Some(child.wait().await?.to_string()),
             None => None,
         };
-        let (id, dir, now) = (self.id.clone(), self.dir.clone(), self.shared.clock.now());
+        let (dir, now) = (self.dir.clone(), self.shared.clock.now());
         let state = self.shared.blocking(move || {
             if let Some(failure) = dir.read(FAILED)? {
                 return Ok(InstanceState::Failed(failure));
@@ -231,7 +230,6 @@ impl Instance {
             leftovers::sweep(&dir)?;
             if dir.has(SUPERVISOR) {
                 tracing::warn!(
-                    instance = %id,
                     status,
                     "the supervisor of an instance ended without a word; what it left behind was ended"
                 );
@@ -253,7 +251,7 @@ impl Instance {
     async fn fail(&self, failure: InstanceFailure) {
         let (dir, written) = (self.dir.clone(), failure.clone());
         if let Err(error) = self.shared.blocking(move || dir.write(FAILED, &written)).await {
-            tracing::warn!(instance = %self.id, %error, "writing down the failure failed");
+            tracing::warn!(%error, "writing down the failure failed");
         }
         self.show(InstanceState::Failed(failure));
     }
@@ -294,5 +292,6 @@ fn place_additional(dir: &InstanceDir, targets: &[(String, PathBuf)]) -> io::Res
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(io::Error::other)?
 }

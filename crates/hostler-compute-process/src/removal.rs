@@ -30,7 +30,7 @@ impl Instance {
         self.show(InstanceState::Removing);
         let mut pause = RETRY_MIN;
         while let Err(error) = self.try_remove(&mut removal).await {
-            tracing::warn!(instance = %self.id, %error, "removing an instance failed, trying again");
+            tracing::warn!(%error, "removing an instance failed, trying again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
         }
@@ -54,7 +54,7 @@ impl Instance {
             match kept::keep(&root, &id, &dir) {
                 // Room for the log is made by removing it.
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    tracing::warn!(instance = %id, %error, "keeping the log of a removed instance failed");
+                    tracing::warn!(%error, "keeping the log of a removed instance failed");
                 }
                 kept => kept?,
             }
@@ -69,7 +69,7 @@ impl Instance {
             let grace = removal.borrow_and_update().unwrap_or(GRACE_DEFAULT);
             if let Err(error) = self.dir.write(STOP, &Stop::after(grace)) {
                 // The supervisor then goes by the usual grace, and this side by its own.
-                tracing::warn!(instance = %self.id, %error, "writing down the grace of a stop failed");
+                tracing::warn!(%error, "writing down the grace of a stop failed");
             }
             supervisor.signal(Signal::TERM);
             let deadline = Instant::now() + grace + MARGIN;

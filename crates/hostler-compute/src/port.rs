@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub limits_cpu: bool,
     /// Network isolation holds.
     pub isolates_network: bool,
+    /// The most memory that one instance may ask for, where somebody set a limit.
+    pub memory_bytes_max: Option<u64>,
     /// Container images can be run as they are.
     pub runs_images: bool,
     /// The accelerators that instances can use; a class that is not named has none.
@@ -40,10 +42,20 @@ impl Capabilities {
         (has < *count).then(|| format!("{count} x {name} are promised and this machine has {has} {class}"))
     }
 
-    /// Why an instance that wants these can never run here, with what to do about it.
-    pub fn never_fits(&self, wanted: &Accelerators) -> Option<String> {
-        let lacking = self.lacks(wanted)?;
-        Some(format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without"))
+    /// Why such an instance can never run here, with what to do about it.
+    pub fn never_fits(&self, spec: &InstanceSpec) -> Option<(FailureCause, String)> {
+        if let (Some(most), Some(wanted)) = (self.memory_bytes_max, spec.limits.memory_bytes)
+            && wanted > most
+        {
+            let detail = format!(
+                "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
+                 (limits.instance_memory_bytes)"
+            );
+            return Some((FailureCause::MemoryOverLimit, detail));
+        }
+        let lacking = self.lacks(spec.accelerators.as_ref()?)?;
+        let detail = format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without");
+        Some((FailureCause::AcceleratorMissing, detail))
     }
 }
 

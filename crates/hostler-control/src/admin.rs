@@ -4,7 +4,9 @@
 //! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
 
 mod diagnosis;
+mod foreseen;
 mod history;
+mod listed;
 mod logged;
 #[cfg(test)]
 mod tests;
@@ -60,12 +62,16 @@ impl Admin {
     pub async fn answer(&self, caller: &Caller, request: AdminRequest<'_>) -> Result<Vec<u8>, ApiError> {
         let path: Vec<&str> = request.path.split('/').collect();
         let answer = match (request.method, &path[..]) {
+            ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
             ("GET", ["endpoints", name, "diagnosis"]) => self.diagnosis(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
             ("GET", [kind, name, "history"]) => {
                 let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
                 self.history(caller, kind, name, request.query).await?
+            }
+            ("POST", ["endpoints", name, "plan"]) => {
+                Box::pin(self.foreseen(caller, name, request.body)).await?
             }
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
             _ => return Err(ApiError::unknown_operation()),

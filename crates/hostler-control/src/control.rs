@@ -12,16 +12,19 @@ use hostler_artifacts::ObjectReader;
 use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::Capabilities;
-use hostler_shapes::{CreateModelInput, DecodeError, decode, is_operation, operation, validation_message};
+use hostler_shapes::{
+    CreateEndpointInput, CreateModelInput, DecodeError, decode, is_operation, operation, validation_message,
+};
 use hostler_store::{Store, StoreError};
-use hostler_types::{Clock, Identity, Scope};
+use hostler_types::{Clock, EndpointUid, Identity, Scope};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::info;
 
 use crate::accelerators::AcceleratorPolicy;
 use crate::history::By;
-use crate::operations::LocalUrls;
+use crate::operations::{Decided, LocalUrls, check_new_tags};
+use crate::plan::Policy;
 use crate::quotas::Quotas;
 use crate::texts::trouble_sentence;
 
@@ -53,6 +56,8 @@ pub struct ControlSettings {
     pub protect_in_use: bool,
     /// Refuse what AWS refuses, also where nothing here needs it.
     pub strict_aws: bool,
+    /// The planner's numbers, the same as the reconciler's: what an update would do is foretold by them.
+    pub policy: Policy,
 }
 
 impl Default for ControlSettings {
@@ -67,6 +72,7 @@ impl Default for ControlSettings {
             accelerators: AcceleratorPolicy::default(),
             protect_in_use: false,
             strict_aws: false,
+            policy: Policy::default(),
         }
     }
 }
@@ -135,6 +141,27 @@ impl Control {
             "ListTags" => output(&self.list_tags(caller, &input.decode()?).await?),
             "DeleteTags" => output(&self.delete_tags(caller, &input.decode()?).await?),
             known if is_operation(known) => Err(ApiError::not_implemented(known)),
+            _ => Err(ApiError::unknown_operation()),
+        }
+    }
+}
+
+impl Control {
+    /// What one of the two operations that bring a deployment would write down; nothing is.
+    pub(crate) async fn decide(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        body: &[u8],
+    ) -> Result<Decided, ApiError> {
+        let input = Input { operation, body };
+        match operation {
+            "CreateEndpoint" => {
+                let mut input: CreateEndpointInput = input.decode()?;
+                let tags = check_new_tags(input.tags.take())?;
+                self.decide_creation(caller, &input, &tags, EndpointUid::new("foreseen")).await
+            }
+            "UpdateEndpoint" => self.decide_update(caller, &input.decode()?).await,
             _ => Err(ApiError::unknown_operation()),
         }
     }

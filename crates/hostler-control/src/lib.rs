@@ -9,6 +9,8 @@ mod accelerators;
 mod admin;
 mod control;
 mod diagnose;
+mod fleets;
+mod foresee;
 mod history;
 mod operations;
 mod plan;
@@ -16,13 +18,16 @@ mod prober;
 mod quotas;
 mod reconcile;
 mod rollout;
+mod spans;
 mod steady;
 mod texts;
 
 pub use accelerators::AcceleratorPolicy;
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
-pub use plan::{Action, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan};
+pub use plan::{
+    Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
+};
 pub use prober::{HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};

@@ -1,6 +1,7 @@
 //! The operations, one file per noun.
 
 mod data_source;
+mod decided;
 mod deployment_config;
 mod endpoint;
 mod endpoint_config;
@@ -16,6 +17,8 @@ mod update_weights;
 mod uses;
 
 pub(crate) use data_source::{additional_model_data, model_data};
+pub(crate) use decided::Decided;
 pub(crate) use endpoint::document as endpoint_document;
 pub(crate) use local_url::LocalUrls;
+pub(crate) use tags::check_new_tags;
 pub(crate) use uses::uses as endpoint_uses;

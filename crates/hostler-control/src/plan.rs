@@ -135,8 +135,17 @@ pub struct Plan {
     pub requeue_after_ms: Option<i64>,
     /// The moves of the status, in order: the history is told of each.
     pub moves: Vec<Move>,
-    /// What happened, for the log: one sentence each.
-    pub events: Vec<String>,
+    /// What happened, for the log.
+    pub events: Vec<Happening>,
+}
+
+/// Something that a plan found or decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// One sentence.
+    pub text: String,
+    /// The instance that it concerns, if it is one.
+    pub instance: Option<InstanceId>,
 }
 
 /// A move of the status, and why.
@@ -161,7 +170,7 @@ struct Step<'a> {
     actions: Vec<Action>,
     requeue_after_ms: Option<i64>,
     moves: Vec<Move>,
-    events: Vec<String>,
+    events: Vec<Happening>,
 }
 
 /// What a gateway is to know of the record as it stands, when nothing is decided.
@@ -209,6 +218,14 @@ impl<'a> Step<'a> {
 impl Step<'_> {
     fn sighting(&self, id: &InstanceId) -> Option<&Sighting> {
         self.seen.iter().find(|sighting| sighting.id == *id)
+    }
+
+    fn tell(&mut self, text: String) {
+        self.events.push(Happening { text, instance: None });
+    }
+
+    fn tell_of(&mut self, id: &InstanceId, text: String) {
+        self.events.push(Happening { text, instance: Some(id.clone()) });
     }
 
     fn requeue_in(&mut self, ms: i64) {
@@ -274,7 +291,7 @@ impl Step<'_> {
             return;
         }
         assert!(status.can_become(next), "`{status}` cannot become `{next}`");
-        self.events.push(format!("status {status} -> {next}"));
+        self.tell(format!("status {status} -> {next}"));
         let generation = generation(&self.record);
         self.moves.push(Move { from: status, to: next, generation, why: why.to_owned() });
         self.record.status = next;

@@ -15,11 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, FailureCause, InstanceId};
+use hostler_types::{EndpointUid, FailureCause, InstanceId, Scope};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
+use tracing::{Instrument, debug, info, warn};
 
 use crate::plan::Health;
+use crate::spans;
 pub use http::HttpPing;
 
 /// Health changes that a slow listener may lag behind.
@@ -85,6 +87,10 @@ impl Default for ProberSettings {
 pub struct Target {
     /// Which.
     pub id: InstanceId,
+    /// The account and region, for the log.
+    pub scope: Scope,
+    /// The name of its endpoint, for the log.
+    pub endpoint_name: String,
     /// Where its container contract listens.
     pub address: SocketAddr,
     /// It passed its health check before: it is not starting, whatever this prober saw of it.
@@ -139,13 +145,15 @@ impl Prober {
             if probes.contains_key(&target.id) {
                 continue;
             }
-            let task = tokio::spawn(watch(
+            let watching = watch(
                 self.ping.clone(),
                 self.settings,
                 target.clone(),
                 self.probes.clone(),
                 self.changes.clone(),
-            ));
+            );
+            let span = spans::probe(&target.scope, &target.endpoint_name, &target.id);
+            let task = tokio::spawn(watching.instrument(span));
             let task = task.abort_handle();
             probes.insert(target.id.clone(), Probe { target, health: Health::Unknown, task });
         }
@@ -194,13 +202,24 @@ async fn watch(
             }
             Err(detail) => Some(Health::NotYet(detail)),
         };
-        if let Some(health) = health
-            && note(&probes, &target.id, health)
-        {
-            // Nobody listening is fine: the sweep sees it.
-            let _ = changes.send(target.id.clone());
+        if let Some(health) = health {
+            let told = health.clone();
+            if note(&probes, &target.id, health) {
+                log(&told);
+                // Nobody listening is fine: the sweep sees it.
+                let _ = changes.send(target.id.clone());
+            }
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+fn log(health: &Health) {
+    match health {
+        Health::Unknown => {}
+        Health::NotYet(answer) => debug!(%answer, "the instance does not answer /ping with 200 yet"),
+        Health::Healthy => info!("the instance answers /ping with 200"),
+        Health::Sick(answer) => warn!(%answer, "the instance has stopped answering /ping with 200"),
     }
 }
 

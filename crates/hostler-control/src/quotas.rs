@@ -48,7 +48,8 @@ impl Quotas {
         holds.keys().map(quota).collect()
     }
 
-    fn limit(&self, what: &str) -> u64 {
+    /// How many of it there may be.
+    pub(crate) fn limit(&self, what: &str) -> u64 {
         match what {
             ENDPOINTS => self.endpoints,
             instance_type => self.instances.get(instance_type).copied().unwrap_or(self.default_instances),

@@ -34,6 +34,8 @@ use crate::prober::Prober;
 pub use lease::LeaseSettings;
 use lease::Right;
 use queue::KeyQueue;
+pub(crate) use run::sighting;
+pub(crate) use spec::instance_spec;
 
 /// Runs at once, over all endpoints.
 const RUNS_MAX: usize = 64;

@@ -210,6 +210,16 @@ impl Rollout {
         if self.is_rolling() { Self { way: Way::AllAtOnce, wait_ms: 0, ..self } } else { self }
     }
 
+    /// What AWS calls the way.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.way {
+            Way::AllAtOnce => "ALL_AT_ONCE",
+            Way::Canary(_) => "CANARY",
+            Way::Linear(_) => "LINEAR",
+            Way::Rolling { .. } => "ROLLING",
+        }
+    }
+
     /// What a step's capacity is called in a status message.
     pub(crate) fn stage_name(&self, step: u32, is_last: bool) -> &'static str {
         match self.way {

@@ -117,10 +117,12 @@ fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, Cow<'_, s
 }
 
 fn log(error: &ApiError, request_id: &RequestId, path: &str) {
-    let (code, message, internal) = (error.code(), error.message(), error.internal_text());
+    let (code, internal) = (error.code(), error.internal_text());
     if error.code() == "InternalFailure" {
         warn!(%request_id, path, code, internal, "a request failed inside");
     } else {
-        debug!(%request_id, path, code, message, internal, "a request was refused");
+        // What the model answered is the client's alone.
+        let said = error.message().filter(|_| error.fault().is_none());
+        debug!(%request_id, path, code, said, internal, "a request was refused");
     }
 }

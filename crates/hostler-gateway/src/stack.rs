@@ -30,7 +30,7 @@ use crate::gateway::{Gateway, GatewaySettings};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::pick::{by_name, by_weight, least_busy, others, twins};
-use crate::table::Permit;
+use crate::table::{Lane, Permit};
 use crate::upstream::{self, ModelBody};
 
 /// Answers up to this size are read whole before the first byte goes to the client.
@@ -96,32 +96,37 @@ impl Gateway {
                             return Ok(answer);
                         }
                         Err(Unanswered::Finally(error)) => {
-                            lane.troubles.failed(match status.is_success() {
-                                true => InvocationFailure::TimedOut,
-                                false => InvocationFailure::Answered { status: status.as_u16() },
+                            lane.troubles.failed(if status.is_success() {
+                                InvocationFailure::TimedOut
+                            } else {
+                                InvocationFailure::Answered { status: status.as_u16() }
                             });
-                            return Err(error);
+                            return Err(failed(invocation, &lane, error));
                         }
                         Err(Unanswered::Lost(error)) => error,
                     }
                 }
                 Ok(Err(error)) if error.is_unsent() => {
-                    debug!(instance = %lane.id, error = &error as &dyn std::error::Error, "trying another instance");
+                    let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+                    let error: &dyn std::error::Error = &error;
+                    debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     tried.push(lane.id.clone());
                     continue;
                 }
                 Ok(Err(error)) => unanswered(invocation, NoAnswer::Lost).with_source(error),
                 Err(_) => {
                     lane.troubles.failed(InvocationFailure::TimedOut);
-                    return Err(unanswered(invocation, NoAnswer::TimedOut));
+                    let error = unanswered(invocation, NoAnswer::TimedOut);
+                    return Err(failed(invocation, &lane, error));
                 }
             };
             lane.troubles.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
-                return Err(lost);
+                return Err(failed(invocation, &lane, lost));
             }
-            debug!(instance = %lane.id, "a request was lost with its instance and is tried once more");
+            let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+            debug!(endpoint, generation, instance = %lane.id, "a request was lost with its instance and is tried once more");
             was_lost = true;
             tried.push(lane.id.clone());
             hold_until = Instant::now() + self.settings.hold_timeout;
@@ -194,6 +199,14 @@ enum Unanswered {
     Lost(ApiError),
     /// There is an answer of its own, or no time left.
     Finally(ApiError),
+}
+
+/// Says which instance failed a request; what the client is told is said elsewhere.
+fn failed(invocation: &Invocation<'_>, lane: &Lane, error: ApiError) -> ApiError {
+    let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
+    let (code, internal) = (error.code(), error.internal_text());
+    debug!(endpoint, generation, instance = %lane.id, code, internal, "an instance failed a request");
+    error
 }
 
 /// Layer 8.

@@ -168,6 +168,6 @@ fn log(error: &ApiError, id: &RequestId, resource: &str) {
         let internal = error.internal_text().unwrap_or_default();
         tracing::error!(%id, code, resource, internal, "the embedded S3 failed");
     } else {
-        tracing::debug!(%id, code, resource, message = error.message(), "the embedded S3 refused a request");
+        tracing::debug!(%id, code, resource, said = error.message(), "the embedded S3 refused a request");
     }
 }

@@ -50,7 +50,7 @@ impl Sts {
         let response = match result {
             Ok((action, result)) => sts_response(action, &result, &id, self.clock.now()),
             Err(error) => {
-                tracing::debug!(%id, code = error.code(), message = error.message(), "the embedded STS refused a request");
+                tracing::debug!(%id, code = error.code(), said = error.message(), "the embedded STS refused a request");
                 let context = DocumentContext { now: self.clock.now(), resource: "/", is_head };
                 error_response(Protocol::Query, &error, &id, &context)
             }
@@ -96,6 +96,13 @@ impl Sts {
         let now = self.clock.now();
         let rules = AssumeRules { roles: &self.roles, inactive_regions: &self.inactive_regions };
         let (credentials, identity) = assume(&assumption, &rules, &self.keys, now)?;
+        for note in &wanted.notes {
+            tracing::info!(
+                arn = identity.arn.as_str(),
+                note = note.as_str(),
+                "a request member has no effect here"
+            );
+        }
         Ok(assume_role::document(&credentials, &identity))
     }
 }

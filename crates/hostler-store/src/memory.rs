@@ -77,8 +77,8 @@ impl Store for MemoryStore {
         let staged = state.stage(transaction.writes)?;
         for quota in transaction.quotas {
             let (used, after) = (state.held(&quota), state.held_after(&staged, &quota));
-            if after > used && after > quota.limit {
-                return Err(StoreError::QuotaExceeded { quota, used, delta: after - used });
+            if let Some(delta) = quota.exceeded(used, after) {
+                return Err(StoreError::QuotaExceeded { quota, used, delta });
             }
         }
         state.sequence = staged.sequence;

@@ -141,6 +141,14 @@ pub struct Quota {
     pub limit: u64,
 }
 
+impl Quota {
+    /// By how much a transaction raises the sum that may not be raised so far; none where it is no matter of this
+    /// quota. Every store judges by it, and whoever wants to know beforehand.
+    pub fn exceeded(&self, used: u64, after: u64) -> Option<u64> {
+        (after > used && after > self.limit).then(|| after - used)
+    }
+}
+
 /// The column a listing is ordered by; ties are broken by the lower-case name. No status sorts as an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "SageMaker's own words")]

@@ -12,8 +12,8 @@ use hostler_aws::ApiError;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    AcceleratorPolicy, Caller, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober,
-    ProberSettings, Reconciler, ReconcilerParts,
+    AcceleratorPolicy, Admin, AdminRequest, Caller, Control, ControlParts, ControlSettings, LeaseSettings,
+    Policy, Prober, ProberSettings, Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
@@ -74,6 +74,7 @@ pub struct SimWorld {
 struct Server {
     effects: Arc<Effects>,
     routes: Arc<SimRoutes>,
+    prober: Arc<Prober>,
     task: JoinHandle<()>,
 }
 
@@ -119,6 +120,7 @@ impl SimWorld {
             self.server_clock.begin_anew();
         }
         let (effects, routes) = (Arc::new(effects), Arc::new(SimRoutes::default()));
+        let prober = Arc::new(Prober::new(self.ping.clone(), ProberSettings::default()));
         let reconciler = Reconciler::new(ReconcilerParts {
             store: Arc::new(FaultyStore {
                 inner: self.store.clone(),
@@ -132,7 +134,7 @@ impl SimWorld {
                 effects.clone(),
                 routes.clone(),
             )),
-            prober: Arc::new(Prober::new(self.ping.clone(), ProberSettings::default())),
+            prober: prober.clone(),
             routes: routes.clone() as Arc<dyn RouteTable>,
             catalog: Arc::new(ImageCatalog::default()),
             accelerators: self.accelerators,
@@ -144,7 +146,7 @@ impl SimWorld {
             jitter: Arc::new(|| 0.5),
         });
         let task = tokio::spawn(reconciler.run(CancellationToken::new()));
-        self.servers.push(Server { effects, routes, task });
+        self.servers.push(Server { effects, routes, prober, task });
     }
 
     /// Ends every server as `kill -9` does; their calls so far.
@@ -187,6 +189,17 @@ impl SimWorld {
             return Ok(Value::Null);
         }
         Ok(serde_json::from_slice(&body).expect("answers are JSON"))
+    }
+
+    /// Sends a request to the admin API of the newest server as [`caller`].
+    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Result<Value, ApiError> {
+        let server = self.servers.last().expect("a server was started");
+        let compute = Arc::new(self.compute.clone());
+        let admin = Admin::new(self.control.clone(), compute, server.prober.clone(), server.routes.clone());
+        let body = body.to_string();
+        let request = AdminRequest { method, path, query: "", body: body.as_bytes() };
+        let answer = admin.answer(&caller(), request).await?;
+        Ok(serde_json::from_slice(&answer).expect("answers are JSON"))
     }
 
     /// Model `m` and config `c` with one variant `v` of so many instances of `ml.t2.medium`.

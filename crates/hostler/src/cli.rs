@@ -8,7 +8,10 @@ mod doctor;
 mod help;
 mod history;
 mod inspect;
+mod ls;
 mod papers;
+mod plan;
+mod strategy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +23,10 @@ pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
+pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
+pub(crate) use plan::PlanArgs;
+pub(crate) use strategy::StrategyArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -47,13 +53,16 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List endpoints
     #[command(after_long_help = help::LS)]
-    Ls(ListArgs),
+    Ls(LsArgs),
     /// Show what the account may have in the region, and what it has
     #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),
+    /// Say what an update of an endpoint would do, without doing it
+    #[command(after_long_help = help::PLAN)]
+    Plan(PlanArgs),
     /// Show what an endpoint's instances wrote
     #[command(after_long_help = help::LOGS)]
     Logs(LogsArgs),
@@ -95,6 +104,9 @@ pub(crate) struct ServeArgs {
     /// The settings file
     #[arg(long, value_name = "FILE", env = "HOSTLER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// How the log is written [default: text]
+    #[arg(long, value_name = "FORM", env = "HOSTLER_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
     /// Leave the instances running when the server stops; the next start adopts them
     #[arg(long)]
     pub(crate) leave_running: bool,
@@ -116,6 +128,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "BOOL", env = "HOSTLER_STRICT_AWS", value_parser = BoolishValueParser::new(),
           num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub(crate) strict_aws: Option<bool>,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -11,6 +11,7 @@ mod invoke;
 mod logs;
 mod ls;
 mod papers;
+mod plan;
 mod quotas;
 mod serve;
 
@@ -21,14 +22,15 @@ use crate::demo;
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        // Two commands report what they saw by their exit code, too.
+        // These commands report what they saw by their exit code, too.
         Command::Inspect(args) => return inspect::run(&args),
         Command::Doctor(args) => return doctor::run(&args).await,
+        Command::Ls(args) => return ls::run(&args).await,
+        Command::Plan(args) => return plan::run(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Deploy(args) => deploy::run(&args).await,
         Command::Env(find) => env::run(&find),
-        Command::Ls(args) => ls::run(&args).await,
         Command::Quotas(args) => quotas::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,

@@ -11,7 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
-    ApiError, DocumentContext, FrontKind, Protocol, RequestId, aws_json_response, classify, error_response,
+    AbsentService, ApiError, DocumentContext, FrontKind, RequestId, aws_json_response, classify,
+    error_response,
 };
 use hostler_control::{Admin, AdminRequest, Caller, Control};
 use hostler_gateway::{AnswerBody, BoxError, Gateway};
@@ -93,7 +94,7 @@ impl Front {
             FrontKind::S3 => self.rooms.local.s3(request).await.map(boxed),
             FrontKind::Sts => self.rooms.local.sts(request).await.map(boxed),
             FrontKind::Gateway => self.rooms.gateway.handle(request).await,
-            FrontKind::Control | FrontKind::Admin => self.signed(kind, request).await,
+            FrontKind::Control | FrontKind::Admin | FrontKind::Absent(_) => self.signed(kind, request).await,
             FrontKind::Health => text(StatusCode::OK, "ok"),
             FrontKind::Welcome => {
                 let mut page = text(StatusCode::OK, WELCOME);
@@ -112,9 +113,12 @@ impl Front {
         let request_id = RequestId::random();
         let (parts, body) = request.into_parts();
         let now = self.rooms.clock.now();
-        let answer = match kind {
-            FrontKind::Admin => self.admin(&parts, body).await,
-            _ => self.control(&parts, body).await,
+        let (protocol, answer) = match kind {
+            FrontKind::Admin => (Rules::HOSTLER.protocol, self.admin(&parts, body).await),
+            FrontKind::Absent(service) => {
+                (service.rules().protocol, self.absent(service, &parts, body).await)
+            }
+            _ => (Rules::CONTROL.protocol, self.control(&parts, body).await),
         };
         let response = match answer {
             Ok(body) => aws_json_response(body.into(), &request_id, now),
@@ -125,7 +129,7 @@ impl Front {
                     resource: parts.uri.path(),
                     is_head: parts.method == Method::HEAD,
                 };
-                error_response(Protocol::AwsJson, &error, &request_id, &context)
+                error_response(protocol, &error, &request_id, &context)
             }
         };
         response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
@@ -136,9 +140,7 @@ impl Front {
         if parts.method != Method::POST || parts.uri.path() != "/" {
             return Err(ApiError::unknown_operation());
         }
-        let target =
-            parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let operation = target.strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
+        let operation = target(parts).strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
         self.rooms.control.call(&caller, operation, &body).await
     }
 
@@ -151,6 +153,16 @@ impl Front {
             body: &body,
         };
         self.rooms.admin.answer(&caller, request).await
+    }
+
+    async fn absent(
+        &self,
+        service: AbsentService,
+        parts: &Parts,
+        body: Incoming,
+    ) -> Result<Vec<u8>, ApiError> {
+        let (caller, body) = self.verified(parts, body, &service.rules()).await?;
+        Err(service.refusal(&caller.identity.arn, target(parts), &body))
     }
 
     /// The head is checked before the body is read, so that strangers cost little.
@@ -179,14 +191,19 @@ impl Front {
     }
 }
 
+/// What the control plane's protocol names the operation by.
+fn target(parts: &Parts) -> &str {
+    parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 fn log(error: &ApiError, request_id: &RequestId, parts: &Parts) {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-    let (code, message, internal) = (error.code(), error.message(), error.internal_text());
+    let (code, said, internal) = (error.code(), error.message(), error.internal_text());
     if code == "InternalFailure" {
         let cause = std::error::Error::source(error);
-        warn!(%request_id, target, code, internal, cause, "a request failed inside");
+        warn!(%request_id, operation = target, code, internal, cause, "a request failed inside");
     } else {
-        debug!(%request_id, target, code, message, internal, "a request was refused");
+        debug!(%request_id, operation = target, code, said, internal, "a request was refused");
     }
 }
 

@@ -13,6 +13,7 @@ mod endpoint_name;
 mod front;
 mod hint;
 mod listen;
+mod logging;
 mod model_data;
 mod model_path;
 mod model_reader;
@@ -22,6 +23,7 @@ mod progress;
 mod rows;
 mod serve;
 mod settings;
+mod strategy;
 mod terminal;
 mod threads;
 

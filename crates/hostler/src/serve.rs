@@ -113,6 +113,13 @@ impl Server {
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
+        let policy = Policy {
+            emptied_at: backend.emptied_at,
+            began_at: clock.now(),
+            provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+            rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+            ..Policy::default()
+        };
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
             clock: steady.clone(),
@@ -120,7 +127,7 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings),
+            settings: control_settings(&settings, policy),
         });
         let reconciler = Reconciler::new(ReconcilerParts {
             store: dyn_store,
@@ -130,13 +137,7 @@ impl Server {
             routes: routes.clone(),
             catalog,
             accelerators: settings.accelerators,
-            policy: Policy {
-                emptied_at: backend.emptied_at,
-                began_at: clock.now(),
-                provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
-                rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
-                ..Policy::default()
-            },
+            policy,
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
@@ -246,13 +247,14 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings) -> ControlSettings {
+fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
         accelerators: settings.accelerators,
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
+        policy,
         ..ControlSettings::default()
     }
 }

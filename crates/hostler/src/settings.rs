@@ -19,7 +19,7 @@ use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
-use crate::cli::ServeArgs;
+use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
@@ -57,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) protect_in_use: bool,
     /// What AWS refuses is refused, also where it could be done.
     pub(crate) strict_aws: bool,
+    pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
     pub(crate) artifact_bytes_max: Option<u64>,
@@ -152,6 +153,14 @@ impl Settings {
                 AcceleratorPolicy::Refuse
             }
         };
+        let log_format = match file.log_format.as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
+                mistakes.push(format!("log_format = \"{other}\" is neither \"text\" nor \"json\""));
+                LogFormat::Text
+            }
+        };
         for image in &file.image {
             mistakes.extend(image.mistakes());
         }
@@ -187,6 +196,7 @@ impl Settings {
             rollback_shown: Duration::from_secs(file.rollback_shown_s.unwrap_or(ROLLBACK_SHOWN_DEFAULT_S)),
             protect_in_use: args.protect_in_use.or(file.protect_in_use).unwrap_or(PROTECT_IN_USE_DEFAULT),
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
+            log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             artifact_bytes_max: limits.artifact_bytes,

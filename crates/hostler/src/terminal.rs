@@ -9,6 +9,8 @@ use std::io::IsTerminal;
 
 /// Columns assumed when the terminal does not tell.
 const COLUMNS_DEFAULT: usize = 80;
+/// The same of rows.
+const ROWS_DEFAULT: usize = 24;
 /// Below this nothing is readable anyway.
 const COLUMNS_MIN: usize = 20;
 
@@ -42,6 +44,12 @@ impl Terminal {
         let stdout = std::io::stdout();
         let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col));
         Self::new(stdout.is_terminal(), columns, |name| std::env::var(name).ok())
+    }
+
+    /// Rows of standard output's terminal.
+    pub(crate) fn rows() -> usize {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+        size.map(|size| usize::from(size.ws_row)).filter(|rows| *rows > 0).unwrap_or(ROWS_DEFAULT)
     }
 
     pub(crate) fn stderr() -> Self {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::python;
 use super::suite::Need;
+use super::{node, python};
 
 pub(crate) struct Context {
     /// Nothing may be left out.
@@ -64,10 +64,28 @@ impl Context {
             Need::Venv(venv) if !venv.is_made(self) && !self.registry_answers() => {
                 Err("the virtual environment is not made and PyPI does not answer".into())
             }
+            Need::Node if node::installed_major().is_none_or(|major| major < node::NODE_MAJOR_MIN) => {
+                Err(format!(
+                    "Node.js {} or newer is not installed (apt-get install nodejs npm)",
+                    node::NODE_MAJOR_MIN
+                ))
+            }
+            Need::Node if !answers("npm", &["--version"]) => {
+                Err("npm is not installed (apt-get install npm)".into())
+            }
+            Need::NodePackages if !node::is_made(self) && !npm_registry_answers() => {
+                Err("the packages are not installed and the registry of npm does not answer".into())
+            }
             Need::Example if !self.root.join("examples/kmeans-digits/expected.json").is_file() => {
                 Err("`examples/kmeans-digits` holds no expected answers".into())
             }
-            Need::Nextest | Need::Python | Need::Botocore | Need::Venv(_) | Need::Example => Ok(()),
+            Need::Nextest
+            | Need::Python
+            | Need::Botocore
+            | Need::Venv(_)
+            | Need::Node
+            | Need::NodePackages
+            | Need::Example => Ok(()),
         }
     }
 
@@ -105,6 +123,10 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{program} {}` ended with {status}", shown.join(" "));
     }
     Ok(())
+}
+
+fn npm_registry_answers() -> bool {
+    answers("npm", &["view", "tslib", "version", "--fetch-retries", "1", "--fetch-timeout", "10000"])
 }
 
 fn answers(program: &str, arguments: &[&str]) -> bool {

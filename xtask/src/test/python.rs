@@ -1,7 +1,8 @@
 //! The suites that need Python: codegen's check, and what foreign clients and foreign servers say of the binary.
 //!
-//! Why: boto3, the AWS CLI, the SageMaker SDK and the model servers that people have are Python programs. The SDK has an
-//! environment and a suite of its own, as it brings far more than all the others.
+//! Why: boto3, the AWS CLI, the SageMaker SDKs and the model servers that people have are Python programs. Each SageMaker
+//! SDK has an environment and a suite of its own, as it brings far more than all the others. The AWS SDK for JavaScript
+//! is none, but its tests are started by pytest, too.
 //! Invariants: nothing is installed outside `target/`; pytest runs in the environment of the clients that it drives.
 
 use std::fs;
@@ -11,7 +12,8 @@ use anyhow::{Context as _, Result};
 
 use super::cargo;
 use super::context::{Context, run};
-use super::venv::{CONFORMANCE, SDK, SERVERS, Venv};
+use super::node;
+use super::venv::{CONFORMANCE, SDK, SDK3, SERVERS, Venv};
 
 pub(crate) fn codegen_is_clean(context: &Context) -> Result<String> {
     let own = std::env::current_exe().context("finding the running xtask")?;
@@ -42,11 +44,29 @@ pub(crate) fn servers(context: &Context) -> Result<String> {
     Ok(String::new())
 }
 
-/// The SageMaker SDK as a client.
+/// The AWS SDK for JavaScript as a client; pytest starts the servers and Node.js.
+pub(crate) fn js(context: &Context) -> Result<String> {
+    node::ensure(context)?;
+    let mut command = pytest(context, CONFORMANCE)?;
+    command.env("HOSTLER_JS_ENV", node::dir(context));
+    run(command.arg("js").args(&context.passed_on))?;
+    Ok(String::new())
+}
+
+/// The SageMaker SDK, version 2, as a client.
 pub(crate) fn sdk(context: &Context) -> Result<String> {
-    let mut command = pytest(context, SDK)?;
+    sagemaker_sdk(context, SDK, "sdk")
+}
+
+/// Version 3.
+pub(crate) fn sdk3(context: &Context) -> Result<String> {
+    sagemaker_sdk(context, SDK3, "sdk3")
+}
+
+fn sagemaker_sdk(context: &Context, clients: Venv, folder: &str) -> Result<String> {
+    let mut command = pytest(context, clients)?;
     // The SDK's own use of what it depends on is full of deprecations.
-    run(command.args(["-W", "default", "--disable-warnings", "sdk"]).args(&context.passed_on))?;
+    run(command.args(["-W", "default", "--disable-warnings", folder]).args(&context.passed_on))?;
     Ok(String::new())
 }
 

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use super::context::Context;
-use super::venv::{CONFORMANCE, SDK, SERVERS, Venv};
+use super::venv::{CONFORMANCE, SDK, SDK3, SERVERS, Venv};
 use super::{arrows, cargo, demo, python, sources};
 use crate::sim;
 
@@ -19,6 +19,10 @@ pub(crate) enum Need {
     Botocore,
     /// Likewise for one environment.
     Venv(Venv),
+    /// Node.js with npm.
+    Node,
+    /// The package registry of npm answers, or what was installed from it before is still there.
+    NodePackages,
     Example,
 }
 
@@ -40,7 +44,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 13] = [
+pub(crate) const SUITES: [Suite; 15] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -72,7 +76,7 @@ pub(crate) const SUITES: [Suite; 13] = [
     Suite { name: "doc", about: "the documentation builds", needs: &[], run: cargo::doc },
     Suite {
         name: "conformance",
-        about: "boto3 and the AWS CLI against the binary",
+        about: "boto3 and the AWS CLI (v1 and v2) against the binary",
         needs: &[Need::Python, Need::Venv(CONFORMANCE)],
         run: python::conformance,
     },
@@ -83,10 +87,22 @@ pub(crate) const SUITES: [Suite; 13] = [
         run: python::servers,
     },
     Suite {
+        name: "js",
+        about: "the AWS SDK for JavaScript against the binary",
+        needs: &[Need::Python, Need::Venv(CONFORMANCE), Need::Node, Need::NodePackages],
+        run: python::js,
+    },
+    Suite {
         name: "sdk",
-        about: "the SageMaker SDK against the binary",
+        about: "the SageMaker SDK, version 2, against the binary",
         needs: &[Need::Python, Need::Venv(SDK)],
         run: python::sdk,
+    },
+    Suite {
+        name: "sdk3",
+        about: "the SageMaker SDK, version 3, against the binary",
+        needs: &[Need::Python, Need::Venv(SDK3)],
+        run: python::sdk3,
     },
     Suite {
         name: "demo",

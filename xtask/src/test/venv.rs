@@ -21,8 +21,10 @@ pub(crate) const CONFORMANCE: Venv =
 /// Model servers of others, to be deployed.
 pub(crate) const SERVERS: Venv =
     Venv { name: "servers-venv", requirements: "conformance/servers/requirements.txt" };
-/// The SageMaker SDK, with all that it brings, and what runs its tests.
+/// The SageMaker SDK, version 2, with all that it brings, and what runs its tests.
 pub(crate) const SDK: Venv = Venv { name: "sdk-venv", requirements: "conformance/sdk/requirements.txt" };
+/// Version 3, which is another library under the same name.
+pub(crate) const SDK3: Venv = Venv { name: "sdk3-venv", requirements: "conformance/sdk3/requirements.txt" };
 
 /// One environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{Entry, Prepared, Shared, State};
 use crate::cache::WorkDir;
@@ -79,7 +80,8 @@ pub(super) fn board(
             contents: snapshot.contents.clone(),
         };
         state.flights.insert(key.clone(), flight);
-        tokio::spawn(task.run(sender, cancel));
+        // Told of by the span of whoever asked first; others may wait with it.
+        tokio::spawn(task.run(sender, cancel).in_current_span());
     }
     let flight = state.flights.get_mut(key).expect("it was there or was just inserted");
     flight.waiters += 1;

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hostler_types::{Clock, DeviceClass, FailureCause, InstanceId};
+use hostler_types::{Clock, DeviceClass, InstanceId};
 use tokio::sync::broadcast;
 
 use super::{Call, Delays, Effect, FaultPoint, Outcome};
@@ -180,12 +180,11 @@ impl Shared {
                 instance.state = InstanceState::Preparing { phase: Phase::Starting };
             }
             InstanceState::Preparing { phase: Phase::Starting } => {
-                let wanted = instance.spec.accelerators.as_ref();
-                let outcome = match wanted.and_then(|wanted| capabilities.never_fits(wanted)) {
-                    Some(detail) => Outcome::Fails(InstanceFailure {
+                let outcome = match capabilities.never_fits(&instance.spec) {
+                    Some((cause, detail)) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,
-                        cause: FailureCause::Other,
+                        cause,
                         aws_sentence: None,
                         detail,
                     }),
@@ -260,6 +259,7 @@ pub(super) fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities 
         name: "simulated",
         limits_memory: true,
         limits_cpu: true,
+        memory_bytes_max: None,
         isolates_network: true,
         runs_images: true,
         devices,

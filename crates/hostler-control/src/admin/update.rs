@@ -1,14 +1,12 @@
 //! What the admin API says of an endpoint that changes: from what to what, how far it is, and what each fleet has.
 //!
 //! Why: a person who waits for an update wants the planner's own numbers; the record's form is nobody's business.
-//! Invariants: pure. The parts of the traffic of all fleets add up to 1 while the endpoint serves.
+//! Invariants: pure; the numbers are the planner's.
 
-use hostler_types::{
-    Change, Deployment, EndpointRecord, Fleet, FleetSize, InstanceId, InstanceIntent, Stage, Update,
-};
+use hostler_types::{Change, Deployment, EndpointRecord, Fleet, FleetSize, InstanceId, Stage, Update};
 use serde_json::{Value, json};
 
-use crate::plan::goals::{FleetGoal, goals};
+use crate::fleets::FleetView;
 use crate::rollout::Rollout;
 
 /// The change on its way.
@@ -46,45 +44,24 @@ pub(super) fn deployment(deployment: &Deployment) -> Value {
 
 /// What each fleet in play is to have and has.
 pub(super) fn fleets(record: &EndpointRecord, is_healthy: impl Fn(&InstanceId) -> bool) -> Vec<Value> {
-    let goals = goals(record);
-    let parts = traffic(record, &goals);
-    let pairs = goals.iter().zip(parts);
-    pairs.map(|(goal, part)| fleet(record, goal, part, &is_healthy)).collect()
+    let views = crate::fleets::fleets(record, is_healthy);
+    views.iter().map(|view| fleet(record, view)).collect()
 }
 
-fn fleet(
-    record: &EndpointRecord,
-    goal: &FleetGoal,
-    part: f64,
-    is_healthy: impl Fn(&InstanceId) -> bool,
-) -> Value {
-    let is_of_fleet = |id: &InstanceId| id.generation == goal.generation && id.variant == goal.variant;
-    let instances = || record.instances.iter().filter(|instance| is_of_fleet(&instance.id));
-    let wanted = || instances().filter(|instance| instance.intent == InstanceIntent::Wanted);
-    let deployment = record.deployment_of(goal.generation);
-    let fleet = deployment.and_then(|deployment| deployment.fleet(&goal.variant));
+/// One fleet, with the names of what it runs.
+pub(super) fn fleet(record: &EndpointRecord, view: &FleetView) -> Value {
+    let deployment = record.deployment_of(view.generation);
+    let fleet = deployment.and_then(|deployment| deployment.fleet(&view.variant));
     json!({
-        "Generation": goal.generation,
+        "Generation": view.generation,
         "EndpointConfigName": deployment.map(|deployment| &deployment.config.endpoint_config_name),
-        "Variant": goal.variant,
+        "Variant": view.variant,
         "ModelName": fleet.map(|fleet| &fleet.model_name),
-        "Wanted": goal.count,
-        "Healthy": wanted().filter(|instance| is_healthy(&instance.id)).count(),
-        "Leaving": instances().count() - wanted().count(),
-        "Traffic": part,
+        "Wanted": view.wanted,
+        "Healthy": view.healthy,
+        "Leaving": view.leaving,
+        "Traffic": view.traffic,
     })
-}
-
-/// Each fleet's part of all requests, as the gateway draws.
-fn traffic(record: &EndpointRecord, goals: &[FleetGoal]) -> Vec<f64> {
-    if !record.status.is_serving() {
-        return vec![0.0; goals.len()];
-    }
-    let by_weight: Vec<f64> = goals.iter().map(|goal| goal.weight * goal.share).collect();
-    let is_weightless = by_weight.iter().all(|part| *part <= 0.0);
-    let parts = if is_weightless { goals.iter().map(|goal| goal.share).collect() } else { by_weight };
-    let whole: f64 = parts.iter().sum();
-    parts.iter().map(|part| if whole > 0.0 { part / whole } else { 0.0 }).collect()
 }
 
 fn set_step(view: &mut Value, update: &Update, coming: &Deployment, rollout: Rollout) {
@@ -114,7 +91,7 @@ fn sizes_of(fleet: &Fleet, size: &FleetSize) -> Value {
     })
 }
 
-fn stage_word(stage: &Stage) -> &'static str {
+pub(super) fn stage_word(stage: &Stage) -> &'static str {
     match stage {
         Stage::Provisioning { .. } => "Provisioning",
         Stage::Baking { .. } => "Baking",

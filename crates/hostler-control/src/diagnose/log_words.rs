@@ -34,10 +34,8 @@ pub(super) fn read(log_tail: &str) -> LogWords {
         return LogWords::ModuleMissing { module };
     }
     if let Some(line) = find("ImportError: ") {
-        return match line.contains(".so") {
-            true => LogWords::LibraryMissing { line },
-            false => LogWords::PythonError { line },
-        };
+        let is_library = line.contains(".so");
+        return if is_library { LogWords::LibraryMissing { line } } else { LogWords::PythonError { line } };
     }
     if let Some(line) = find("error while loading shared libraries: ") {
         return LogWords::LibraryMissing { line };

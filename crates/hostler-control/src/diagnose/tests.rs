@@ -127,7 +127,7 @@ fn a_start_that_has_only_begun_is_no_trouble_and_one_that_listens_elsewhere_is()
 fn what_leaves_is_nobodys_trouble() {
     let mut record = endpoint();
     let sick = seen(&record, Health::Sick("it answered 500".into()));
-    assert_eq!(of(&record, &[sick.clone()]).findings[0].phase, FailurePhase::Ping);
+    assert_eq!(of(&record, std::slice::from_ref(&sick)).findings[0].phase, FailurePhase::Ping);
     record.instances[0].intent = InstanceIntent::Removing;
     assert_eq!(of(&record, &[sick]).findings, []);
 }

@@ -7,7 +7,7 @@
 use hostler_aws::ApiError;
 use hostler_shapes::{
     CreateEndpointInput, CreateEndpointOutput, DeleteEndpointInput, DescribeEndpointInput,
-    DescribeEndpointOutput, EndpointSummary, ListEndpointsInput, ListEndpointsOutput, Timestamp,
+    DescribeEndpointOutput, EndpointSummary, ListEndpointsInput, ListEndpointsOutput, Tag, Timestamp,
 };
 use hostler_store::{Check, Document, Expect, StoreError, Transaction, Write};
 use hostler_types::{
@@ -17,12 +17,13 @@ use hostler_types::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::decided::Decided;
 use super::deployment_config::{check_deployment_config, deployment_config_notes};
 use super::listing::Listing;
 use super::tags::check_new_tags;
 use super::uses::uses;
 use crate::accelerators::marks;
-use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::control::{Caller, Control, store_failed};
 use crate::history::{self, By};
 use crate::quotas;
 use crate::texts::{already_exists, in_progress, not_found};
@@ -33,62 +34,56 @@ impl Control {
         caller: &Caller,
         mut input: CreateEndpointInput,
     ) -> Result<CreateEndpointOutput, ApiError> {
-        let scope = &caller.scope;
         let tags = check_new_tags(input.tags.take())?;
-        check_deployment_config(input.deployment_config.as_ref())?;
-        let key = Key::new(scope, Kind::Endpoint, &input.endpoint_name);
         loop {
-            if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
-                return Err(already_exists(scope, Kind::Endpoint, &input.endpoint_name));
-            }
-            let mut checks = vec![Check { key: key.clone(), expect: Expect::Absent }];
-            let deployment = self.snapshot(caller, &input.endpoint_config_name, 1, &mut checks).await?;
-            let now = deployment.started_at;
-            let notes = deployment_config_notes(input.deployment_config.as_ref(), true);
-            let record = EndpointRecord {
-                schema: RECORD_SCHEMA,
-                scope: scope.clone(),
-                name: input.endpoint_name.clone(),
-                uid: EndpointUid::new((self.parts.new_uid)()),
-                created_at: now,
-                modified_at: now,
-                goal: Goal::Serve,
-                status: EndpointStatus::Creating,
-                failure_reason: None,
-                failure: None,
-                deployment,
-                update: None,
-                stranded: None,
-                generations: 1,
-                places: Vec::new(),
-                instances: Vec::new(),
-                deployment_config: input.deployment_config.clone(),
-                tags: tags.clone(),
-                notes,
-            };
-            let document = document(&record);
-            let by = By { caller, at: now };
-            let transaction = Transaction {
-                checks,
-                quotas: self.parts.settings.quotas.of(scope, &document.holds),
-                writes: vec![Write::Put(document)],
-                events: vec![by.changed_endpoint(&record, None, history::create_endpoint(&record))],
-                ..Transaction::default()
-            };
-            match self.parts.store.commit(transaction).await {
-                Ok(_) => {
-                    log_notes(record.arn().as_str(), &record.notes);
-                    log_notes(record.arn().as_str(), &self.marks(&record));
-                    return Ok(CreateEndpointOutput { endpoint_arn: record.arn().into() });
-                }
-                Err(StoreError::QuotaExceeded { quota, used, delta }) => {
-                    return Err(quotas::refusal(&quota, used, delta));
-                }
-                // The name was taken, or the config or a model went away, in between: decide again.
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(store_failed(error)),
+            let uid = EndpointUid::new((self.parts.new_uid)());
+            let decided = self.decide_creation(caller, &input, &tags, uid).await?;
+            if self.commit_endpoint(&decided).await? {
+                return Ok(CreateEndpointOutput { endpoint_arn: decided.record.arn().into() });
             }
         }
+    }
+
+    /// What a creation would write down; nothing is.
+    pub(crate) async fn decide_creation(
+        &self,
+        caller: &Caller,
+        input: &CreateEndpointInput,
+        tags: &[Tag],
+        uid: EndpointUid,
+    ) -> Result<Decided, ApiError> {
+        let scope = &caller.scope;
+        check_deployment_config(input.deployment_config.as_ref())?;
+        let key = Key::new(scope, Kind::Endpoint, &input.endpoint_name);
+        if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
+            return Err(already_exists(scope, Kind::Endpoint, &input.endpoint_name));
+        }
+        let mut checks = vec![Check { key, expect: Expect::Absent }];
+        let deployment = self.snapshot(caller, &input.endpoint_config_name, 1, &mut checks).await?;
+        let now = deployment.started_at;
+        let record = EndpointRecord {
+            schema: RECORD_SCHEMA,
+            scope: scope.clone(),
+            name: input.endpoint_name.clone(),
+            uid,
+            created_at: now,
+            modified_at: now,
+            goal: Goal::Serve,
+            status: EndpointStatus::Creating,
+            failure_reason: None,
+            failure: None,
+            deployment,
+            update: None,
+            stranded: None,
+            generations: 1,
+            places: Vec::new(),
+            instances: Vec::new(),
+            deployment_config: input.deployment_config.clone(),
+            tags: tags.to_vec(),
+            notes: deployment_config_notes(input.deployment_config.as_ref(), true),
+        };
+        let event = By { caller, at: now }.changed_endpoint(&record, None, history::create_endpoint(&record));
+        Ok(Decided { record, checks, event })
     }
 
     pub(crate) async fn describe_endpoint(

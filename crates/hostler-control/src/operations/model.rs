@@ -171,6 +171,9 @@ impl Control {
             ));
         }
         let mut notes = check_container(container)?;
+        if input.inference_execution_config.is_some() {
+            notes.push("InferenceExecutionConfig has no effect on a single container".to_owned());
+        }
         if input.vpc_config.is_some() {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }

@@ -160,7 +160,7 @@ impl TaggedRecord {
 }
 
 /// The tags of a Create call, checked beyond the service model.
-pub(super) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
+pub(crate) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiError> {
     let tags = tags.unwrap_or_default();
     for (index, tag) in tags.iter().enumerate() {
         if tag.key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {

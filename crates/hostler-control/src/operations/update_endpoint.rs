@@ -7,14 +7,13 @@
 
 use hostler_aws::ApiError;
 use hostler_shapes::{UpdateEndpointInput, UpdateEndpointOutput, VariantPropertyType};
-use hostler_store::{Check, Expect, StoreError, Transaction, Write};
+use hostler_store::{Check, Event, Expect};
 use hostler_types::{Change, Deployment, EndpointRecord, EndpointStatus, Goal, RECORD_SCHEMA, Stage, Update};
 
+use super::decided::Decided;
 use super::deployment_config::{check_deployment_config, check_portions, deployment_config_notes};
-use super::endpoint::document;
-use crate::control::{Caller, Control, log_notes, store_failed};
+use crate::control::{Caller, Control};
 use crate::history::{self, By};
-use crate::quotas;
 use crate::texts::{in_progress, not_updatable};
 
 impl Control {
@@ -23,40 +22,45 @@ impl Control {
         caller: &Caller,
         input: UpdateEndpointInput,
     ) -> Result<UpdateEndpointOutput, ApiError> {
-        check_deployment_config(input.deployment_config.as_ref())?;
         loop {
-            let (stored, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
-            check_updatable(&record)?;
-            let mut checks = vec![Check { key: stored.key, expect: Expect::Version(stored.version) }];
-            if self.parts.settings.strict_aws {
-                // AWS needs the former config, and says so as if it were the new one.
-                self.endpoint_config(caller, record.config_name()).await?;
-            }
-            let generation = record.newest_generation().saturating_add(1);
-            let mut deployment =
-                self.snapshot(caller, &input.endpoint_config_name, generation, &mut checks).await?;
-            retain_sizes(&mut deployment, &record.deployment, &input);
-            let is_retained = input.retain_deployment_config == Some(true);
-            let retained = record.deployment_config.clone().filter(|_| is_retained);
-            let deployment_config = input.deployment_config.clone().or(retained);
-            check_portions(deployment_config.as_ref(), &deployment.fleets)?;
-            record.notes = deployment_config_notes(deployment_config.as_ref(), false);
-            record.generations = generation;
-            let change = Change::Deploy { deployment: Box::new(deployment), deployment_config };
-            if self.begin_update(caller, &mut record, change, checks).await? {
-                return Ok(UpdateEndpointOutput { endpoint_arn: record.arn().into() });
+            let decided = self.decide_update(caller, &input).await?;
+            if self.commit_endpoint(&decided).await? {
+                return Ok(UpdateEndpointOutput { endpoint_arn: decided.record.arn().into() });
             }
         }
     }
 
-    /// Writes down that an update begins; whether what it was decided on was still so.
-    pub(super) async fn begin_update(
+    /// What an update would write down; nothing is.
+    pub(crate) async fn decide_update(
         &self,
         caller: &Caller,
-        record: &mut EndpointRecord,
-        change: Change,
-        checks: Vec<Check>,
-    ) -> Result<bool, ApiError> {
+        input: &UpdateEndpointInput,
+    ) -> Result<Decided, ApiError> {
+        check_deployment_config(input.deployment_config.as_ref())?;
+        let (stored, mut record) = self.endpoint(caller, &input.endpoint_name).await?;
+        check_updatable(&record)?;
+        let mut checks = vec![Check { key: stored.key, expect: Expect::Version(stored.version) }];
+        if self.parts.settings.strict_aws {
+            // AWS needs the former config, and says so as if it were the new one.
+            self.endpoint_config(caller, record.config_name()).await?;
+        }
+        let generation = record.newest_generation().saturating_add(1);
+        let mut deployment =
+            self.snapshot(caller, &input.endpoint_config_name, generation, &mut checks).await?;
+        retain_sizes(&mut deployment, &record.deployment, input);
+        let is_retained = input.retain_deployment_config == Some(true);
+        let retained = record.deployment_config.clone().filter(|_| is_retained);
+        let deployment_config = input.deployment_config.clone().or(retained);
+        check_portions(deployment_config.as_ref(), &deployment.fleets)?;
+        record.notes = deployment_config_notes(deployment_config.as_ref(), false);
+        record.generations = generation;
+        let change = Change::Deploy { deployment: Box::new(deployment), deployment_config };
+        let event = self.begin_update(caller, &mut record, change);
+        Ok(Decided { record, checks, event })
+    }
+
+    /// Makes the record that of an endpoint whose update begins now, and gives the event that tells of it.
+    pub(super) fn begin_update(&self, caller: &Caller, record: &mut EndpointRecord, change: Change) -> Event {
         let now = self.parts.clock.now();
         let (from, operation) = (record.status, history::update(record, &change));
         record.schema = RECORD_SCHEMA;
@@ -69,26 +73,7 @@ impl Control {
             stage_since: now,
         });
         record.forget_places();
-        let document = document(record);
-        let transaction = Transaction {
-            checks,
-            quotas: self.parts.settings.quotas.of(&record.scope, &document.holds),
-            writes: vec![Write::Put(document)],
-            events: vec![By { caller, at: now }.changed_endpoint(record, Some(from), operation)],
-            ..Transaction::default()
-        };
-        match self.parts.store.commit(transaction).await {
-            Ok(_) => {
-                log_notes(record.arn().as_str(), &record.notes);
-                log_notes(record.arn().as_str(), &self.marks(record));
-                Ok(true)
-            }
-            Err(StoreError::QuotaExceeded { quota, used, delta }) => {
-                Err(quotas::refusal(&quota, used, delta))
-            }
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(store_failed(error)),
-        }
+        By { caller, at: now }.changed_endpoint(record, Some(from), operation)
     }
 }
 

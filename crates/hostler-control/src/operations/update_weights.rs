@@ -13,6 +13,7 @@ use hostler_shapes::{
 use hostler_store::{Check, Expect};
 use hostler_types::{Change, EndpointRecord, EndpointStatus, FleetSize};
 
+use super::decided::Decided;
 use super::update_endpoint::check_updatable;
 use crate::control::{Caller, Control};
 use crate::texts::{not_updatable, refused};
@@ -34,8 +35,11 @@ impl Control {
             }
             let sizes = sizes(&record, desired)?;
             let checks = vec![Check { key: stored.key, expect: Expect::Version(stored.version) }];
-            if self.begin_update(caller, &mut record, Change::Scale { sizes }, checks).await? {
-                return Ok(UpdateEndpointWeightsAndCapacitiesOutput { endpoint_arn: record.arn().into() });
+            let event = self.begin_update(caller, &mut record, Change::Scale { sizes });
+            let decided = Decided { record, checks, event };
+            if self.commit_endpoint(&decided).await? {
+                let endpoint_arn = decided.record.arn().into();
+                return Ok(UpdateEndpointWeightsAndCapacitiesOutput { endpoint_arn });
             }
         }
     }

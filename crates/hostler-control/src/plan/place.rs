@@ -47,7 +47,7 @@ impl Step<'_> {
             variant: place.variant.clone(),
             ordinal: place.ordinal,
         };
-        self.events.push(format!("launching instance {id}"));
+        self.tell_of(&id, format!("launching instance {id}"));
         self.record.instances.push(InstanceRecord {
             id: id.clone(),
             intent: InstanceIntent::Wanted,
@@ -64,7 +64,7 @@ impl Step<'_> {
             if instance.was_seen && instance.launched_at <= self.policy.emptied_at {
                 // (Wanted, stopped with the server) => (Removing): the next attempt follows at once.
                 self.record.instances[index].intent = InstanceIntent::Removing;
-                self.events.push(format!("instance {} was stopped with the server", instance.id));
+                self.tell_of(&instance.id, format!("instance {} was stopped with the server", instance.id));
                 self.fill_place(&Place::of(&instance.id));
             } else if instance.was_seen {
                 // (Wanted, seen) => (gone): the next attempt follows.
@@ -159,7 +159,7 @@ impl Step<'_> {
         place.failure =
             Some(Box::new(FailureRecord { log_tail: String::new(), made_from: None, ..failure.clone() }));
         let failures = place.failures;
-        self.events.push(format!("instance {} ended: {why}", instance.id));
+        self.tell_of(&instance.id, format!("instance {} ended: {why}", instance.id));
         if self.is_hopeless(&instance.id, &why, failures) {
             self.give_up(&instance.id, &why, failure);
         }

@@ -63,7 +63,7 @@ impl Step<'_> {
 
     fn enter_stage(&mut self, stage: Stage) {
         let now = self.now;
-        self.events.push(format!("update: {}", in_words(&stage)));
+        self.tell(format!("update: {}", in_words(&stage)));
         if let Some(update) = &mut self.record.update {
             update.stage = stage;
             update.stage_since = now;

@@ -93,7 +93,7 @@ impl Reconciler {
         if !self.commit(term, transaction).await? {
             return Ok(Outcome::Overtaken);
         }
-        info!(endpoint = record.name, "deleted");
+        info!("deleted");
         self.forget_former(&before.key);
         Ok(Outcome::Gone)
     }

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use hostler_types::{EndpointRecord, EndpointRoute, Key, Kind, Record};
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::Reconciler;
 use super::run::RunError;
 use crate::plan::{self, Sighting};
+use crate::spans;
 
 impl Reconciler {
     /// Tells the gateway of every endpoint that can answer already, and changes nothing: a server that starts again is
@@ -24,16 +25,20 @@ impl Reconciler {
             }
         };
         for key in keys {
-            if let Err(error) = self.publish_route(&key).await {
-                let error: &dyn std::error::Error = &error;
-                warn!(%key, error, "an endpoint is not routed yet; the next run tries again");
-            }
+            let publishing = async {
+                if let Err(error) = self.publish_route(&key).await {
+                    let error: &dyn std::error::Error = &error;
+                    warn!(%key, error, "an endpoint is not routed yet; the next run tries again");
+                }
+            };
+            publishing.instrument(spans::run(&key)).await;
         }
     }
 
     async fn publish_route(&self, key: &Key) -> Result<(), RunError> {
         let Some(document) = self.parts.store.get(key).await? else { return Ok(()) };
-        let record = EndpointRecord::from_body(&document.body)?;
+        let record = EndpointRecord::from_body(&document.body).inspect_err(|_| spans::know_name(key))?;
+        spans::know(&record);
         if record.status.is_serving() {
             let now = self.parts.clock.now();
             let seen = self.sightings(&record, now).await?;

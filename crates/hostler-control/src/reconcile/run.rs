@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hostler_compute::{ComputeError, InstanceState};
+use hostler_compute::{ComputeError, InstanceState, Observed};
 use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError, RouteTable,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
@@ -21,8 +21,9 @@ use super::moments::bring_back;
 use crate::history;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
-use crate::prober::Target;
+use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
+use crate::spans;
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -73,6 +74,11 @@ pub(super) enum Outcome {
 
 impl Reconciler {
     pub(super) async fn run_key(&self, key: Key) {
+        let span = spans::run(&key);
+        self.run_in_span(key).instrument(span).await;
+    }
+
+    async fn run_in_span(&self, key: Key) {
         let abandoned = Abandoned { reconciler: self, key: &key };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
@@ -103,12 +109,14 @@ impl Reconciler {
     async fn reconcile(&self, key: &Key) -> Result<Outcome, RunError> {
         // Before reading: what was read without the right may be old when the right comes.
         let right = self.right.held();
-        let Some(document) = self.parts.store.get(key).await? else {
+        let read = self.parts.store.get(key).await.inspect_err(|_| spans::know_name(key));
+        let Some(document) = read? else {
             self.publish(key, None);
             self.forget_former(key);
             return Ok(Outcome::Gone);
         };
-        let mut record = EndpointRecord::from_body(&document.body)?;
+        let mut record = EndpointRecord::from_body(&document.body).inspect_err(|_| spans::know_name(key))?;
+        spans::know(&record);
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
@@ -124,7 +132,10 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            info!(endpoint = record.name, generation = record.deployment.generation, "{event}");
+            match &event.instance {
+                Some(id) => info!(instance = %id, generation = id.generation, "{}", event.text),
+                None => info!("{}", event.text),
+            }
         }
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
@@ -176,16 +187,9 @@ impl Reconciler {
         now: Millis,
     ) -> Result<Vec<Sighting>, RunError> {
         let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
-        let mut seen: Vec<Sighting> = observed
-            .into_iter()
-            .map(|observed| Sighting {
-                health: self.parts.prober.health(&observed.id),
-                in_flight: self.parts.routes.in_flight(&observed.id),
-                listens: Vec::new(),
-                id: observed.id,
-                state: observed.state,
-            })
-            .collect();
+        let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
+        let mut seen: Vec<Sighting> =
+            observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
         self.add_what_is_remembered(record, &mut seen, now);
         self.look_where_late_ones_listen(record, &mut seen, now).await;
         Ok(seen)
@@ -221,7 +225,9 @@ impl Reconciler {
             let deployment = record.deployment_of(sighting.id.generation);
             let fleet = deployment.and_then(|deployment| deployment.fleet(&sighting.id.variant));
             let is_late = fleet.is_some_and(|fleet| now >= since.plus(fleet.startup_timeout_ms));
-            if is_late && !matches!(sighting.health, Health::Healthy | Health::Sick(_)) {
+            // After a restart nothing is known of the health of any; only what never was healthy is given up for that.
+            let is_new = record.instances.iter().any(|it| it.id == sighting.id && it.healthy_at.is_none());
+            if is_late && is_new && !matches!(sighting.health, Health::Healthy | Health::Sick(_)) {
                 match self.parts.compute.listens(&sighting.id).await {
                     Ok(addresses) => sighting.listens = addresses,
                     Err(error) => debug!(id = %sighting.id, %error, "where an instance listens is not known"),
@@ -266,11 +272,24 @@ impl Reconciler {
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
+                scope: record.scope.clone(),
+                endpoint_name: record.name.clone(),
                 address,
                 was_healthy: instance.healthy_at.is_some(),
             })
         });
         self.parts.prober.set_targets(&record.uid, targets.collect());
+    }
+}
+
+/// An instance as all three see it.
+pub(crate) fn sighting(observed: Observed, prober: &Prober, routes: &dyn RouteTable) -> Sighting {
+    Sighting {
+        health: prober.health(&observed.id),
+        in_flight: routes.in_flight(&observed.id),
+        listens: Vec::new(),
+        id: observed.id,
+        state: observed.state,
     }
 }
 

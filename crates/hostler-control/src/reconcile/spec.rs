@@ -18,7 +18,7 @@ const CONTAINER_NAME_DEFAULT: &str = "container_1";
 
 const MIB: u64 = 1024 * 1024;
 
-pub(super) fn instance_spec(
+pub(crate) fn instance_spec(
     record: &EndpointRecord,
     id: &InstanceId,
     catalog: &ImageCatalog,

@@ -164,15 +164,16 @@ impl Reconciler {
             if !self.right.lasts(term) {
                 return;
             }
-            info!(instance = %id, "removing an instance that belongs to no endpoint");
+            // Its endpoint has no name any more.
+            info!(endpoint = %id.endpoint, generation = id.generation, instance = %id, "removing an instance that belongs to no endpoint");
             let grace = Duration::from_millis(self.parts.policy.stop_grace_ms.unsigned_abs());
             if let Err(error) = self.parts.compute.remove(&id, grace).await {
                 let error: &dyn std::error::Error = &error;
-                warn!(instance = %id, error, "removing it failed; the next sweep tries again");
+                warn!(endpoint = %id.endpoint, generation = id.generation, instance = %id, error, "removing it failed; the next sweep tries again");
             }
             if let Err(error) = self.parts.compute.forget(&id.endpoint).await {
                 let error: &dyn std::error::Error = &error;
-                warn!(instance = %id, error, "deleting its logs failed; the next sweep tries again");
+                warn!(endpoint = %id.endpoint, generation = id.generation, instance = %id, error, "deleting its logs failed; the next sweep tries again");
             }
         }
     }

@@ -4,6 +4,7 @@
 mod accelerators;
 mod clock;
 mod damage;
+mod foreseen;
 mod in_use;
 mod leases;
 mod lifecycle;

@@ -10,7 +10,7 @@ use hostler_compute::{Capabilities, Delays};
 use hostler_control::{Control, ControlParts, ControlSettings};
 use hostler_store::MemoryStore;
 use hostler_testkit::{Effects, SimClock, SimObjects, SimWorld, caller};
-use hostler_types::{EndpointRecord, EndpointStatus};
+use hostler_types::{EndpointRecord, EndpointStatus, Key, Kind, ModelRecord, Record};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -226,6 +226,20 @@ async fn members_without_effect_are_noted() {
     assert!(notes.len() == 1 && notes[0].starts_with("DeploymentConfig"), "{notes:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_way_of_execution_is_given_back_and_noted_as_one_container_has_no_other() {
+    let world = world().await;
+    let mut input = model("m2");
+    input["InferenceExecutionConfig"] = json!({ "Mode": "Direct" });
+    world.call("CreateModel", input).await.unwrap();
+    let seen = world.call("DescribeModel", json!({ "ModelName": "m2" })).await.unwrap();
+    assert_eq!(seen["InferenceExecutionConfig"], json!({ "Mode": "Direct" }));
+    let key = Key::new(&caller().scope, Kind::Model, "m2");
+    let stored = world.store.get(&key).await.unwrap().unwrap();
+    let notes = ModelRecord::from_body(&stored.body).unwrap().notes;
+    assert!(notes.len() == 1 && notes[0].starts_with("InferenceExecutionConfig has no effect"), "{notes:?}");
+}
+
 /// Operations over a backend that runs processes, which promises less than the simulated one.
 fn process_control() -> Control {
     Control::new(ControlParts {
@@ -236,6 +250,7 @@ fn process_control() -> Control {
             name: "process",
             limits_memory: true,
             limits_cpu: true,
+            memory_bytes_max: None,
             isolates_network: false,
             runs_images: false,
             devices: [].into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_control::{Health, HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
-use hostler_testkit::SimPing;
+use hostler_testkit::{SimPing, caller};
 use hostler_types::{EndpointUid, FailureCause, InstanceId, VariantName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -14,7 +14,8 @@ use tokio::time::Instant;
 fn target(attempt: u32, was_healthy: bool) -> Target {
     let endpoint = EndpointUid::new("e1");
     let id = InstanceId { endpoint, generation: 1, variant: VariantName::new("v"), ordinal: 0, attempt };
-    Target { id, address: ([127, 0, 0, 1], 9).into(), was_healthy }
+    let address = ([127, 0, 0, 1], 9).into();
+    Target { id, scope: caller().scope, endpoint_name: "e".to_owned(), address, was_healthy }
 }
 
 fn prober() -> (Arc<SimPing>, Prober) {

@@ -1,7 +1,8 @@
 //! The parameters of AssumeRole, checked in STS's words.
 //!
 //! Why: STS tells every violated constraint at once, counted, in the words of its validation.
-//! Invariants: what would narrow the session's rights and cannot be honoured here is refused, never ignored.
+//! Invariants: what would narrow the session's rights and cannot be honoured here is refused, never ignored. What has no
+//! effect here is accepted and noted.
 
 use hostler_aws::{ApiError, Form};
 use http::StatusCode;
@@ -20,7 +21,20 @@ pub(super) struct Wanted {
     pub(super) role_arn: String,
     pub(super) session_name: String,
     pub(super) duration_s: u64,
+    /// A sentence about each parameter that was given and has no effect.
+    pub(super) notes: Vec<String>,
 }
+
+/// Parameters that are accepted without effect, and why.
+const WITHOUT_EFFECT: [(&str, &str); 7] = [
+    ("Tags", "have no effect: there are no policies that could ask for them"),
+    ("TransitiveTagKeys", "have no effect: there are no policies that could ask for tags"),
+    ("ExternalId", "has no effect: there is no trust policy that could ask for it"),
+    ("TokenCode", "has no effect without a SerialNumber, which is refused"),
+    ("SourceIdentity", "has no effect: it is written down nowhere"),
+    ("ProvidedContexts", "have no effect: there are no policies that could ask for them"),
+    ("MinimumSessionTokenSize", "has no effect: a token has the size that it needs"),
+];
 
 /// Reads the form; `is_chained` when a session asks.
 pub(super) fn read(form: &Form, is_chained: bool) -> Result<Wanted, ApiError> {
@@ -63,7 +77,23 @@ pub(super) fn read(form: &Form, is_chained: bool) -> Result<Wanted, ApiError> {
         ));
     }
     refuse_narrowing(form)?;
-    Ok(Wanted { role_arn: role_arn.to_owned(), session_name: session_name.to_owned(), duration_s })
+    Ok(Wanted {
+        role_arn: role_arn.to_owned(),
+        session_name: session_name.to_owned(),
+        duration_s,
+        notes: notes(form),
+    })
+}
+
+fn notes(form: &Form) -> Vec<String> {
+    let is_given = |parameter: &str| {
+        let is_of = |name: &str| {
+            name.strip_prefix(parameter).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        form.pairs().any(|(name, value)| !value.is_empty() && is_of(name))
+    };
+    let given = WITHOUT_EFFECT.iter().filter(|(parameter, _)| is_given(parameter));
+    given.map(|(parameter, why)| format!("{parameter} {why}")).collect()
 }
 
 /// Session policies would take rights away; a session that keeps them would be a lie.
@@ -195,6 +225,18 @@ mod tests {
         assert!(check(&format!("{ARN}&RoleSessionName=ab&DurationSeconds=3600"), true).is_ok());
         let refusal = check(&format!("{ARN}&RoleSessionName=ab&DurationSeconds=3601"), true).unwrap_err();
         assert!(refusal.contains("1 hour session limit"), "{refusal}");
+    }
+
+    #[test]
+    fn what_nothing_here_asks_for_is_noted() {
+        let plain = check(&format!("{ARN}&RoleSessionName=ab&Unknown=1&ExternalId="), false).unwrap();
+        assert_eq!(plain.notes, Vec::<String>::new());
+        let form =
+            "ExternalId=x&SourceIdentity=me&Tags.member.1.Key=k&Tags.member.1.Value=v&TokenCode=123456";
+        let wanted = check(&format!("{ARN}&RoleSessionName=ab&{form}"), false).unwrap();
+        let begins: Vec<&str> = wanted.notes.iter().filter_map(|note| note.split(' ').next()).collect();
+        assert_eq!(begins, ["Tags", "ExternalId", "TokenCode", "SourceIdentity"]);
+        assert!(wanted.notes.iter().all(|note| note.contains("no effect")), "{:?}", wanted.notes);
     }
 
     #[test]

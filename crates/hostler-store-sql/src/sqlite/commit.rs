@@ -59,8 +59,8 @@ pub(super) fn apply(
     let committed = write(connection, transaction.writes)?;
     for (quota, used) in transaction.quotas.into_iter().zip(before) {
         let after = holdings::held(connection, &quota)?;
-        if after > used && after > quota.limit {
-            return Err(Refusal::Store(StoreError::QuotaExceeded { quota, used, delta: after - used }));
+        if let Some(delta) = quota.exceeded(used, after) {
+            return Err(Refusal::Store(StoreError::QuotaExceeded { quota, used, delta }));
         }
     }
     events::append(connection, &transaction.events, bounds)?;

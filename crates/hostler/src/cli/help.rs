@@ -45,7 +45,8 @@ Exit codes:
 
 Environment:
   HOSTLER_DATA_DIR, HOSTLER_LISTEN, HOSTLER_CONFIG, HOSTLER_TLS_CERT,
-  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS
+  HOSTLER_TLS_KEY, HOSTLER_PROTECT_IN_USE, HOSTLER_STRICT_AWS,
+  HOSTLER_LOG_FORMAT
                    the flags of these names
   HOSTLER_LOG      what is logged: error, warn, info (default), debug, or
                    directives such as hostler_control=debug
@@ -130,13 +131,21 @@ Environment:
   TMPDIR  where an archive is unpacked";
 
 pub(super) const LS: &str = "\
+With --watch the list stays on the screen and follows what happens, until Ctrl-C:
+status, config (and the one that an update brings), healthy and wanted instances,
+age. On a pipe each change is a block of lines instead, and with --output json a
+line. While the server does not answer, that is said, and it is asked again.
+
 Examples:
   hostler ls
+  hostler ls --watch
+  hostler ls --watch --interval 0.5
   hostler ls --output json | jq -r '.[].EndpointName'
 
 Exit codes:
-  0  listed, also when there are none
-  1  no server was found, or it refused";
+  0    listed, also when there are none
+  1    no server was found, or it refused
+  130  --watch was interrupted";
 
 pub(super) const QUOTAS: &str = "\
 A row per quota: its limit, how much of it is used, and the key under [quotas] in
@@ -164,6 +173,41 @@ Examples:
 Exit codes:
   0  shown
   1  there is no such endpoint, no server was found, or it refused";
+
+pub(super) const PLAN: &str = "\
+Says what UpdateEndpoint would do with an endpoint and a config, or CreateEndpoint
+where there is no endpoint of this name: which instances are launched, drained and
+removed, in which order and when, who answers meanwhile, what it takes at its
+peak, what becomes of a failure, and what would refuse it. Nothing is done: the
+server's own checks and its own planner are asked, over instances that exist in
+memory only and never fail.
+
+Times are those that the endpoint's instances really took to become healthy; how
+long an unknown model takes is counted as nothing and said. So the whole takes at
+least as long as is shown.
+
+The way of the update is that of UpdateEndpoint: all at once, or as --canary,
+--linear, --rolling or a DeploymentConfig in AWS's JSON form says.
+
+Examples:
+  hostler plan digits --config digits-2
+  hostler plan digits --config digits-2 --canary 25 --wait 300
+  hostler plan digits --config digits-2 --deployment-config rolling.json
+  hostler plan digits --config digits-2 --output json | jq .DurationMs
+
+  UpdateEndpoint would be accepted
+  from       digits-1 (generation 1)
+  to         digits-2 (generation 2), CANARY in 2 steps
+
+        AT  HEALTHY            TRAFFIC             WHAT
+     0.0 s  g1 2/2  g2 0/2     g1 100%             step 1: launch 2 of g2
+     1.4 s  g1 2/2  g2 2/2     g1 75%  g2 25%      step 1: watched for 300 s
+   301.4 s  g1 2/2  g2 2/2     g2 100%             g1 leaves: drain 2 of g1
+
+Exit codes:
+  0  it would be accepted
+  1  it would be refused, with AWS's words; or no server was found
+  2  the command line is wrong";
 
 pub(super) const LOGS: &str = "\
 Prints what the processes of an endpoint wrote to standard output and standard

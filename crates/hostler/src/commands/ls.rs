@@ -1,12 +1,21 @@
-//! `hostler ls`: every endpoint, a line each.
+//! `hostler ls`: every endpoint, a line each; with `--watch` for as long as somebody looks.
+
+mod screen;
+mod table;
+mod watch;
+
+use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::cli::{ListArgs, OutputForm};
+use crate::cli::{LsArgs, OutputForm};
 use crate::client::Client;
 use crate::output;
 
-pub(crate) async fn run(args: &ListArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
+    if args.watch {
+        return watch::run(args).await;
+    }
     let client = Client::find(&args.find)?;
     let endpoints = client.endpoints().await?;
     match args.find.output {
@@ -24,5 +33,5 @@ pub(crate) async fn run(args: &ListArgs) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,40 +1,23 @@
 //! `hostler serve`.
 
-use std::io::IsTerminal;
-
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::ServeArgs;
+use crate::logging;
 use crate::output;
 use crate::serve::Server;
 use crate::settings::Settings;
 
-/// What is logged when nothing else is asked for.
-const LOG_DEFAULT: &str = "info";
-
 pub(crate) async fn run(args: &ServeArgs) -> anyhow::Result<()> {
     output::outlive_reader();
     let settings = Settings::resolve(args)?;
-    tracing_subscriber::fmt()
-        .with_env_filter(log_filter()?)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logging::begin(settings.log_format)?;
     let mut stops = StopSignals::listen()?;
     let server = Server::start(settings).await?;
     output::data(&format!("hostler is ready at {}", server.url));
     stops.next().await;
     server.stop(async move { stops.next().await }).await
-}
-
-fn log_filter() -> anyhow::Result<EnvFilter> {
-    let wish = std::env::var("HOSTLER_LOG").unwrap_or_default();
-    let wish = if wish.is_empty() { LOG_DEFAULT } else { &wish };
-    EnvFilter::try_new(wish).with_context(|| {
-        format!("HOSTLER_LOG = `{wish}` is no filter; try `debug`, or `info,hostler_gateway=debug`")
-    })
 }
 
 /// The signals that ask the program to stop; listened for from the moment this exists.
