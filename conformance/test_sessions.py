@@ -52,8 +52,8 @@ class Seal:
 
     def close(self, session):
         nonce = os.urandom(12)
-        sealed = self.aead.encrypt(nonce, json.dumps(session).encode(), b"\x01")
-        return base64.urlsafe_b64encode(b"\x01" + nonce + sealed).decode().rstrip("=")
+        sealed = self.aead.encrypt(nonce, json.dumps(session).encode(), b"\x02")
+        return base64.urlsafe_b64encode(b"\x02" + nonce + sealed).decode().rstrip("=")
 
 
 def assumed(server):

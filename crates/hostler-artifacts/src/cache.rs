@@ -14,6 +14,7 @@ mod disk;
 mod evict;
 mod flight;
 mod lease;
+mod metrics;
 mod spoiled;
 mod stamp;
 
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 use self::disk::Disk;
 use self::flight::{Flight, FlightId, Waiter};
 use self::lease::Lease;
+use self::metrics::{CacheMetrics, Use};
 use self::stamp::Stamp;
 use crate::key::CacheKey;
 use crate::port::{ArtifactVersion, DataForm, DataSource, FetchError, ObjectReader};
@@ -121,6 +123,7 @@ struct Shared {
     reader: Arc<dyn ObjectReader>,
     fetches: Semaphore,
     state: Mutex<State>,
+    metrics: CacheMetrics,
 }
 
 #[derive(Default)]
@@ -169,8 +172,9 @@ impl ArtifactCache {
             let entry = Entry { last_use: state.uses, ..Entry::new(found.version, found.bytes, found.stamp) };
             state.entries.insert(found.key, entry);
         }
+        let metrics = CacheMetrics::new();
         let (fetches, state) = (Semaphore::new(FETCHES_AT_ONCE), Mutex::new(state));
-        Ok(Self { shared: Arc::new(Shared { disk, limits, reader, fetches, state }) })
+        Ok(Self { shared: Arc::new(Shared { disk, limits, reader, fetches, state, metrics }) })
     }
 
     /// The model of `data`, looked at through the role and fetched unless this version is on disk already.
@@ -192,7 +196,11 @@ impl ArtifactCache {
                     tokio::time::sleep(Duration::from_millis(BACKOFF_MS << (attempt - 1))).await;
                     attempt += 1;
                 }
-                outcome => return outcome,
+                Err(error) => {
+                    self.shared.metrics.used(Use::failed);
+                    return Err(error);
+                }
+                prepared => return prepared,
             }
         }
     }
@@ -227,6 +235,7 @@ impl ArtifactCache {
                         continue;
                     }
                     shared.disk.touch(&prepared.key);
+                    shared.metrics.used(Use::hit);
                     progress(PreparePhase::Ready { was_cached: true });
                     return Ok(prepared);
                 }
@@ -240,6 +249,7 @@ impl ArtifactCache {
                     if waiter.role_arn() != data.at.role_arn => {}
                 Err(error) => return Err(error),
                 Ok(prepared) => {
+                    shared.metrics.used(Use::miss);
                     progress(PreparePhase::Ready { was_cached: false });
                     return Ok(prepared);
                 }

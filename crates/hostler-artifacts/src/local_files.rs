@@ -1,7 +1,8 @@
 //! Model archives on this machine's own disk, from directories that the operator named; all else is another reader's.
 //!
 //! Why: `file://` spares a copy into the bucket, and shows a client the server's disk; so nothing is served unless its
-//! directory was named. No role is asked, since files have none: whoever may create a model may serve what lies there.
+//! directory was named. No role is asked, since files have none: whoever may create a model in the operator's own account
+//! may serve what lies there, and no other account may.
 //! Invariants: links are resolved before the check, and the file that was opened is checked once more by the name that
 //! the kernel gives it, so nothing outside is read whatever changes in between. Only regular files are opened. A file
 //! that changes while it is read is an error and no mixture.
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
+use hostler_types::AccountId;
 use rustix::fs::{Mode, OFlags};
 use tokio_util::io::ReaderStream;
 
@@ -32,17 +34,22 @@ const OPEN_FILE: OFlags =
 /// Reads `file://` URLs below the allowed directories, and hands every other URI on.
 pub struct LocalFiles {
     allowed: Arc<[PathBuf]>,
+    owner: AccountId,
     others: Arc<dyn ObjectReader>,
 }
 
 impl LocalFiles {
-    /// Files below `allowed`, each an absolute directory; none allows none.
-    pub fn new(allowed: Vec<PathBuf>, others: Arc<dyn ObjectReader>) -> Self {
-        Self { allowed: allowed.into(), others }
+    /// Files below `allowed`, each an absolute directory, for models of account `owner`; none allows none.
+    pub fn new(allowed: Vec<PathBuf>, owner: AccountId, others: Arc<dyn ObjectReader>) -> Self {
+        Self { allowed: allowed.into(), owner, others }
     }
 
-    async fn opened(&self, uri: &str) -> Result<(File, ArtifactVersion), FetchError> {
-        let (allowed, uri) = (Arc::clone(&self.allowed), uri.to_owned());
+    async fn opened(&self, source: &ArtifactSource) -> Result<(File, ArtifactVersion), FetchError> {
+        if source.account != self.owner {
+            let detail = "files of the server's machine are for models of the server's own account";
+            return Err(refused(&source.uri, detail));
+        }
+        let (allowed, uri) = (Arc::clone(&self.allowed), source.uri.clone());
         let opening = tokio::task::spawn_blocking(move || open(&allowed, &uri));
         opening.await.map_err(|error| disk("opening a file", io::Error::other(error)))?
     }
@@ -54,7 +61,7 @@ impl ObjectReader for LocalFiles {
         if !source.uri.starts_with(SCHEME) {
             return self.others.look(source).await;
         }
-        Ok(self.opened(&source.uri).await?.1)
+        Ok(self.opened(source).await?.1)
     }
 
     async fn list(
@@ -78,7 +85,7 @@ impl ObjectReader for LocalFiles {
             return self.others.open(source, version, from).await;
         }
         let uri = source.uri.clone();
-        let (mut file, seen) = self.opened(&uri).await?;
+        let (mut file, seen) = self.opened(source).await?;
         if seen != *version {
             return Err(FetchError::Changed { uri });
         }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use hostler_types::Millis;
 
@@ -23,14 +23,13 @@ const CONTROL_MODELLED: [&str; 4] =
     ["ResourceLimitExceeded", "ResourceInUse", "ResourceNotFound", "ConflictException"];
 
 /// Errors that a front end sends before the data plane's service sees the request: `message` in lower case.
-const FRONT_END: [&str; 8] = [
+const FRONT_END: [&str; 7] = [
     "MissingAuthenticationTokenException",
     "IncompleteSignatureException",
     "InvalidSignatureException",
     "UnrecognizedClientException",
     "ExpiredTokenException",
     "AccessDeniedException",
-    "ThrottlingException",
     "RequestHeaderSectionTooLarge",
 ];
 
@@ -151,6 +150,10 @@ fn runtime_body(error: &ApiError, message: Option<&str>) -> String {
     let code = spelled(Protocol::RestJson, error.code());
     if code == "UnknownOperationException" {
         return "<UnknownOperationException/>\n".to_owned();
+    }
+    if code == "ThrottlingException" {
+        // As seen of AWS's runtime: the code is in the header alone.
+        return json!({ "message": null }).to_string();
     }
     let mut body = Map::new();
     body.insert("__type".into(), code.into());

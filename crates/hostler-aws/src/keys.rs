@@ -2,14 +2,16 @@
 //!
 //! Why: the verifier asks a port; long-lived keys come from a snapshot that the owner of the server swaps, keys of
 //! assumed roles come out of their own sealed session token, so that any gateway can check them without a store.
-//! Invariants: a long-lived key never takes a session token, and a role's key is nothing without its own.
+//! Invariants: a long-lived key never takes a session token, and a role's key is nothing without its own. A session that
+//! a long-lived key began ends with that key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hostler_types::{AccountId, Identity, Millis, Secret};
 
-use crate::sealed::{TokenError, TokenSealer};
+use crate::last_use::LastUse;
+use crate::sealed::{TokenError, TokenSealer, lasting_id};
 
 /// The secret and the owner of an access key.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct KeyOwner {
     pub secret: Secret,
     /// Whose it is.
     pub identity: Identity,
+    /// Where a right signature is noted; none for sessions.
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 /// Why an access key is not good.
@@ -54,19 +58,48 @@ pub struct LongLivedKey {
     pub secret_access_key: Secret,
     /// The account that it belongs to.
     pub account: AccountId,
+    /// The user of the account; none is the account itself.
+    pub user: Option<String>,
+    /// Where its use is noted.
+    pub last_use: Arc<LastUse>,
 }
 
 impl LongLivedKey {
-    fn into_owner(self) -> (String, KeyOwner) {
-        let Self { access_key_id, secret_access_key, account } = self;
-        let identity = Identity {
-            arn: format!("arn:aws:iam::{account}:root"),
-            user_id: account.to_string(),
-            account,
-            access_key_id: access_key_id.clone(),
-            role_arn: None,
+    /// A key of the account itself.
+    pub fn of_account(
+        access_key_id: impl Into<String>,
+        secret_access_key: Secret,
+        account: &AccountId,
+    ) -> Self {
+        let (access_key_id, account) = (access_key_id.into(), account.clone());
+        Self { access_key_id, secret_access_key, account, user: None, last_use: Arc::default() }
+    }
+
+    /// The ARN of whoever signs with it.
+    pub fn arn(&self) -> String {
+        let account = &self.account;
+        match &self.user {
+            None => format!("arn:aws:iam::{account}:root"),
+            Some(user) => format!("arn:aws:iam::{account}:user/{user}"),
+        }
+    }
+
+    fn owner(&self) -> KeyOwner {
+        let arn = self.arn();
+        let user_id = match &self.user {
+            None => self.account.to_string(),
+            Some(_) => lasting_id("AIDA", &arn),
         };
-        (access_key_id, KeyOwner { secret: secret_access_key, identity })
+        let identity = Identity {
+            arn,
+            user_id,
+            account: self.account.clone(),
+            access_key_id: self.access_key_id.clone(),
+            role_arn: None,
+            long_lived_key_id: Some(self.access_key_id.clone()),
+        };
+        let last_use = Some(Arc::clone(&self.last_use));
+        KeyOwner { secret: self.secret_access_key.clone(), identity, last_use }
     }
 }
 
@@ -84,14 +117,19 @@ impl KeyRing {
     }
 
     /// Swaps the long-lived keys; requests under way keep what they found.
-    pub fn replace(&self, keys: impl IntoIterator<Item = LongLivedKey>) {
-        let keys = Arc::new(keys.into_iter().map(LongLivedKey::into_owner).collect());
+    pub fn replace<'a>(&self, keys: impl IntoIterator<Item = &'a LongLivedKey>) {
+        let owners = keys.into_iter().map(|key| (key.access_key_id.clone(), key.owner()));
+        let keys = Arc::new(owners.collect());
         *self.long_lived.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     /// Issues and opens session tokens.
     pub fn sealer(&self) -> &TokenSealer {
         &self.sealer
+    }
+
+    fn long_lived(&self) -> Arc<HashMap<String, KeyOwner>> {
+        Arc::clone(&self.long_lived.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -103,8 +141,7 @@ impl Keys for KeyRing {
         now: Millis,
     ) -> Result<KeyOwner, KeyError> {
         let Some(token) = session_token else {
-            let keys = Arc::clone(&self.long_lived.read().unwrap_or_else(PoisonError::into_inner));
-            return keys.get(access_key_id).cloned().ok_or(KeyError::Unknown);
+            return self.long_lived().get(access_key_id).cloned().ok_or(KeyError::Unknown);
         };
         let session = self.sealer.open(token, now).map_err(|error| match error {
             TokenError::Expired => KeyError::Expired,
@@ -113,7 +150,11 @@ impl Keys for KeyRing {
         if session.access_key_id != access_key_id {
             return Err(KeyError::BadToken);
         }
-        Ok(KeyOwner { identity: session.identity(), secret: session.secret_access_key })
+        // Whoever had the key that is gone has no sessions either.
+        if session.long_lived_key_id.as_ref().is_some_and(|key| !self.long_lived().contains_key(key)) {
+            return Err(KeyError::BadToken);
+        }
+        Ok(KeyOwner { identity: session.identity(), secret: session.secret_access_key, last_use: None })
     }
 }
 
@@ -125,12 +166,12 @@ mod tests {
 
     fn ring() -> KeyRing {
         let ring = KeyRing::new(TokenSealer::new([7; 32]));
-        ring.replace([LongLivedKey {
-            access_key_id: "AKIDEXAMPLE".to_owned(),
-            secret_access_key: Secret::new("secret"),
-            account: AccountId::new("000000000000"),
-        }]);
+        ring.replace([&key()]);
         ring
+    }
+
+    fn key() -> LongLivedKey {
+        LongLivedKey::of_account("AKIDEXAMPLE", Secret::new("secret"), &AccountId::new("000000000000"))
     }
 
     #[test]
@@ -160,6 +201,41 @@ mod tests {
         assert_eq!(find("ASIAOTHER", Some(token), NOW), KeyError::BadToken);
         assert_eq!(find(&issued.access_key_id, Some(token), NOW.plus(1000)), KeyError::Expired);
         assert_eq!(find(&issued.access_key_id, Some("AQ"), NOW), KeyError::BadToken);
+    }
+
+    #[test]
+    fn a_session_ends_with_the_key_that_began_it_and_that_of_the_service_does_not() {
+        let ring = ring();
+        let caller = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity;
+        let role = "arn:aws:iam::000000000000:role/Model";
+        let begun = ring.sealer().issue_to(&caller, role, "s", NOW.plus(1000));
+        let inner = {
+            let token = begun.session_token.as_ref().unwrap().expose();
+            let identity = ring.find(&begun.access_key_id, Some(token), NOW).unwrap().identity;
+            ring.sealer().issue_to(&identity, role, "t", NOW.plus(1000))
+        };
+        let of_service = ring.sealer().issue(role, "s", &caller.account, NOW.plus(1000));
+        let find = |session: &hostler_types::Credentials| {
+            let token = session.session_token.as_ref().unwrap().expose();
+            ring.find(&session.access_key_id, Some(token), NOW).map(|owner| owner.identity.arn)
+        };
+        for session in [&begun, &inner, &of_service] {
+            assert!(find(session).is_ok());
+        }
+        ring.replace([]);
+        for session in [&begun, &inner] {
+            assert_eq!(find(session), Err(KeyError::BadToken));
+        }
+        assert!(find(&of_service).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_a_user_is_the_users() {
+        let ring = ring();
+        ring.replace([&LongLivedKey { user: Some("ci".to_owned()), ..key() }]);
+        let identity = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity;
+        assert_eq!(identity.arn, "arn:aws:iam::000000000000:user/ci");
+        assert!(identity.user_id.starts_with("AIDA") && identity.user_id.len() == 20);
     }
 
     #[test]

@@ -10,11 +10,15 @@ mod document;
 mod error;
 mod front;
 mod keys;
+mod last_use;
 mod query;
 mod region;
 mod request_id;
+mod seal;
 mod sealed;
+mod sealed_secret;
 pub mod sigv4;
+mod throttle;
 mod xml;
 
 pub use absent::AbsentService;
@@ -22,8 +26,11 @@ pub use document::{DocumentContext, Protocol, STS_XMLNS, aws_json_response, erro
 pub use error::{ApiError, MODEL_MESSAGE_CHARS_MAX, ModelFault};
 pub use front::{FrontKind, RESERVED_NAMES, classify};
 pub use keys::{KeyError, KeyOwner, KeyRing, Keys, LongLivedKey};
+pub use last_use::{LAST_USE_STEP_MS, LastUse};
 pub use query::{FORM_BYTES_MAX, FORM_PAIRS_MAX, Form, FormError};
 pub use region::aws_service_host;
 pub use request_id::RequestId;
 pub use sealed::{Session, TokenError, TokenSealer};
+pub use sealed_secret::{SecretOwner, SecretSealer};
+pub use throttle::{ClassIndex, DEFAULT_CLASS, Rate, Throttle, ThrottleClass};
 pub use xml::{escape_xml, push_element};

@@ -1,34 +1,29 @@
 //! Session tokens that carry their own session, sealed with the cluster's key.
 //!
 //! Why: a gateway must check an assumed role's key without a store and on any machine; a table of sessions would be
-//! one more thing to share and to expire. The price: a session cannot be revoked before it ends.
-//! Invariants: AES-256-GCM under a key derived from the cluster's for this use alone, a fresh nonce per token, the
-//! version authenticated; a token that fails to open says nothing about why.
+//! one more thing to share and to expire. A session names the long-lived key that it came from, so that it ends with
+//! that key; it cannot be revoked by itself.
+//! Invariants: sealed for this use alone, the version authenticated; a token that fails to open says nothing about why.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use hostler_types::{AccountId, Credentials, Identity, Millis, Secret};
 
+use crate::seal::{ID_CHARS, Seal, id_text};
 use crate::sigv4::payload_hash;
 
-/// The only form so far.
-const VERSION: u8 = 1;
+/// The form that is issued.
+const VERSION: u8 = 2;
+/// The form of when the server's own key was the only one: it names no key.
+const VERSION_OF_ONE_KEY: u8 = 1;
 /// What the cluster's key is used for here.
 const PURPOSE: &[u8] = b"hostler session token v1";
 /// The longest token that is looked at: names and ARNs at their longest make about 4 kB.
 const TOKEN_CHARS_MAX: usize = 8192;
-/// AWS's alphabet of ids.
-const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/// Characters after `ASIA`.
-const ID_CHARS: usize = 16;
 
 /// Why a token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +49,8 @@ pub struct Session {
     pub role_arn: String,
     /// The session's name.
     pub session_name: String,
+    /// The long-lived key that it came from, over however many roles; none where the service itself acts.
+    pub long_lived_key_id: Option<String>,
     /// When it ends.
     pub expires_at: Millis,
 }
@@ -71,27 +68,23 @@ impl Session {
             arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session_name}"),
             user_id: format!("{}:{session_name}", role_id(role_arn)),
             role_arn: Some(role_arn.clone()),
+            long_lived_key_id: self.long_lived_key_id.clone(),
         }
     }
 }
 
 /// Issues and opens session tokens.
 pub struct TokenSealer {
-    key: LessSafeKey,
-    random: SystemRandom,
+    seal: Seal,
 }
 
 impl TokenSealer {
     /// A sealer for every server that shares `cluster_key`.
     pub fn new(cluster_key: [u8; 32]) -> Self {
-        let cluster_key = Zeroizing::new(cluster_key);
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &cluster_key[..]), PURPOSE);
-        let key =
-            UnboundKey::new(&AES_256_GCM, derived.as_ref()).expect("a SHA-256 tag is as long as the key");
-        Self { key: LessSafeKey::new(key), random: SystemRandom::new() }
+        Self { seal: Seal::new(cluster_key, PURPOSE) }
     }
 
-    /// Makes a session of `role_arn` that ends at `expires_at`.
+    /// Makes a session of `role_arn` for the service itself, which acts for `account`. It ends at `expires_at`.
     pub fn issue(
         &self,
         role_arn: &str,
@@ -99,21 +92,34 @@ impl TokenSealer {
         account: &AccountId,
         expires_at: Millis,
     ) -> Credentials {
-        let session = Session {
-            access_key_id: format!("ASIA{}", id_text(&self.random_bytes::<ID_CHARS>())),
-            secret_access_key: Secret::new(URL_SAFE_NO_PAD.encode(self.random_bytes::<30>())),
+        self.issue_session(Session {
+            access_key_id: self.seal.random_id("ASIA"),
+            secret_access_key: random_secret(&self.seal),
             account: account.clone(),
             role_arn: role_arn.to_owned(),
             session_name: session_name.to_owned(),
+            long_lived_key_id: None,
             expires_at,
-        };
-        let token = self.seal(&session);
-        Credentials {
-            access_key_id: session.access_key_id,
-            secret_access_key: session.secret_access_key,
-            session_token: Some(Secret::new(token)),
-            expires_at: Some(expires_at),
-        }
+        })
+    }
+
+    /// Makes a session of `role_arn` for `caller`. It ends at `expires_at`, or with the caller's long-lived key.
+    pub fn issue_to(
+        &self,
+        caller: &Identity,
+        role_arn: &str,
+        session_name: &str,
+        expires_at: Millis,
+    ) -> Credentials {
+        self.issue_session(Session {
+            access_key_id: self.seal.random_id("ASIA"),
+            secret_access_key: random_secret(&self.seal),
+            account: caller.account.clone(),
+            role_arn: role_arn.to_owned(),
+            session_name: session_name.to_owned(),
+            long_lived_key_id: caller.long_lived_key_id.clone(),
+            expires_at,
+        })
     }
 
     /// Opens a token that this cluster issued.
@@ -122,24 +128,28 @@ impl TokenSealer {
         if session.expires_at <= now { Err(TokenError::Expired) } else { Ok(session) }
     }
 
-    fn seal(&self, session: &Session) -> String {
-        let nonce = self.random_bytes::<NONCE_LEN>();
-        let mut sealed = json!({
+    fn issue_session(&self, session: Session) -> Credentials {
+        let token = self.close(&session);
+        Credentials {
+            access_key_id: session.access_key_id,
+            secret_access_key: session.secret_access_key,
+            session_token: Some(Secret::new(token)),
+            expires_at: Some(session.expires_at),
+        }
+    }
+
+    fn close(&self, session: &Session) -> String {
+        let plain = json!({
             "k": session.access_key_id,
             "s": session.secret_access_key.expose(),
             "a": session.account.as_str(),
             "r": session.role_arn,
             "n": session.session_name,
+            "i": session.long_lived_key_id,
             "e": session.expires_at.0,
-        })
-        .to_string()
-        .into_bytes();
-        self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from([VERSION]), &mut sealed)
-            .expect("a session is far below AES-GCM's limit of 64 GB");
+        });
         let mut token = vec![VERSION];
-        token.extend_from_slice(&nonce);
-        token.extend_from_slice(&sealed);
+        token.append(&mut self.seal.close(&[VERSION], plain.to_string().into_bytes()));
         URL_SAFE_NO_PAD.encode(token)
     }
 
@@ -148,21 +158,12 @@ impl TokenSealer {
             return None;
         }
         let token = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (version, rest) = token.split_first()?;
-        if *version != VERSION {
+        let (version, sealed) = token.split_first()?;
+        if ![VERSION, VERSION_OF_ONE_KEY].contains(version) {
             return None;
         }
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let mut opened = Zeroizing::new(sealed.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self.key.open_in_place(nonce, Aad::from([VERSION]), &mut opened).ok()?;
-        read_session(&serde_json::from_slice(plain).ok()?)
-    }
-
-    fn random_bytes<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.random.fill(&mut bytes).expect("the system's random source never fails once it has started");
-        bytes
+        let plain = self.seal.open(&[*version], sealed)?;
+        read_session(&serde_json::from_slice(&plain).ok()?)
     }
 }
 
@@ -180,17 +181,24 @@ fn read_session(value: &Value) -> Option<Session> {
         account: AccountId::new(text("a")?),
         role_arn: text("r")?,
         session_name: text("n")?,
+        long_lived_key_id: text("i"),
         expires_at: Millis(value.get("e")?.as_i64()?),
     })
 }
 
 /// `AROA…`: the same for the same role, as AWS's is.
 fn role_id(role_arn: &str) -> String {
-    format!("AROA{}", id_text(&payload_hash(role_arn.as_bytes())[..ID_CHARS]))
+    lasting_id("AROA", role_arn)
 }
 
-fn id_text(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect()
+/// An id that is the same for the same ARN.
+pub(crate) fn lasting_id(prefix: &str, arn: &str) -> String {
+    format!("{prefix}{}", id_text(&payload_hash(arn.as_bytes())[..ID_CHARS]))
+}
+
+/// Forty characters that nobody guesses.
+pub(crate) fn random_secret(seal: &Seal) -> Secret {
+    Secret::new(URL_SAFE_NO_PAD.encode(seal.random_bytes::<30>()))
 }
 
 #[cfg(test)]
@@ -198,6 +206,9 @@ mod tests {
     use super::*;
 
     const NOW: Millis = Millis(1_767_323_045_000);
+    const FIRST_FORM: &str = "AQABAgMEBQYHCAkKCx4nDJDbsPL2LVatswPrcRbH71rLg2tGBZq4X8-omrjLgKysj5__8y9sh8tI7mWqa4rc9vthlV\
+                             M3BMjcPyo6XEiUR0yvaYoueZBzZHOos7524NVyEmZMFTqBg7Ov0bHaV_AyhUoL2GAQSKoih2jqrlW2LFsJSNl-lqXE\
+                             9dXrL3ALY86yy7WT0Daq-h9cuHpK";
 
     fn token(sealer: &TokenSealer) -> String {
         let account = AccountId::new("123456789012");
@@ -247,6 +258,28 @@ mod tests {
         for text in ["", "AQ", "not base64!", &"A".repeat(TOKEN_CHARS_MAX + 1)] {
             assert_eq!(sealer.open(text, NOW), Err(TokenError::Foreign));
         }
+    }
+
+    #[test]
+    fn a_session_of_a_session_is_of_the_same_long_lived_key() {
+        let sealer = TokenSealer::new([1; 32]);
+        let opened = |issued: Credentials| sealer.open(issued.session_token.unwrap().expose(), NOW).unwrap();
+        let mut caller = sealer.open(&token(&sealer), NOW).unwrap().identity();
+        assert_eq!(caller.long_lived_key_id, None, "the service itself");
+        caller.long_lived_key_id = Some("AKIAONE".to_owned());
+        let first = opened(sealer.issue_to(&caller, "arn:aws:iam::1:role/A", "a", NOW.plus(1000)));
+        let second = opened(sealer.issue_to(&first.identity(), "arn:aws:iam::1:role/B", "b", NOW.plus(1000)));
+        assert_eq!(second.long_lived_key_id.as_deref(), Some("AKIAONE"));
+        assert_eq!(second.account, caller.account);
+    }
+
+    #[test]
+    fn a_token_of_the_first_form_is_read_for_ever() {
+        // Sealed by a release that had version 1, with Python's `cryptography` as the witness of its form.
+        let sealer = TokenSealer::new([7; 32]);
+        let session = sealer.open(FIRST_FORM, Millis(1_767_323_045_000)).unwrap();
+        assert_eq!((session.access_key_id.as_str(), session.session_name.as_str()), ("ASIAFIRST", "old"));
+        assert_eq!(session.long_lived_key_id, None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod claim;
 mod date;
 mod key;
 mod presented;
+mod refusals;
 mod sign;
 mod verify;
 
@@ -25,6 +26,7 @@ pub use claim::{Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm};
 pub use date::AmzDate;
 pub use key::{SIGNING_KEYS_MAX, SigningKey, SigningKeys, payload_hash};
 pub use presented::{AuthForm, CredentialScope, Presented};
+pub use refusals::{RefusalReason, Refusals};
 pub use sign::{Payload, SignError, Signer};
 pub use verify::{Rules, Verifier};
 

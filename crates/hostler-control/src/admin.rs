@@ -1,11 +1,13 @@
 //! The admin API under `/_hostler/`: what an operator sees that SageMaker's API has no words for.
 //!
 //! Why: instances, attempts, notes and logs are ours; the command line reads them here, signed like everything else.
-//! Invariants: read-only. The caller sees the endpoints and quotas of its own account and region.
+//! Invariants: the caller sees the endpoints and quotas of its own account and region. Nothing but access keys is
+//! changed here.
 
 mod diagnosis;
 mod foreseen;
 mod history;
+mod keys;
 mod listed;
 mod logged;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use hostler_compute::{Compute, InstanceState, Observed};
 use hostler_types::{EndpointRecord, InstanceId, Kind, RouteTable};
 use serde_json::{Value, json};
 
+use crate::access_keys::AccessKeys;
 use crate::control::{Caller, Control, store_failed};
 use crate::plan::Health;
 use crate::prober::Prober;
@@ -45,6 +48,7 @@ pub struct Admin {
     compute: Arc<dyn Compute>,
     prober: Arc<Prober>,
     routes: Arc<dyn RouteTable>,
+    keys: Arc<AccessKeys>,
 }
 
 impl Admin {
@@ -54,8 +58,9 @@ impl Admin {
         compute: Arc<dyn Compute>,
         prober: Arc<Prober>,
         routes: Arc<dyn RouteTable>,
+        keys: Arc<AccessKeys>,
     ) -> Self {
-        Self { control, compute, prober, routes }
+        Self { control, compute, prober, routes, keys }
     }
 
     /// Answers one request; the bytes are JSON.
@@ -73,7 +78,11 @@ impl Admin {
             ("POST", ["endpoints", name, "plan"]) => {
                 Box::pin(self.foreseen(caller, name, request.body)).await?
             }
+            ("GET", ["usage"]) => self.control.usage(caller, request.query).await?,
             ("GET", ["endpoints", name, "logs"]) => self.logs(caller, name, request.query).await?,
+            ("POST", ["keys"]) => self.create_key(caller, request.body).await?,
+            ("GET", ["keys"]) => self.list_keys(caller).await?,
+            ("DELETE", ["keys", id]) => self.revoke_key(caller, id).await?,
             _ => return Err(ApiError::unknown_operation()),
         };
         serde_json::to_vec(&answer)

@@ -27,6 +27,7 @@ use crate::operations::{Decided, LocalUrls, check_new_tags};
 use crate::plan::Policy;
 use crate::quotas::Quotas;
 use crate::texts::trouble_sentence;
+use crate::usage::UsageSettings;
 
 /// Who calls, and in which namespace.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct ControlSettings {
     pub strict_aws: bool,
     /// The planner's numbers, the same as the reconciler's: what an update would do is foretold by them.
     pub policy: Policy,
+    /// How it is kept what was used.
+    pub usage: UsageSettings,
 }
 
 impl Default for ControlSettings {
@@ -73,6 +76,7 @@ impl Default for ControlSettings {
             protect_in_use: false,
             strict_aws: false,
             policy: Policy::default(),
+            usage: UsageSettings::default(),
         }
     }
 }

@@ -6,12 +6,14 @@
 #![warn(missing_docs)]
 
 mod accelerators;
+mod access_keys;
 mod admin;
 mod control;
 mod diagnose;
 mod fleets;
 mod foresee;
 mod history;
+mod metrics;
 mod operations;
 mod plan;
 mod prober;
@@ -21,10 +23,13 @@ mod rollout;
 mod spans;
 mod steady;
 mod texts;
+mod usage;
 
 pub use accelerators::AcceleratorPolicy;
+pub use access_keys::{AccessKeys, AccessKeysParts};
 pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
+pub use metrics::register_control_metrics;
 pub use plan::{
     Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
 };
@@ -32,3 +37,4 @@ pub use prober::{HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;
+pub use usage::{UsageFlusher, UsageSettings};

@@ -11,6 +11,7 @@ mod http;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -103,6 +104,14 @@ pub struct Prober {
     settings: ProberSettings,
     probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
+    results: Arc<Results>,
+}
+
+/// How the checks went since the start.
+#[derive(Default)]
+struct Results {
+    passed: AtomicU64,
+    failed: AtomicU64,
 }
 
 struct Probe {
@@ -114,7 +123,13 @@ struct Probe {
 impl Prober {
     /// A prober that asks nobody yet.
     pub fn new(ping: Arc<dyn Ping>, settings: ProberSettings) -> Self {
-        Self { ping, settings, probes: Arc::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        Self { ping, settings, probes: Arc::default(), changes, results: Arc::default() }
+    }
+
+    /// How many checks were passed, and how many failed.
+    pub(crate) fn results(&self) -> (u64, u64) {
+        (self.results.passed.load(Ordering::Relaxed), self.results.failed.load(Ordering::Relaxed))
     }
 
     /// What is known of an instance.
@@ -151,6 +166,7 @@ impl Prober {
                 target.clone(),
                 self.probes.clone(),
                 self.changes.clone(),
+                self.results.clone(),
             );
             let span = spans::probe(&target.scope, &target.endpoint_name, &target.id);
             let task = tokio::spawn(watching.instrument(span));
@@ -175,12 +191,15 @@ async fn watch(
     target: Target,
     probes: Arc<Mutex<BTreeMap<InstanceId, Probe>>>,
     changes: broadcast::Sender<InstanceId>,
+    results: Arc<Results>,
 ) {
     let mut was_healthy = target.was_healthy;
     let mut failures = 0_u32;
     let mut start_pause = settings.start_interval_min;
     loop {
         let answer = ping.ping(target.address).await;
+        let result = if answer.is_ok() { &results.passed } else { &results.failed };
+        result.fetch_add(1, Ordering::Relaxed);
         let pause = match &answer {
             Ok(()) => settings.interval,
             Err(_) if was_healthy => settings.suspect_interval,

@@ -14,6 +14,7 @@ mod publish;
 mod queue;
 mod run;
 mod spec;
+mod standing;
 mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,19 +24,23 @@ use std::time::Duration;
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, InstanceFailure};
 use hostler_store::Store;
-use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, Millis, RouteTable};
+use hostler_types::{Clock, EndpointRoute, EndpointUid, InstanceId, Key, Millis, RouteTable, ShownEndpoints};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::accelerators::AcceleratorPolicy;
+use crate::metrics::RunMetrics;
 use crate::plan::Policy;
 use crate::prober::Prober;
 pub use lease::LeaseSettings;
 use lease::Right;
 use queue::KeyQueue;
+pub(crate) use queue::QueueDepths;
 pub(crate) use run::sighting;
 pub(crate) use spec::instance_spec;
+use standing::Standings;
+pub(crate) use standing::{InstanceStanding, VariantStanding};
 
 /// Runs at once, over all endpoints.
 const RUNS_MAX: usize = 64;
@@ -73,7 +78,12 @@ pub struct Reconciler {
     queue: KeyQueue,
     right: Right,
     memory: Mutex<Memory>,
+    runs: RunMetrics,
+    standings: Standings,
 }
+
+/// Endpoints with numbers of their own in the metrics, where nobody says how many.
+const SHOWN_DEFAULT: usize = 200;
 
 /// What is remembered between runs; all of it can be lost.
 #[derive(Default)]
@@ -95,12 +105,31 @@ struct Memory {
 impl Reconciler {
     /// A reconciler that does nothing before [`Reconciler::run`].
     pub fn new(parts: ReconcilerParts) -> Arc<Self> {
+        Self::showing(parts, Arc::new(ShownEndpoints::new(SHOWN_DEFAULT)))
+    }
+
+    /// The same, whose numbers go by these places.
+    pub fn showing(parts: ReconcilerParts, shown: Arc<ShownEndpoints>) -> Arc<Self> {
         Arc::new(Self {
             parts,
             queue: KeyQueue::default(),
             right: Right::default(),
             memory: Mutex::default(),
+            runs: RunMetrics::new(),
+            standings: Standings::new(shown),
         })
+    }
+
+    pub(crate) fn run_metrics(&self) -> &RunMetrics {
+        &self.runs
+    }
+
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    pub(crate) fn queue_depths(&self) -> QueueDepths {
+        self.queue.depths()
     }
 
     /// Works until `stop` is cancelled; runs that have begun are finished.

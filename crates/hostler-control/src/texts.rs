@@ -64,5 +64,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Model => "model",
         Kind::EndpointConfig => "endpoint configuration",
         Kind::Endpoint => "endpoint",
+        Kind::Usage => "usage",
+        Kind::AccessKey => "access key",
     }
 }

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use hostler_types::InvocationClass;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
-use crate::table::Permit;
+use crate::tally::{Call, Silence};
 use crate::upstream::ModelBody;
 
 /// What may break a body half-way.
@@ -29,7 +30,7 @@ pub(crate) struct ModelStream {
     pub(crate) rest: ModelBody,
     pub(crate) deadline: Pin<Box<tokio::time::Sleep>>,
     /// The request counts as in flight until the client has the last byte.
-    pub(crate) _permit: Permit,
+    pub(crate) call: Call,
 }
 
 impl Body for ModelStream {
@@ -44,9 +45,13 @@ impl Body for ModelStream {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         if self.deadline.as_mut().poll(context).is_ready() {
+            self.call.ends_without_answer(Silence::Timeout);
             return Poll::Ready(Some(Err("the model did not finish its answer in time".into())));
         }
         let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
+        if let Some(Err(_)) = &frame {
+            self.call.ends_without_answer(Silence::Lost);
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
@@ -59,6 +64,14 @@ impl Body for ModelStream {
         match self.rest.size_hint().exact() {
             Some(left) => SizeHint::with_exact(read + left),
             None => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for ModelStream {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.call.ends(InvocationClass::Success);
         }
     }
 }

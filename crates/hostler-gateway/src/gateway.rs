@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, error_response};
+use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
 use hostler_types::{Clock, Scope};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
@@ -52,6 +53,7 @@ pub struct Gateway {
     pub(crate) settings: GatewaySettings,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
+    throttle: Arc<Throttle>,
 }
 
 impl Gateway {
@@ -62,7 +64,13 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
-        Self { table, settings, verifier, clock }
+        Self { table, settings, verifier, clock, throttle: Arc::default() }
+    }
+
+    /// The same, for accounts that may not ask as often as they like.
+    #[must_use]
+    pub fn throttled_by(self, throttle: Arc<Throttle>) -> Self {
+        Self { throttle, ..self }
     }
 
     /// Answers one request.
@@ -71,9 +79,10 @@ impl Gateway {
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
+        let arrived = Instant::now();
         let request_id = RequestId::random();
         let (parts, body) = request.into_parts();
-        match self.answer(&parts, body).await {
+        match self.answer(&parts, body, arrived).await {
             Ok(mut response) => {
                 if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
                     response.headers_mut().insert("x-amzn-requestid", value);
@@ -89,19 +98,26 @@ impl Gateway {
         }
     }
 
-    async fn answer<B>(&self, parts: &Parts, body: B) -> Result<Response<AnswerBody>, ApiError>
+    async fn answer<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        arrived: Instant,
+    ) -> Result<Response<AnswerBody>, ApiError>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
         let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
         let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body).await?;
+        let class = self.throttle.class_of(operation.name);
+        self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         if operation.name != "InvokeEndpoint" {
             return Err(ApiError::not_implemented(operation.name));
         }
         let scope = Scope::new(&caller.identity.account, &caller.region);
         let invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&invocation).await
+        self.invoke(&invocation, arrived).await
     }
 }
 

@@ -7,13 +7,16 @@
 mod answer;
 mod gateway;
 mod invocation;
+mod metrics;
 mod model_error;
 mod pick;
 mod stack;
 mod table;
+mod tally;
 mod trouble;
 mod upstream;
 
 pub use answer::{AnswerBody, BoxError};
 pub use gateway::{Gateway, GatewaySettings};
+pub use metrics::GatewayMetrics;
 pub use table::RoutingTable;

@@ -101,6 +101,7 @@ mod tests {
             name: VariantName::new(format!("v{index}")),
             weight,
             share: 1.0,
+            instance_type: None,
             instances: (0..instances)
                 .map(|ordinal| InstanceRoute {
                     id: InstanceId {
@@ -157,6 +158,7 @@ mod tests {
             name: VariantName::new(name),
             weight,
             share,
+            instance_type: None,
             instances: Vec::new(),
         };
         let route = EndpointRoute {

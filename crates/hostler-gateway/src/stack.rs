@@ -4,20 +4,22 @@
 //! 2. head: key, scope and date are checked before the body is read, so that strangers cost little.
 //! 3. body: read whole, within a limit and a time, because its hash is part of the signature.
 //! 4. signature: compared in constant time.
-//! 5. model of the service: every header against its constraint.
-//! 6. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
-//! 7. send: retried on another instance only while nothing was written, or once where the owner allows it.
-//! 8. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
+//! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
+//! 6. model of the service: every header against its constraint.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
+//! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends.
 //!
 //! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hostler_aws::sigv4::{Caller, Rules, Verifier, payload_hash};
 use hostler_aws::{ApiError, Protocol};
-use hostler_types::{InstanceId, InvocationFailure, Key, Kind, Scope};
+use hostler_types::{InstanceId, InvocationClass, InvocationFailure, Key, Kind, Scope};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
@@ -31,6 +33,7 @@ use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::pick::{by_name, by_weight, least_busy, others, twins};
 use crate::table::{Lane, Permit};
+use crate::tally::{Call, Silence};
 use crate::upstream::{self, ModelBody};
 
 /// Answers up to this size are read whole before the first byte goes to the client.
@@ -75,22 +78,27 @@ where
 }
 
 impl Gateway {
-    /// Layers 6 to 8.
-    pub(crate) async fn invoke(&self, invocation: &Invocation<'_>) -> Result<Response<AnswerBody>, ApiError> {
+    /// Layers 7 to 9.
+    pub(crate) async fn invoke(
+        &self,
+        invocation: &Invocation<'_>,
+        arrived: Instant,
+    ) -> Result<Response<AnswerBody>, ApiError> {
         let mut hold_until = Instant::now() + self.settings.hold_timeout;
         let mut tried = Vec::new();
         let mut was_lost = false;
         loop {
             let Found { permit, retries_lost } =
-                self.find_instance(invocation, &mut tried, hold_until).await?;
-            let deadline = Instant::now() + self.settings.model_timeout;
-            let lane = permit.lane().clone();
+                self.find_instance(invocation, &mut tried, (arrived, hold_until)).await?;
+            let mut call = Call::begin(permit, arrived);
+            let deadline = call.sent() + self.settings.model_timeout;
+            let lane = call.lane().clone();
             let sending =
                 upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.clone());
-            let lost = match timeout_at(deadline, sending).await {
+            let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
-                    match give_back(invocation, answer, permit, deadline).await {
+                    match give_back(invocation, answer, call, deadline).await {
                         Ok(answer) => {
                             lane.troubles.succeeded();
                             return Ok(answer);
@@ -103,7 +111,7 @@ impl Gateway {
                             });
                             return Err(failed(invocation, &lane, error));
                         }
-                        Err(Unanswered::Lost(error)) => error,
+                        Err(Unanswered::Lost(call, error)) => (call, error),
                     }
                 }
                 Ok(Err(error)) if error.is_unsent() => {
@@ -111,23 +119,26 @@ impl Gateway {
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     tried.push(lane.id.clone());
+                    call.passed_on();
                     continue;
                 }
-                Ok(Err(error)) => unanswered(invocation, NoAnswer::Lost).with_source(error),
+                Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
                     lane.troubles.failed(InvocationFailure::TimedOut);
-                    let error = unanswered(invocation, NoAnswer::TimedOut);
-                    return Err(failed(invocation, &lane, error));
+                    call.ends_without_answer(Silence::Timeout);
+                    return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
                 }
             };
             lane.troubles.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
+                call.ends_without_answer(Silence::Lost);
                 return Err(failed(invocation, &lane, lost));
             }
             let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
             debug!(endpoint, generation, instance = %lane.id, "a request was lost with its instance and is tried once more");
             was_lost = true;
+            call.passed_on();
             tried.push(lane.id.clone());
             hold_until = Instant::now() + self.settings.hold_timeout;
         }
@@ -138,7 +149,7 @@ impl Gateway {
         &self,
         invocation: &Invocation<'_>,
         tried: &mut Vec<InstanceId>,
-        hold_until: Instant,
+        (arrived, hold_until): (Instant, Instant),
     ) -> Result<Found, ApiError> {
         let key = Key::new(invocation.scope, Kind::Endpoint, invocation.endpoint_name);
         loop {
@@ -169,9 +180,12 @@ impl Gateway {
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
             let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
             let wait_until = if tried.is_empty() { hold_until } else { look_again };
+            let held = Held::begin(&self.table.held);
             let waited = timeout_at(wait_until, endpoint.replaced()).await;
+            drop(held);
             tried.clear();
             if waited.is_err() && Instant::now() >= hold_until {
+                fleet.tally.found_no_instance(arrived);
                 return Err(unanswered(invocation, NoAnswer::Lost));
             }
         }
@@ -186,6 +200,22 @@ fn no_endpoint(scope: &Scope, name: &str) -> ApiError {
     ApiError::validation_error(format!("Endpoint {name} of account {} not found.", scope.account))
 }
 
+/// A request waits for an instance.
+struct Held<'a>(&'a AtomicU64);
+
+impl<'a> Held<'a> {
+    fn begin(held: &'a AtomicU64) -> Self {
+        held.fetch_add(1, Ordering::Relaxed);
+        Self(held)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// An instance that takes the request.
 struct Found {
     permit: Permit,
@@ -196,7 +226,7 @@ struct Found {
 /// Why nothing was given back.
 enum Unanswered {
     /// The instance broke off, and the client has seen nothing of it.
-    Lost(ApiError),
+    Lost(Call, ApiError),
     /// There is an answer of its own, or no time left.
     Finally(ApiError),
 }
@@ -209,11 +239,11 @@ fn failed(invocation: &Invocation<'_>, lane: &Lane, error: ApiError) -> ApiError
     error
 }
 
-/// Layer 8.
+/// Layer 9.
 async fn give_back(
     invocation: &Invocation<'_>,
     answer: Response<ModelBody>,
-    permit: Permit,
+    mut call: Call,
     deadline: Instant,
 ) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
@@ -224,19 +254,28 @@ async fn give_back(
             Ok(Err(_)) | Err(_) => None,
         };
         let error = answered(invocation, parts.status.as_u16(), body.as_deref());
+        call.ends(if parts.status.is_client_error() {
+            InvocationClass::ClientError
+        } else {
+            InvocationClass::ServerError
+        });
         return Err(Unanswered::Finally(error));
     }
-    let variant = permit.lane().id.variant.to_string();
+    let variant = call.lane().id.variant.to_string();
     let first = match read_first(&mut body, deadline).await {
         Ok(first) => first,
-        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(unanswered(invocation, NoAnswer::Lost))),
-        Err(why @ NoAnswer::TimedOut) => return Err(Unanswered::Finally(unanswered(invocation, why))),
+        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
+        Err(why @ NoAnswer::TimedOut) => {
+            call.ends_without_answer(Silence::Timeout);
+            return Err(Unanswered::Finally(unanswered(invocation, why)));
+        }
     };
     let body = if body.is_end_stream() {
+        call.ends(InvocationClass::Success);
         whole(first)
     } else {
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        ModelStream { first: Some(first), rest: body, deadline, _permit: permit }.boxed_unsync()
+        ModelStream { first: Some(first), rest: body, deadline, call }.boxed_unsync()
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;

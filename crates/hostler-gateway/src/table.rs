@@ -7,29 +7,40 @@
 //! count was read as zero.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use hostler_types::{EndpointRoute, InstanceId, InvocationTrouble, Key, RouteTable, VariantName};
+use hostler_types::{
+    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, InvocationTrouble, Key, Metered, RouteTable,
+    ShownEndpoints, Untold, VariantName,
+};
 use papaya::HashMap;
 use tokio::sync::watch;
 
+use crate::tally::{Book, Tally};
 use crate::trouble::Troubles;
 use crate::upstream::Kept;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
 type Lanes = HashMap<InstanceId, Arc<Lane>>;
 
+/// Endpoints with series of their own, where nobody says how many.
+const SHOWN_DEFAULT: usize = 200;
+
 /// The routes of every endpoint.
 pub struct RoutingTable {
     endpoints: HashMap<Key, Arc<LiveEndpoint>>,
-    lanes: Arc<Lanes>,
+    pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
+    pub(crate) book: Book,
+    /// Requests that wait for an instance.
+    pub(crate) held: AtomicU64,
 }
 
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
+    uid: EndpointUid,
     pub(crate) retries_lost: bool,
     pub(crate) variants: Vec<LiveVariant>,
     /// Changes when this route was replaced: whoever waits for an instance looks again.
@@ -41,6 +52,7 @@ pub(crate) struct LiveVariant {
     pub(crate) weight: f64,
     pub(crate) share: f64,
     pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// The way to one instance.
@@ -49,6 +61,8 @@ pub(crate) struct Lane {
     address: SocketAddr,
     pub(crate) kept: Arc<Kept>,
     pub(crate) troubles: Troubles,
+    /// Where what goes along it is counted.
+    pub(crate) tally: Arc<Tally>,
     in_flight: AtomicUsize,
     is_draining: AtomicBool,
     /// It left its route: the last request takes it out of `home`.
@@ -63,14 +77,25 @@ pub(crate) struct Permit(Arc<Lane>);
 impl RoutingTable {
     /// An empty table.
     pub fn new() -> Self {
-        Self { endpoints: HashMap::new(), lanes: Arc::default(), drained: Arc::default() }
+        Self::showing(Arc::new(ShownEndpoints::new(SHOWN_DEFAULT)))
+    }
+
+    /// An empty table that counts by these places.
+    pub fn showing(shown: Arc<ShownEndpoints>) -> Self {
+        Self {
+            endpoints: HashMap::new(),
+            lanes: Arc::default(),
+            drained: Arc::default(),
+            book: Book::new(shown),
+            held: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
         self.endpoints.pin().get(key).cloned()
     }
 
-    fn lane(&self, id: &InstanceId, address: SocketAddr) -> Arc<Lane> {
+    fn lane(&self, id: &InstanceId, address: SocketAddr, tally: &Arc<Tally>) -> Arc<Lane> {
         let lanes = self.lanes.pin();
         if let Some(lane) = lanes.get(id)
             && lane.address == address
@@ -82,6 +107,7 @@ impl RoutingTable {
             address,
             kept: Arc::new(Kept::new(address)),
             troubles: Troubles::default(),
+            tally: tally.clone(),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
@@ -116,27 +142,37 @@ impl Default for RoutingTable {
 
 impl RouteTable for RoutingTable {
     fn publish(&self, route: Arc<EndpointRoute>) {
-        let variants = route.variants.iter().map(|variant| LiveVariant {
-            name: variant.name.clone(),
-            weight: variant.weight,
-            share: variant.share,
-            lanes: variant
-                .instances
-                .iter()
-                .map(|instance| {
-                    let lane = self.lane(&instance.id, instance.address);
-                    lane.is_retired.store(false, Ordering::SeqCst);
-                    lane.is_draining.store(instance.draining, Ordering::SeqCst);
-                    lane
-                })
-                .collect(),
+        let variants = route.variants.iter().map(|variant| {
+            let tally = self.book.open(Metered {
+                uid: route.uid.clone(),
+                variant: variant.name.clone(),
+                instance_type: variant.instance_type.clone(),
+                key: route.key.clone(),
+                name: route.name.clone(),
+            });
+            let lanes = variant.instances.iter().map(|instance| {
+                let lane = self.lane(&instance.id, instance.address, &tally);
+                lane.is_retired.store(false, Ordering::SeqCst);
+                lane.is_draining.store(instance.draining, Ordering::SeqCst);
+                lane
+            });
+            LiveVariant {
+                name: variant.name.clone(),
+                weight: variant.weight,
+                share: variant.share,
+                lanes: lanes.collect(),
+                tally,
+            }
         });
         let live = Arc::new(LiveEndpoint {
             name: route.name.clone(),
+            uid: route.uid.clone(),
             retries_lost: route.retries_lost,
             variants: variants.collect(),
             replaced: watch::channel(false).0,
         });
+        let tallies: Vec<Arc<Tally>> = live.variants.iter().map(|variant| variant.tally.clone()).collect();
+        self.book.close_others(&route.uid, &tallies);
         let endpoints = self.endpoints.pin();
         let before = endpoints.get(&route.key).cloned();
         endpoints.insert(route.key.clone(), live.clone());
@@ -144,6 +180,9 @@ impl RouteTable for RoutingTable {
             self.retire(&before, |id| {
                 live.variants.iter().flat_map(|variant| &variant.lanes).any(|lane| lane.id == *id)
             });
+            if before.uid != live.uid {
+                self.book.close_others(&before.uid, &[]);
+            }
             before.replaced.send_replace(true);
         }
     }
@@ -152,6 +191,7 @@ impl RouteTable for RoutingTable {
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
             self.retire(&before, |_| false);
+            self.book.close_others(&before.uid, &[]);
             before.replaced.send_replace(true);
         }
     }
@@ -167,6 +207,16 @@ impl RouteTable for RoutingTable {
     fn on_drained(&self, hook: DrainHook) {
         // A second hook would be a second control plane in one process: the first stays.
         let _ = self.drained.set(hook);
+    }
+}
+
+impl InvocationMeter for RoutingTable {
+    fn untold(&self) -> Vec<Untold> {
+        self.book.untold()
+    }
+
+    fn told(&self, written: &[Untold]) {
+        self.book.told(written);
     }
 }
 
@@ -248,6 +298,7 @@ mod tests {
             name: VariantName::new("v"),
             weight: 1.0,
             share: 1.0,
+            instance_type: None,
             instances: instances.collect(),
         };
         Arc::new(EndpointRoute {

@@ -24,11 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 fn key(id: &str, secret: &str, account: &str) -> LongLivedKey {
-    LongLivedKey {
-        access_key_id: id.to_owned(),
-        secret_access_key: Secret::new(secret),
-        account: AccountId::new(account),
-    }
+    LongLivedKey::of_account(id, Secret::new(secret), &AccountId::new(account))
 }
 
 #[tokio::main]
@@ -40,8 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
     keys.replace([
-        key("AKIDEXAMPLE", "example-secret", "000000000000"),
-        key("AKIDOTHER", "other-secret", "111111111111"),
+        &key("AKIDEXAMPLE", "example-secret", "000000000000"),
+        &key("AKIDOTHER", "other-secret", "111111111111"),
     ]);
     let reader = RoleRule {
         arn: "arn:aws:iam::000000000000:role/Reader".to_owned(),

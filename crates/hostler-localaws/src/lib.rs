@@ -5,6 +5,7 @@
 //! Invariants: every request is verified by hostler-aws before it is looked at; nothing here knows endpoints or models.
 #![warn(missing_docs)]
 
+mod accounts_apart;
 mod body;
 mod digest;
 mod folder;
@@ -19,6 +20,7 @@ mod sts;
 mod sts_client;
 mod xml;
 
+pub use accounts_apart::{AccountsApart, OtherAccounts};
 pub use body::Body;
 pub use limits::S3Limits;
 pub use local::{LocalAws, LocalAwsConfig, LocalAwsPorts, OpenError};

@@ -54,6 +54,7 @@ impl CredentialSource for LocalCredentialSource {
             arn: format!("arn:aws:iam::{account}:root"),
             user_id: account.to_string(),
             role_arn: None,
+            long_lived_key_id: None,
         };
         let assumption =
             Assumption { caller: &caller, region, role_arn, session_name: session, duration_s: DURATION_S };

@@ -23,7 +23,9 @@ mod route;
 
 use std::sync::Arc;
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Request, Response};
+use http_body::Body as _;
 
 use hostler_aws::sigv4::{Rules, Verifier};
 use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, error_response};
@@ -55,12 +57,19 @@ impl S3 {
         let id = RequestId::random();
         let is_head = request.method() == Method::HEAD;
         let resource = request.uri().path().to_owned();
+        let has_body = !request.body().is_end_stream();
         let mut response = match Box::pin(self.run(request)).await {
             Ok(response) => response,
             Err(Fault(error)) => {
                 log(&error, &id, &resource);
                 let context = DocumentContext { now: self.clock.now(), resource: &resource, is_head };
-                error_response(Protocol::S3, &error, &id, &context).map(body::full)
+                let mut response = error_response(Protocol::S3, &error, &id, &context).map(body::full);
+                // What was refused was perhaps not read to its end, and then nothing can follow it: a client that is told
+                // so does not send its next request into a connection that ends.
+                if has_body {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
             }
         };
         if let Ok(value) = id.as_str().parse() {

@@ -16,9 +16,12 @@ use hostler_store::{
     Store, StoreResult, Transaction,
 };
 use hostler_types::{Key, Kind, Millis, Scope};
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
+use self::metrics::CommitMetrics;
 use self::readers::Readers;
 use self::writer::{Command, Writer};
 
@@ -29,6 +32,7 @@ mod fault;
 mod holdings;
 mod leases;
 mod listing;
+mod metrics;
 #[cfg(test)]
 mod plans;
 mod readers;
@@ -48,6 +52,7 @@ pub const DATABASE_FILE: &str = "hostler.db";
 pub struct SqliteStore {
     file: PathBuf,
     changes: broadcast::Sender<Change>,
+    metrics: CommitMetrics,
     // Fields are dropped in this order: the writer's is the last connection, and closing that one empties the log.
     readers: Readers,
     writer: Writer,
@@ -71,7 +76,7 @@ impl SqliteStore {
         let connection = schema::open_writer(&file)?;
         let readers = Readers::start(shared.clone())?;
         let writer = Writer::start(connection, shared, changes.clone(), bounds)?;
-        Ok(Self { file, changes, readers, writer, dir: None })
+        Ok(Self { file, changes, metrics: CommitMetrics::new(), readers, writer, dir: None })
     }
 
     /// The database file.
@@ -84,6 +89,11 @@ impl SqliteStore {
     pub async fn close(&self) -> StoreResult<()> {
         self.readers.close().await;
         self.writer.close().await
+    }
+
+    /// Registers what is counted here.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// Keeps `dir` until the store is gone.
@@ -102,7 +112,10 @@ impl Store for SqliteStore {
     async fn commit(&self, transaction: Transaction) -> StoreResult<Vec<u64>> {
         // Here and not in the writer's thread, which a panic would end for everybody.
         transaction.assert_storable();
-        self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await
+        let began_at = Instant::now();
+        let result = self.writer.call("commit", |reply| Command::Commit { transaction, reply }).await;
+        self.metrics.ended(&result, began_at.elapsed());
+        result
     }
 
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {

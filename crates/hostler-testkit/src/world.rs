@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hostler_aws::ApiError;
+use hostler_aws::{ApiError, KeyRing, LongLivedKey, SecretSealer, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 use hostler_control::{
-    AcceleratorPolicy, Admin, AdminRequest, Caller, Control, ControlParts, ControlSettings, LeaseSettings,
-    Policy, Prober, ProberSettings, Reconciler, ReconcilerParts,
+    AcceleratorPolicy, AccessKeys, AccessKeysParts, Admin, AdminRequest, Caller, Control, ControlParts,
+    ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts,
 };
 use hostler_store::{MemoryStore, Store};
 use hostler_types::{
-    AccountId, EndpointRecord, Identity, InstanceId, Key, Kind, Record, Region, RouteTable, Scope,
+    AccountId, EndpointRecord, Identity, InstanceId, Key, Kind, Record, Region, RouteTable, Scope, Secret,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -46,6 +46,7 @@ pub fn caller() -> Caller {
             user_id: "000000000000".to_owned(),
             access_key_id: "AKIASIMULATED0000000".to_owned(),
             role_arn: None,
+            long_lived_key_id: Some("AKIASIMULATED0000000".to_owned()),
             account,
         },
     }
@@ -195,11 +196,24 @@ impl SimWorld {
     pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Result<Value, ApiError> {
         let server = self.servers.last().expect("a server was started");
         let compute = Arc::new(self.compute.clone());
-        let admin = Admin::new(self.control.clone(), compute, server.prober.clone(), server.routes.clone());
+        let keys = AccessKeys::open(self.keys()).await.expect("the store is in memory");
+        let (prober, routes) = (server.prober.clone(), server.routes.clone());
+        let admin = Admin::new(self.control.clone(), compute, prober, routes, keys);
         let body = body.to_string();
         let request = AdminRequest { method, path, query: "", body: body.as_bytes() };
         let answer = admin.answer(&caller(), request).await?;
         Ok(serde_json::from_slice(&answer).expect("answers are JSON"))
+    }
+
+    /// No keys but the server's own.
+    fn keys(&self) -> AccessKeysParts {
+        AccessKeysParts {
+            store: self.store.clone(),
+            ring: Arc::new(KeyRing::new(TokenSealer::new([0; 32]))),
+            sealer: SecretSealer::new([0; 32]),
+            clock: self.server_clock.clone(),
+            own: LongLivedKey::of_account("AKIDOWN", Secret::new("own"), &caller().identity.account),
+        }
     }
 
     /// Model `m` and config `c` with one variant `v` of so many instances of `ml.t2.medium`.

@@ -54,7 +54,7 @@ impl Arn {
             return Err(bad());
         };
         let (kind, name) = resource.split_once('/').ok_or_else(bad)?;
-        let kind = kind.parse::<Kind>().map_err(|()| bad())?;
+        let kind = kind.parse().ok().filter(|kind| Kind::RESOURCES.contains(kind)).ok_or_else(bad)?;
         let scope = Scope::new(&AccountId::new(account), &Region::new(region));
         if partition != scope.partition() || name.is_empty() || name.contains('/') {
             return Err(bad());
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_arn_leads_back_to_the_key() {
-        for kind in Kind::ALL {
+        for kind in Kind::RESOURCES {
             let arn = Arn::new(&scope("eu-central-1"), kind, "Name");
             let resource = Arn::parse(arn.as_str()).unwrap();
             assert_eq!(resource.key(), Key::new(&scope("eu-central-1"), kind, "name"));
@@ -111,6 +111,8 @@ mod tests {
             "arn",
             "arn:aws:s3:::bucket",
             "arn:aws:sagemaker:us-east-1:1:training-job/x",
+            "arn:aws:sagemaker:us-east-1:1:usage/x",
+            "arn:aws:sagemaker:us-east-1:1:access-key/x",
             "arn:aws-cn:sagemaker:us-east-1:1:model/x",
             "arn:aws:sagemaker:us-east-1:1:model/",
             "arn:aws:sagemaker:us-east-1:1:model/a/b",

@@ -27,12 +27,15 @@ pub struct Identity {
     pub account: AccountId,
     /// The access key that signed.
     pub access_key_id: String,
-    /// `arn:aws:iam::<account>:root` for a key, `arn:aws:sts::<account>:assumed-role/<role>/<session>` for a session.
+    /// `arn:aws:iam::<account>:root` or `…:user/<name>` for a key, `arn:aws:sts::<account>:assumed-role/<role>/<session>`
+    /// for a session.
     pub arn: String,
     /// `AWS::userid`-like id that GetCallerIdentity shows.
     pub user_id: String,
     /// The role that was assumed, as it was named in AssumeRole; none for a long-lived key.
     pub role_arn: Option<String>,
+    /// The long-lived key that everything the caller may do comes from; none where the service itself acts.
+    pub long_lived_key_id: Option<String>,
 }
 
 /// Why a role could not be assumed.

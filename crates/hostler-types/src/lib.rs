@@ -8,27 +8,31 @@ mod arn;
 mod clock;
 mod credentials;
 mod device;
+mod metering;
 mod name;
 mod record;
 mod region;
 mod routing;
 mod secret;
+mod shown;
 mod status;
 
 pub use arn::{Arn, ArnError, Resource};
 pub use clock::{Clock, Millis, SystemClock};
 pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
+pub use metering::{InvocationClass, InvocationCounts, InvocationMeter, Metered, Untold};
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
-    AcceptedOperation, Change, Deployment, EndpointConfigRecord, EndpointRecord, EventRecord, FailureCause,
-    FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceIntent, InstanceRecord, MadeFrom,
-    ModelRecord, ModelSnapshot, PLANNER, PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage, StatusMove,
-    Stranded, Update,
+    AcceptedOperation, AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord,
+    EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceIntent,
+    InstanceRecord, MadeFrom, ModelRecord, ModelSnapshot, PLANNER, PlaceRecord, RECORD_SCHEMA, Record,
+    RecordError, Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord,
 };
 pub use region::Partition;
 pub use routing::{
     EndpointRoute, InstanceRoute, InvocationFailure, InvocationTrouble, RouteTable, VariantRoute,
 };
 pub use secret::Secret;
+pub use shown::ShownEndpoints;
 pub use status::EndpointStatus;

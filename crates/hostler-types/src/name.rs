@@ -68,6 +68,11 @@ impl Scope {
         Self { account: account.clone(), region: region.clone() }
     }
 
+    /// Where the server keeps what belongs to no account and to no region. No request is of it: an account is digits.
+    pub fn of_server() -> Self {
+        Self { account: AccountId::new("server"), region: Region::new("server") }
+    }
+
     /// `aws`, `aws-cn`, `aws-us-gov` …, by the region's prefix.
     pub fn partition(&self) -> &'static str {
         self.region.partition().name
@@ -80,25 +85,34 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The kinds of stored resources.
+/// The kinds of stored documents: SageMaker's resources, and what is written down beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "SageMaker's nouns")]
 pub enum Kind {
     Model,
     EndpointConfig,
     Endpoint,
+    /// What endpoints used, month by month. No resource: it has no ARN, and no operation of SageMaker lists it.
+    Usage,
+    AccessKey,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Model, Self::EndpointConfig, Self::Endpoint];
+    pub const ALL: [Self; 5] =
+        [Self::Model, Self::EndpointConfig, Self::Endpoint, Self::Usage, Self::AccessKey];
 
-    /// The resource type inside an ARN, which is the word in the store too.
+    /// Those that SageMaker has ARNs for.
+    pub const RESOURCES: [Self; 3] = [Self::Model, Self::EndpointConfig, Self::Endpoint];
+
+    /// The word in the store, and of a resource the type inside its ARN.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::EndpointConfig => "endpoint-config",
             Self::Endpoint => "endpoint",
+            Self::Usage => "usage",
+            Self::AccessKey => "access-key",
         }
     }
 }

@@ -5,13 +5,16 @@
 //! Invariants: `schema` grows when a field changes its meaning; a golden file per schema proves that old records are
 //! read. Unknown fields are ignored on reading, so that an older server can read a newer record it understands.
 
+mod access_key;
 mod endpoint;
 mod endpoint_config;
 mod event;
 mod failure;
 mod model;
 mod update;
+mod usage;
 
+pub use access_key::AccessKeyRecord;
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };
@@ -20,6 +23,7 @@ pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
 pub use failure::{FailureCause, FailurePhase, FailureRecord, MadeFrom};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
+pub use usage::{UsageLine, UsageRecord};
 
 /// The schema that this release writes. 2: an endpoint may be in the middle of an update.
 pub const RECORD_SCHEMA: u32 = 2;

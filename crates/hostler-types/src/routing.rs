@@ -35,6 +35,8 @@ pub struct VariantRoute {
     /// This fleet's share of the requests to the variant, 0 to 1; of a fleet of share 0 the instances are used only
     /// when no other of the variant can take a request.
     pub share: f64,
+    /// What its instances are counted as; none where the config names no type.
+    pub instance_type: Option<String>,
     /// The instances that may get requests, draining ones included.
     pub instances: Vec<InstanceRoute>,
 }

@@ -8,10 +8,12 @@ mod doctor;
 mod help;
 mod history;
 mod inspect;
+mod keys;
 mod ls;
 mod papers;
 mod plan;
 mod strategy;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,10 +25,14 @@ pub(crate) use deploy::DeployArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use history::{HistoryArgs, HistoryKind};
 pub(crate) use inspect::InspectArgs;
+pub(crate) use keys::{
+    CreateKeyArgs, EnvArgs, KeysArgs, KeysCommand, ListKeysArgs, RevokeKeysArgs, RotateKeyArgs,
+};
 pub(crate) use ls::LsArgs;
 pub(crate) use papers::{CompletionsArgs, ManArgs};
 pub(crate) use plan::PlanArgs;
 pub(crate) use strategy::StrategyArgs;
+pub(crate) use usage::UsageArgs;
 
 /// Model hosting with the Amazon SageMaker API, on your own machine.
 #[derive(Debug, Parser)]
@@ -57,6 +63,9 @@ pub(crate) enum Command {
     /// Show what the account may have in the region, and what it has
     #[command(after_long_help = help::QUOTAS)]
     Quotas(ListArgs),
+    /// Show instance-hours and invocations per endpoint and variant, or per value of a tag
+    #[command(after_long_help = help::USAGE)]
+    Usage(UsageArgs),
     /// Show an endpoint: status, instances, what had no effect
     #[command(after_long_help = help::DESCRIBE)]
     Describe(NameArgs),
@@ -77,7 +86,10 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print the shell exports that point AWS tools at the server
     #[command(after_long_help = help::ENV)]
-    Env(FindArgs),
+    Env(EnvArgs),
+    /// Make, list and revoke the access keys of several accounts
+    #[command(after_long_help = help::KEYS)]
+    Keys(KeysArgs),
     /// Say what this machine can run, and what to do about the rest
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),

@@ -120,7 +120,13 @@ impl Client {
 
     /// One GET of the admin API.
     pub(crate) async fn admin(&self, path: &str) -> anyhow::Result<Value> {
-        let mut request = Request::get(format!("{}/_hostler/{path}", self.url)).body(Bytes::new())?;
+        self.admin_call(Method::GET, path, String::new()).await
+    }
+
+    /// One call of the admin API.
+    pub(crate) async fn admin_call(&self, method: Method, path: &str, body: String) -> anyhow::Result<Value> {
+        let uri = format!("{}/_hostler/{path}", self.url);
+        let mut request = Request::builder().method(method).uri(uri).body(Bytes::from(body))?;
         self.sign(&mut request, "hostler")?;
         let answer = self.send(request).await?;
         if !answer.status.is_success() {

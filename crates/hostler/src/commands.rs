@@ -8,12 +8,14 @@ mod env;
 mod history;
 mod inspect;
 mod invoke;
+mod keys;
 mod logs;
 mod ls;
 mod papers;
 mod plan;
 mod quotas;
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -30,8 +32,10 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Deploy(args) => deploy::run(&args).await,
-        Command::Env(find) => env::run(&find),
+        Command::Env(args) => env::run(&args),
+        Command::Keys(args) => keys::run(&args).await,
         Command::Quotas(args) => quotas::run(&args).await,
+        Command::Usage(args) => usage::run(&args).await,
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::History(args) => history::run(&args).await,

@@ -9,9 +9,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hostler_types::{AccountId, Credentials, Millis, Secret};
+use hostler_store_sql::DataDirLock;
+use hostler_types::{AccountId, Millis, Secret};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+use crate::profile::NoProfile;
 
 /// The keys of a data directory.
 #[derive(Serialize, Deserialize)]
@@ -30,18 +33,8 @@ pub(crate) struct ServerKeys {
     pub(crate) account: AccountId,
 }
 
-impl ServerKeys {
-    /// The long-lived key, to sign with.
-    pub(crate) fn credentials(&self) -> Credentials {
-        Credentials {
-            access_key_id: self.access_key_id.clone(),
-            secret_access_key: self.secret_access_key.clone(),
-            session_token: None,
-            expires_at: None,
-        }
-    }
-}
-
+/// Both secrets of a server.
+const KEYS: &str = "keys.json";
 /// Says when a server last stopped its instances on purpose, in milliseconds.
 const STOPPED: &str = "stopped";
 
@@ -65,6 +58,12 @@ impl DataDir {
         Ok(Self { root })
     }
 
+    /// One in which a server has been.
+    pub(crate) fn existing(path: &Path) -> anyhow::Result<Self> {
+        let root = path.canonicalize().ok().filter(|root| root.join(KEYS).is_file());
+        Ok(Self { root: root.ok_or_else(|| NoProfile { data_dir: path.to_owned() })? })
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -75,17 +74,14 @@ impl DataDir {
 
     /// Reads the keys, or makes them.
     pub(crate) fn keys(&self, account: &AccountId) -> anyhow::Result<ServerKeys> {
-        let path = self.join("keys.json");
-        let file: KeyFile = match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).with_context(|| format!("`{}` is damaged", path.display()))?
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let path = self.join(KEYS);
+        let file = match self.read_keys()? {
+            Some(file) => file,
+            None => {
                 let file = make_keys()?;
                 write_private(&path, &serde_json::to_vec_pretty(&file)?)?;
                 file
             }
-            Err(error) => return Err(error).with_context(|| format!("reading `{}` failed", path.display())),
         };
         let mut cluster_key = [0; 32];
         if hex::decode_to_slice(&file.cluster_key, &mut cluster_key).is_err() {
@@ -97,6 +93,27 @@ impl DataDir {
             cluster_key,
             account: account.clone(),
         })
+    }
+
+    /// Replaces the server's own key, and nothing else; its new id. No server may be running.
+    pub(crate) fn rotate_key(&self) -> anyhow::Result<String> {
+        let _lock = DataDirLock::acquire(&self.root)?;
+        let cluster_key = self.read_keys()?.context("the data directory lost its keys")?.cluster_key;
+        let file = KeyFile { cluster_key, ..make_keys()? };
+        write_private(&self.join(KEYS), &serde_json::to_vec_pretty(&file)?)?;
+        Ok(file.access_key_id)
+    }
+
+    fn read_keys(&self) -> anyhow::Result<Option<KeyFile>> {
+        let path = self.join(KEYS);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let file = serde_json::from_slice(&bytes);
+                Ok(Some(file.with_context(|| format!("`{}` is damaged", path.display()))?))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading `{}` failed", path.display())),
+        }
     }
 
     /// When a server last stopped its instances on purpose; long ago, if nobody noted it.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
-    AbsentService, ApiError, DocumentContext, FrontKind, RequestId, aws_json_response, classify,
+    AbsentService, ApiError, DocumentContext, FrontKind, RequestId, Throttle, aws_json_response, classify,
     error_response,
 };
 use hostler_control::{Admin, AdminRequest, Caller, Control};
@@ -26,6 +26,8 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+use crate::metrics::Metrics;
+
 /// The control plane's largest request: 50 tags, 15 containers with 100 variables each fit many times over.
 const CONTROL_BYTES_MAX: usize = 4 * 1024 * 1024;
 const CONTROL_BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +41,9 @@ pub(crate) struct Rooms {
     pub(crate) gateway: Gateway,
     pub(crate) local: Arc<LocalAws>,
     pub(crate) verifier: Arc<Verifier>,
+    pub(crate) throttle: Arc<Throttle>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
 }
 
 /// A door to the rooms.
@@ -104,7 +108,7 @@ impl Front {
                 );
                 page
             }
-            FrontKind::Metrics => text(StatusCode::NOT_FOUND, "metrics are not there yet"),
+            FrontKind::Metrics => self.rooms.metrics.answer(request.headers()),
             FrontKind::Console => text(StatusCode::NOT_FOUND, "the console is not there yet"),
         }
     }
@@ -141,6 +145,9 @@ impl Front {
             return Err(ApiError::unknown_operation());
         }
         let operation = target(parts).strip_prefix("SageMaker.").ok_or_else(ApiError::unknown_operation)?;
+        let throttle = &self.rooms.throttle;
+        let class = throttle.control_class_of(operation);
+        throttle.admit(class, &caller.scope.account, self.rooms.clock.now())?;
         self.rooms.control.call(&caller, operation, &body).await
     }
 

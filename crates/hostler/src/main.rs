@@ -14,6 +14,7 @@ mod front;
 mod hint;
 mod listen;
 mod logging;
+mod metrics;
 mod model_data;
 mod model_path;
 mod model_reader;

@@ -9,60 +9,48 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hostler_artifacts_object::{ObjectStoreConfig, ObjectStoreReader, TlsRoots};
-use hostler_localaws::{LocalAws, OwnKeySource, StsClient, StsConfig, StsEndpoint};
-use hostler_types::{Clock, CredentialSource};
+use hostler_localaws::{
+    AccountsApart, LocalAws, OtherAccounts, OwnKeySource, StsClient, StsConfig, StsEndpoint,
+};
+use hostler_types::{AccountId, Clock, CredentialSource};
 use hyper_util::client::legacy::connect::HttpConnector;
 use tracing::info;
 
-use crate::data_dir::ServerKeys;
 use crate::settings::{ExternalS3, ExternalSts, ReadAs};
 
 /// Until a connection to an STS stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the embedded S3 behind the inner door, as roles that the embedded STS gives.
-pub(crate) fn embedded(
-    inner_url: String,
-    keys: &ServerKeys,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<ObjectStoreReader> {
-    let (own_key, account) = (keys.credentials(), keys.account.clone());
-    let sts = StsClient::plain(
-        inner_url.parse().context("the inner URL")?,
-        move |asked| {
-            if *asked == account {
-                Ok(own_key.clone())
-            } else {
-                Err(format!("there is no key of account `{asked}`"))
-            }
-        },
-        clock.clone(),
-    );
+/// Reads the embedded S3 behind the inner door, as roles that the embedded STS gives: each account's models as roles of
+/// that account, for which the service acts without a key of it.
+pub(crate) fn embedded(inner_url: String, local: &LocalAws) -> anyhow::Result<ObjectStoreReader> {
     let objects = ObjectStoreConfig {
         endpoint: Some(inner_url),
         path_style: true,
         allow_http: true,
         ..ObjectStoreConfig::default()
     };
-    Ok(ObjectStoreReader::new(objects, Arc::new(sts))?)
+    Ok(ObjectStoreReader::new(objects, Arc::new(local.credential_source()))?)
 }
 
 /// Reads the S3 that the settings name.
 pub(crate) fn external(
     s3: &ExternalS3,
     local: &LocalAws,
+    own: &AccountId,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<ObjectStoreReader> {
-    let credentials: Arc<dyn CredentialSource> = match &s3.read_as {
+    let (credentials, others): (Arc<dyn CredentialSource>, _) = match &s3.read_as {
         ReadAs::Roles(sts) => {
             info!(s3 = s3.shown(), sts = ?sts.endpoint, "model data is read elsewhere, as roles that an STS elsewhere gives");
-            sts_client(sts, clock)?
+            (sts_client(sts, clock)?, OtherAccounts::OwnRoles)
         }
         ReadAs::Own(keys) => {
             info!(s3 = s3.shown(), "model data is read elsewhere, with one key for every role");
-            Arc::new(OwnKeySource::new(local.credential_source(), keys.keys()))
+            (Arc::new(OwnKeySource::new(local.credential_source(), keys.keys())), OtherAccounts::Nothing)
         }
     };
+    let credentials = Arc::new(AccountsApart::new(own.clone(), others, credentials));
     let objects = ObjectStoreConfig {
         endpoint: s3.endpoint.clone(),
         region: s3.region.clone(),

@@ -13,17 +13,17 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, LongLivedKey, TokenSealer};
+use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_control::{
-    Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy, Prober, ProberSettings, Reconciler,
-    ReconcilerParts, SteadyClock,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
+    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
-use hostler_types::{Clock, RouteTable, SystemClock};
+use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ use crate::backend::Backend;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport};
+use crate::metrics::{Counted, Metrics, MetricsAccess};
 use crate::model_reader;
 use crate::profile;
 use crate::settings::{ExternalS3, Settings};
@@ -51,6 +52,8 @@ pub(crate) struct Server {
     stop: CancellationToken,
     listeners: JoinSet<()>,
     reconciler: tokio::task::JoinHandle<()>,
+    flusher: tokio::task::JoinHandle<()>,
+    /// Stops the flusher too.
     reconciler_stop: CancellationToken,
     backend: Backend,
     store: Arc<SqliteStore>,
@@ -69,9 +72,10 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Signatures, sessions and objects go by the clock that their clients see; what is compared with records does not.
         let steady: Arc<dyn Clock> = Arc::new(SteadyClock::new(clock.clone()));
-        let ring = Arc::new(key_ring(&keys));
+        let ring = Arc::new(KeyRing::new(TokenSealer::new(keys.cluster_key)));
         let verifier = Arc::new(Verifier::new(ring.clone(), clock.clone()));
         let store = Arc::new(SqliteStore::open(dir.root())?);
+        let access_keys = AccessKeys::open(access_keys(&keys, &ring, &store, &clock)).await?;
 
         let stop = CancellationToken::new();
         let transport = Transport::new(settings.tls.as_ref())?;
@@ -94,14 +98,17 @@ impl Server {
             Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
         };
         let objects = match &settings.s3 {
-            None => model_reader::embedded(inner_url, &keys, &clock)?,
-            Some(s3) => model_reader::external(s3, &local, &clock)?,
+            None => model_reader::embedded(inner_url, &local)?,
+            Some(s3) => model_reader::external(s3, &local, &settings.account, &clock)?,
         };
-        let reader: Arc<dyn ObjectReader> =
-            Arc::new(LocalFiles::new(settings.model_dirs.clone(), Arc::new(objects)));
+        let reader: Arc<dyn ObjectReader> = Arc::new(LocalFiles::new(
+            settings.model_dirs.clone(),
+            settings.account.clone(),
+            Arc::new(objects),
+        ));
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache, steady.clone()).await?;
+        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
         if !capabilities.limits_memory || !capabilities.limits_cpu {
@@ -109,7 +116,8 @@ impl Server {
         }
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
-        let table = Arc::new(RoutingTable::new());
+        let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
+        let table = Arc::new(RoutingTable::showing(places.clone()));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
@@ -127,9 +135,9 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings, policy),
+            settings: control_settings(&settings, policy, backend.emptied_at),
         });
-        let reconciler = Reconciler::new(ReconcilerParts {
+        let parts = ReconcilerParts {
             store: dyn_store,
             clock: steady.clone(),
             compute: compute.clone(),
@@ -141,7 +149,27 @@ impl Server {
             sweep_every: SWEEP_EVERY,
             lease: LeaseSettings { holder: LEASE_HOLDER.to_owned(), ttl: LEASE_TTL },
             jitter: Arc::new(rand::random::<f64>),
-        });
+        };
+        let reconciler = Reconciler::showing(parts, places);
+        let counted = Counted {
+            table: &table,
+            reconciler: &reconciler,
+            prober: &prober,
+            store: &store,
+            cache: &cache,
+            verifier: &verifier,
+            clock: &*clock,
+        };
+        let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
+        let metrics = Metrics::new(&counted, access);
+        let flusher = UsageFlusher::new(
+            store.clone(),
+            steady.clone(),
+            table.clone(),
+            UsageSettings { days: settings.metrics.usage_days, emptied_at: backend.emptied_at },
+            Arc::new(rand::random::<u64>),
+        );
+        let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
         let gateway = Gateway::new(
             table,
             verifier.clone(),
@@ -151,9 +179,19 @@ impl Server {
                 payload_bytes_max: settings.payload_bytes_max,
                 ..GatewaySettings::default()
             },
-        );
-        let admin = Admin::new(control.clone(), compute, prober, routes);
-        let rooms = Arc::new(Rooms { control, admin, gateway, local, verifier, clock: clock.clone() });
+        )
+        .throttled_by(throttle.clone());
+        let admin = Admin::new(control.clone(), compute, prober, routes, access_keys.clone());
+        let rooms = Arc::new(Rooms {
+            control,
+            admin,
+            gateway,
+            local,
+            verifier,
+            throttle,
+            metrics,
+            clock: clock.clone(),
+        });
         // Before anything answers or runs: whoever sees the server ready finds its profile.
         let url = format!("{}://{}", transport.scheme(), shown(address));
         profile::write(dir.root(), &url, &settings.region, &keys)?;
@@ -163,12 +201,15 @@ impl Server {
         let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
+        let flusher = tokio::spawn(flusher.run(reconciler_stop.clone()));
+        tokio::spawn(access_keys.follow(stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
             url,
             stop,
             listeners,
             reconciler,
+            flusher,
             reconciler_stop,
             backend,
             store,
@@ -191,6 +232,7 @@ impl Server {
         }
         self.reconciler_stop.cancel();
         self.reconciler.await.context("the reconciler panicked")?;
+        self.flusher.await.context("the writer of usage panicked")?;
         if !self.leave_running {
             let left = self.backend.stop_all(hurry).await;
             if left > 0 {
@@ -247,7 +289,7 @@ async fn open_cache(
     Ok(ArtifactCache::open(dir.join("cache"), limits, reader).await?)
 }
 
-fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
+fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
@@ -255,18 +297,25 @@ fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
         policy,
+        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
         ..ControlSettings::default()
     }
 }
 
-fn key_ring(keys: &ServerKeys) -> KeyRing {
-    let ring = KeyRing::new(TokenSealer::new(keys.cluster_key));
-    ring.replace([LongLivedKey {
-        access_key_id: keys.access_key_id.clone(),
-        secret_access_key: keys.secret_access_key.clone(),
-        account: keys.account.clone(),
-    }]);
-    ring
+fn access_keys(
+    keys: &ServerKeys,
+    ring: &Arc<KeyRing>,
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+) -> AccessKeysParts {
+    let secret = keys.secret_access_key.clone();
+    AccessKeysParts {
+        store: store.clone(),
+        ring: ring.clone(),
+        sealer: SecretSealer::new(keys.cluster_key),
+        clock: clock.clone(),
+        own: LongLivedKey::of_account(keys.access_key_id.as_str(), secret, &keys.account),
+    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -6,14 +6,17 @@
 
 mod file;
 mod image;
+mod metrics;
 mod quotas;
 mod services;
+mod throttling;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
@@ -21,6 +24,7 @@ use hostler_types::{AccountId, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
+pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
@@ -63,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
+    /// How often an account may ask; none: as often as it likes.
+    pub(crate) throttling: Vec<ThrottleClass>,
     pub(crate) accelerators: AcceleratorPolicy,
     pub(crate) provision_timeout: Duration,
     /// None: the embedded S3.
@@ -72,6 +78,7 @@ pub(crate) struct Settings {
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
+    pub(crate) metrics: MetricsSettings,
 }
 
 /// What runs instances.
@@ -165,6 +172,8 @@ impl Settings {
             mistakes.extend(image.mistakes());
         }
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
+        let metrics = file.metrics.resolve(&mut mistakes);
+        let throttling = throttling::resolve(file.throttling, &mut mistakes);
         for dir in file.model_dirs.iter().filter(|dir| !dir.is_absolute()) {
             mistakes.push(format!("model_dirs: `{}` is not an absolute path", dir.display()));
         }
@@ -202,6 +211,7 @@ impl Settings {
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,
+            throttling,
             accelerators,
             provision_timeout: Duration::from_secs(
                 limits.provision_timeout_s.unwrap_or(PROVISION_TIMEOUT_DEFAULT_S),
@@ -211,6 +221,7 @@ impl Settings {
             roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
+            metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
     }

@@ -33,6 +33,7 @@ impl Shared {
                 break;
             }
             tracing::info!(%key, "removing a model that was not used for longest");
+            self.metrics.evictions.inc();
             removed.extend(self.remove(state, &key));
         }
         Ok(removed)
@@ -42,6 +43,7 @@ impl Shared {
     pub(super) fn take_idle_out(&self) -> Vec<WorkDir> {
         let mut state = self.lock();
         let idle = state.idle();
+        self.metrics.evictions.inc_by(idle.len() as u64);
         idle.iter().filter_map(|key| self.remove(&mut state, key)).collect()
     }
 

@@ -153,6 +153,9 @@ impl FlightTask {
             () = cancel.cancelled() => return,
             outcome = self.fetch_and_make_space(&sender) => outcome,
         };
+        if outcome.is_ok() {
+            self.shared.metrics.fetched_bytes.inc_by(self.version.bytes);
+        }
         let forgotten = {
             let mut state = self.shared.lock();
             let is_ours = state.flights.get(&self.key).is_some_and(|flight| flight.id == self.id);

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use hostler_artifacts::{ArtifactCache, CacheLimits, FetchError, LocalFiles, ObjectReader};
+use hostler_artifacts::{ArtifactCache, ArtifactSource, CacheLimits, FetchError, LocalFiles, ObjectReader};
+
+use hostler_types::AccountId;
 
 use crate::bucket::{Bucket, archive, source, tree};
 
@@ -26,8 +28,13 @@ fn world() -> World {
         fs::write(path, archive("local", 5000)).unwrap();
     }
     let others = Bucket::with("s3://models/model.tar.gz", archive("remote", 0), "v1");
-    let reader = Arc::new(LocalFiles::new(vec![allowed], others));
+    let reader = Arc::new(LocalFiles::new(vec![allowed], owner(), others));
     World { root, reader }
+}
+
+/// The account of every source of these tests.
+fn owner() -> AccountId {
+    source("").account
 }
 
 fn url(path: &Path) -> String {
@@ -102,8 +109,22 @@ async fn links_that_stay_inside_are_followed() {
     assert_eq!(look(&world, &uri).await, Ok(bytes));
     // The allowed directory may itself be reached by a link.
     symlink("allowed", root.join("models")).unwrap();
-    let reader = LocalFiles::new(vec![root.join("models")], Arc::new(Bucket::default()));
+    let reader = LocalFiles::new(vec![root.join("models")], owner(), Arc::new(Bucket::default()));
     assert!(reader.look(&source(&uri)).await.is_ok());
+}
+
+#[tokio::test]
+async fn another_account_reads_no_file_and_everything_else_as_ever() {
+    let world = world();
+    let other = |uri: &str| ArtifactSource { account: AccountId::new("111122223333"), ..source(uri) };
+    let model = url(&world.root.path().join("allowed/deep/model 1.tar.gz"));
+    assert!(world.reader.look(&source(&model)).await.is_ok());
+    for uri in [model, url(&world.root.path().join("allowed/nothing"))] {
+        let error = world.reader.look(&other(&uri)).await.unwrap_err();
+        assert!(error.to_string().contains("for models of the server's own account"), "{error}");
+        assert!(!error.is_transient());
+    }
+    assert!(world.reader.look(&other("s3://models/model.tar.gz")).await.is_ok());
 }
 
 #[tokio::test]
@@ -128,7 +149,7 @@ async fn what_cannot_be_a_model_is_told_why() {
         let error = look(&world, &uri).await.unwrap_err();
         assert!(error.contains(part), "{uri}: {error}");
     }
-    let none = LocalFiles::new(Vec::new(), Arc::new(Bucket::default()));
+    let none = LocalFiles::new(Vec::new(), owner(), Arc::new(Bucket::default()));
     let uri = format!("{base}/allowed/deep/model%201.tar.gz");
     let error = none.look(&source(&uri)).await.unwrap_err();
     assert!(error.to_string().contains("its operator may name directories in `model_dirs`"), "{error}");

@@ -18,6 +18,15 @@ fn check(protocol: Protocol, error: &ApiError, status: u16, header: Option<&str>
 }
 
 #[test]
+fn a_request_too_many_is_told_as_each_service_tells_it() {
+    let error = ApiError::throttling();
+    let json = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
+    check(Protocol::AwsJson, &error, 400, Some("ThrottlingException"), json);
+    // opensearch-project/ml-commons#2429 and #2438: status, header and body of AWS's runtime.
+    check(Protocol::RestJson, &error, 400, Some("ThrottlingException"), r#"{"message":null}"#);
+}
+
+#[test]
 fn the_control_plane_writes_type_and_message() {
     let check = |error: &ApiError, status, code, body: &str| {
         check(Protocol::AwsJson, error, status, Some(code), body);

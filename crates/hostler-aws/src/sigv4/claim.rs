@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use hostler_types::{Identity, Region};
+use hostler_types::{Identity, Millis, Region};
 
-use super::AuthError;
+use crate::last_use::LastUse;
+
 use super::canonical::string_to_sign;
 use super::key::{SigningKey, SigningKeys};
+use super::{AuthError, Refusals};
 
 /// Bytes of a canonical request that a mismatch keeps for the log.
 const LOGGED_BYTES_MAX: usize = 4096;
@@ -71,6 +73,7 @@ pub struct Claim {
     caller: Caller,
     payload: PayloadForm,
     pending: Option<Box<Pending>>,
+    refusals: Arc<Refusals>,
 }
 
 /// What is needed to decide a signature.
@@ -84,17 +87,19 @@ pub(super) struct Pending {
     pub(super) key: SigningKey,
     pub(super) key_name: [u8; 32],
     pub(super) keys: Arc<SigningKeys>,
+    pub(super) last_use: Option<Arc<LastUse>>,
+    pub(super) now: Millis,
 }
 
 impl Claim {
     /// A claim whose signature was found right.
-    pub(super) fn verified(caller: Caller, payload: PayloadForm) -> Self {
-        Self { caller, payload, pending: None }
+    pub(super) fn verified(caller: Caller, payload: PayloadForm, refusals: Arc<Refusals>) -> Self {
+        Self { caller, payload, pending: None, refusals }
     }
 
     /// A claim that the body's hash decides.
-    pub(super) fn pending(caller: Caller, pending: Pending) -> Self {
-        Self { caller, payload: PayloadForm::Undeclared, pending: Some(Box::new(pending)) }
+    pub(super) fn pending(caller: Caller, pending: Pending, refusals: Arc<Refusals>) -> Self {
+        Self { caller, payload: PayloadForm::Undeclared, pending: Some(Box::new(pending)), refusals }
     }
 
     /// What the head says about the body.
@@ -110,6 +115,16 @@ impl Claim {
     /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,
     /// and a chunked body is verified by its decoder.
     pub fn verify_payload(self, sha256: &[u8; 32]) -> Result<Caller, AuthError> {
+        match self.decide(sha256) {
+            Ok(()) => Ok(self.caller),
+            Err(error) => {
+                self.refusals.count(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn decide(&self, sha256: &[u8; 32]) -> Result<(), AuthError> {
         if let Some(pending) = &self.pending {
             pending.verify(&hex::encode(sha256))?;
         } else if let PayloadForm::Signed(declared) = &self.payload
@@ -117,7 +132,7 @@ impl Claim {
         {
             return Err(AuthError::PayloadMismatch);
         }
-        Ok(self.caller)
+        Ok(())
     }
 }
 
@@ -131,6 +146,9 @@ impl Pending {
             let text = string_to_sign(&self.date, &self.scope, &canonical);
             if self.signature.is_some_and(|signature| self.key.is_signature(&text, &signature)) {
                 self.keys.keep(self.key_name, &self.key);
+                if let Some(last_use) = &self.last_use {
+                    last_use.note(self.now);
+                }
                 return Ok(());
             }
             first.get_or_insert((canonical, text));

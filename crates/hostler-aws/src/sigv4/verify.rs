@@ -21,7 +21,7 @@ use super::claim::Pending;
 use super::key::SigningKeys;
 use super::{
     AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
-    STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
+    Refusals, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
     UNSIGNED_PAYLOAD,
 };
 
@@ -57,16 +57,26 @@ pub struct Verifier {
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
     signing_keys: Arc<SigningKeys>,
+    refusals: Arc<Refusals>,
 }
 
 impl Verifier {
     /// A verifier with an empty cache of signing keys.
     pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, signing_keys: Arc::default() }
+        Self { keys, clock, signing_keys: Arc::default(), refusals: Arc::default() }
+    }
+
+    /// How often whom was refused.
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Reads and checks the signature of a request's head.
     pub fn check(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
+        self.read(parts, rules).inspect_err(|error| self.refusals.count(error))
+    }
+
+    fn read(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
         let now = self.clock.now();
         let presented = Presented::read(parts)?;
         check_scope(&presented, rules)?;
@@ -74,13 +84,13 @@ impl Verifier {
         check_signed_headers(&presented, &parts.headers)?;
         let payload = declared_payload(&presented, rules)?;
         let owner = self.find_owner(&presented, now)?;
-        let pending = self.pending(parts, &presented, rules, &owner);
+        let pending = self.pending(parts, &presented, rules, (&owner, now));
         let seed = presented.signature.unwrap_or_default();
         let caller =
             Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
         let form = match payload {
             Declared::Nothing => {
-                return Ok(Claim::pending(caller, pending));
+                return Ok(Claim::pending(caller, pending, self.refusals.clone()));
             }
             Declared::Hash(hash) => PayloadForm::Signed(hash),
             Declared::Unsigned => PayloadForm::Unsigned,
@@ -95,7 +105,7 @@ impl Verifier {
             }
         };
         pending.verify(presented.payload_line())?;
-        Ok(Claim::verified(caller, form))
+        Ok(Claim::verified(caller, form, self.refusals.clone()))
     }
 
     fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {
@@ -105,7 +115,13 @@ impl Verifier {
             .map_err(|source| AuthError::Key { access_key_id: presented.access_key_id.clone(), source })
     }
 
-    fn pending(&self, parts: &Parts, presented: &Presented, rules: &Rules, owner: &KeyOwner) -> Pending {
+    fn pending(
+        &self,
+        parts: &Parts,
+        presented: &Presented,
+        rules: &Rules,
+        (owner, now): (&KeyOwner, Millis),
+    ) -> Pending {
         let (plain, respelled) = match rules.protocol {
             Protocol::S3 => (PathStyle::S3, PathStyle::S3Respelled),
             _ => (PathStyle::Standard, PathStyle::StandardRespelled),
@@ -124,6 +140,8 @@ impl Verifier {
             key,
             key_name,
             keys: Arc::clone(&self.signing_keys),
+            last_use: owner.last_use.clone(),
+            now,
         }
     }
 }

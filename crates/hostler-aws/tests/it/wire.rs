@@ -24,7 +24,7 @@ impl Keys for VectorKeys {
     fn find(&self, access_key_id: &str, token: Option<&str>, _now: Millis) -> Result<KeyOwner, KeyError> {
         match (access_key_id, token) {
             (KEY_ID, None | Some(TOKEN)) => {
-                Ok(KeyOwner { secret: Secret::new(SECRET), identity: identity() })
+                Ok(KeyOwner { secret: Secret::new(SECRET), identity: identity(), last_use: None })
             }
             (KEY_ID, Some("over")) => Err(KeyError::Expired),
             (KEY_ID, Some(_)) => Err(KeyError::BadToken),
@@ -53,6 +53,7 @@ pub(crate) fn identity() -> Identity {
         arn: "arn:aws:iam::123456789012:root".to_owned(),
         user_id: "123456789012".to_owned(),
         role_arn: None,
+        long_lived_key_id: Some(KEY_ID.to_owned()),
     }
 }
 

@@ -55,6 +55,7 @@ fn endpoint(count: u32) -> EndpointRecord {
         places: Vec::new(),
         instances: Vec::new(),
         deployment_config: None,
+        metered_until: None,
         tags: Vec::new(),
         notes: Vec::new(),
     }

@@ -79,6 +79,7 @@ impl Control {
             places: Vec::new(),
             instances: Vec::new(),
             deployment_config: input.deployment_config.clone(),
+            metered_until: None,
             tags: tags.to_vec(),
             notes: deployment_config_notes(input.deployment_config.as_ref(), true),
         };

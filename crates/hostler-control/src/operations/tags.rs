@@ -14,6 +14,7 @@ use hostler_types::{
 
 use crate::control::{Caller, Control, store_failed};
 use crate::history::{self, By};
+use crate::usage::{Bookings, Owner, Part, bookings, times};
 
 /// AWS's limit per resource.
 const TAGS_MAX: usize = 50;
@@ -82,6 +83,7 @@ impl Control {
             let document =
                 self.parts.store.get(&key).await.map_err(store_failed)?.ok_or_else(no_such_resource)?;
             let mut record = TaggedRecord::read(&document)?;
+            let Bookings { mut checks, mut writes } = self.book_times_so_far(&mut record).await?;
             change(record.tags_mut());
             if record.tags().len() > TAGS_MAX {
                 return Err(ApiError::validation(format!(
@@ -91,18 +93,29 @@ impl Control {
             let tags = record.tags().clone();
             let expect = Expect::Version(document.version);
             let event = record.event(self.by(caller), operation.clone());
-            let transaction = Transaction {
-                checks: vec![Check { key: key.clone(), expect }],
-                writes: vec![Write::Put(Document { body: record.to_body(), ..document })],
-                events: vec![event],
-                ..Transaction::default()
-            };
+            checks.push(Check { key: key.clone(), expect });
+            writes.push(Write::Put(Document { body: record.to_body(), ..document }));
+            let transaction = Transaction { checks, writes, events: vec![event], ..Transaction::default() };
             match self.parts.store.commit(transaction).await {
                 Ok(_) => return Ok(tags),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_failed(error)),
             }
         }
+    }
+}
+
+impl Control {
+    /// What an endpoint's instances have used so far counts under the tags that it has so far.
+    async fn book_times_so_far(&self, record: &mut TaggedRecord) -> Result<Bookings, ApiError> {
+        let TaggedRecord::Endpoint(record) = record else { return Ok(Bookings::default()) };
+        let (now, emptied_at) = (self.parts.clock.now(), self.parts.settings.usage.emptied_at);
+        let entries = times(record, now, emptied_at, |_| true);
+        let owner = Owner::of(record);
+        let booked = bookings(&*self.parts.store, owner, Part::Instances, &entries, (now, None)).await;
+        let booked = booked.map_err(store_failed)?;
+        record.metered_until = record.metered_until.max(Some(now));
+        Ok(booked)
     }
 }
 
@@ -122,6 +135,8 @@ impl TaggedRecord {
                 EndpointConfigRecord::from_body(body).map(|record| Self::EndpointConfig(Box::new(record)))
             }
             Kind::Endpoint => EndpointRecord::from_body(body).map(|record| Self::Endpoint(Box::new(record))),
+            // They have no ARN, so nobody asks for them.
+            Kind::Usage | Kind::AccessKey => return Err(no_such_resource()),
         };
         record.map_err(|error| ApiError::internal("reading a tagged record").with_source(error))
     }

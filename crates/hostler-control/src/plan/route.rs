@@ -36,6 +36,9 @@ impl Step<'_> {
                 })
                 .filter_map(|instance| self.instance_route(instance))
                 .collect(),
+            instance_type: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.fleet(&goal.variant)?.instance_type.clone()),
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,

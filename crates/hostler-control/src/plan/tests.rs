@@ -79,6 +79,7 @@ fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
         places: Vec::new(),
         instances: Vec::new(),
         deployment_config: None,
+        metered_until: None,
         tags: Vec::new(),
         notes: Vec::new(),
     }

@@ -84,12 +84,13 @@ impl Reconciler {
         let kept = self.parts.compute.forget(&record.uid).await;
         kept.map_err(|source| RunError::Remove { id: format!("{}.*", record.uid), source })?;
         let key = &before.key;
-        let transaction = Transaction {
+        let mut transaction = Transaction {
             checks: vec![Check { key: key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Delete(key.clone())],
             events: vec![history::gone(record, self.parts.clock.now())],
             ..Transaction::default()
         };
+        self.book_times(record, self.parts.clock.now(), |_| true, &mut transaction).await?;
         if !self.commit(term, transaction).await? {
             return Ok(Outcome::Overtaken);
         }

@@ -23,6 +23,9 @@ pub(super) fn bring_back(record: &mut EndpointRecord, now: Millis, policy: &Poli
         }
     };
     at_most(&mut record.deployment.started_at, now);
+    if let Some(metered_until) = &mut record.metered_until {
+        at_most(metered_until, now);
+    }
     if let Some(update) = &mut record.update {
         at_most(&mut update.started_at, now);
         at_most(&mut update.stage_since, now);

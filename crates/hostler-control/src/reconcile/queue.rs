@@ -12,6 +12,17 @@ use hostler_types::Key;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How many keys the queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueDepths {
+    /// They could run now.
+    pub(crate) due: usize,
+    /// Their time has not come.
+    pub(crate) later: usize,
+    /// They run.
+    pub(crate) running: usize,
+}
+
 #[derive(Default)]
 pub(super) struct KeyQueue {
     state: Mutex<State>,
@@ -85,6 +96,14 @@ impl KeyQueue {
         drop(state);
         self.changed.notify_one();
         failures
+    }
+
+    pub(super) fn depths(&self) -> QueueDepths {
+        let state = self.state();
+        let now = Instant::now();
+        let due = state.due.iter().take_while(|(at, _)| *at <= now).count();
+        let running = state.keys.values().filter(|known| known.is_running).count();
+        QueueDepths { due, later: state.due.len() - due, running }
     }
 
     /// The broken rules: a key waits once, and not while it runs; what neither waits nor runs is forgotten.

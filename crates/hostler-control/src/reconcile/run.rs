@@ -11,19 +11,23 @@ use std::time::Duration;
 use hostler_compute::{ComputeError, InstanceState, Observed};
 use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, Key, Millis, Record, RecordError, RouteTable,
+    EndpointRecord, EndpointUid, InstanceId, InstanceIntent, InstanceRecord, Key, Millis, Record,
+    RecordError, RouteTable,
 };
+use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
 use super::lease::Term;
 use super::moments::bring_back;
 use crate::history;
+use crate::metrics::RunOutcome;
 use crate::operations::{endpoint_document, endpoint_uses};
 use crate::plan::{Health, Sighting, lint_plan, plan};
 use crate::prober::{Prober, Target};
 use crate::quotas::holdings;
 use crate::spans;
+use crate::usage::{Owner, Part, bookings, times};
 
 /// The pause after the first failed run; doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -51,10 +55,12 @@ pub(super) enum RunError {
 struct Abandoned<'a> {
     reconciler: &'a Reconciler,
     key: &'a Key,
+    began_at: Instant,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
+        self.reconciler.run_metrics().ended(RunOutcome::abandoned, self.began_at.elapsed());
         let failures = self.reconciler.failed(self.key);
         error!(key = %self.key, failures, "a reconcile run was abandoned half-way and will be repeated");
     }
@@ -79,9 +85,18 @@ impl Reconciler {
     }
 
     async fn run_in_span(&self, key: Key) {
-        let abandoned = Abandoned { reconciler: self, key: &key };
+        let began_at = Instant::now();
+        let abandoned = Abandoned { reconciler: self, key: &key, began_at };
         let outcome = self.reconcile(&key).await;
         std::mem::forget(abandoned);
+        let word = match &outcome {
+            Ok(Outcome::Applied { .. }) => RunOutcome::applied,
+            Ok(Outcome::Overtaken) => RunOutcome::overtaken,
+            Ok(Outcome::Gone) => RunOutcome::gone,
+            Ok(Outcome::Followed) => RunOutcome::followed,
+            Err(_) => RunOutcome::failed,
+        };
+        self.run_metrics().ended(word, began_at.elapsed());
         match outcome {
             Ok(Outcome::Applied { requeue }) => self.queue.done(&key, requeue),
             Ok(Outcome::Overtaken) => {
@@ -120,6 +135,7 @@ impl Reconciler {
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
         let seen = self.sightings(&record, now).await?;
+        self.standings().note(&record, &seen);
         let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
             self.point_prober(&record, &seen);
@@ -132,9 +148,10 @@ impl Reconciler {
             assert!(broken.is_empty(), "the plan breaks rules: {broken:?}");
         }
         for event in &plan.events {
-            match &event.instance {
-                Some(id) => info!(instance = %id, generation = id.generation, "{}", event.text),
-                None => info!("{}", event.text),
+            if let Some(id) = &event.instance {
+                info!(instance = %id, generation = id.generation, "{}", event.text);
+            } else {
+                info!("{}", event.text);
             }
         }
         self.publish(key, plan.route.clone());
@@ -143,9 +160,13 @@ impl Reconciler {
         let is_stale = !plan.forget && (is_brought_back || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
             let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
-            if !self.write_down(term, &document, next, events).await? {
+            if !self.write_down(term, &document, (&record, next), events, now).await? {
                 return Ok(Outcome::Overtaken);
             }
+        }
+        if let Some(next) = &plan.record {
+            self.standings().note(next, &seen);
+            self.standings().note_restarts(&record, next);
         }
         let record = plan.record.as_ref().unwrap_or(&record);
         self.point_prober(record, &seen);
@@ -178,6 +199,7 @@ impl Reconciler {
         memory.keys.remove(&uid);
         memory.running.remove(&uid);
         drop(memory);
+        self.standings().forget(key, &uid);
         self.parts.prober.set_targets(&uid, Vec::new());
     }
 
@@ -241,16 +263,36 @@ impl Reconciler {
         &self,
         term: Term,
         before: &Document,
-        next: &EndpointRecord,
+        (read, next): (&EndpointRecord, &EndpointRecord),
         events: Vec<Event>,
+        now: Millis,
     ) -> Result<bool, RunError> {
-        let transaction = Transaction {
+        let mut transaction = Transaction {
             checks: vec![Check { key: before.key.clone(), expect: Expect::Version(before.version) }],
             writes: vec![Write::Put(endpoint_document(next))],
             events,
             ..Transaction::default()
         };
+        // What leaves the record is nowhere else: its time is written down with it.
+        let leaves = |gone: &InstanceRecord| !next.instances.iter().any(|kept| kept.id == gone.id);
+        self.book_times(read, now, leaves, &mut transaction).await?;
         self.commit(term, transaction).await
+    }
+
+    /// Adds to the transaction what writes down the time of these instances.
+    pub(super) async fn book_times(
+        &self,
+        record: &EndpointRecord,
+        now: Millis,
+        which: impl Fn(&InstanceRecord) -> bool,
+        transaction: &mut Transaction,
+    ) -> Result<(), RunError> {
+        let entries = times(record, now, self.parts.policy.emptied_at, which);
+        let owner = Owner::of(record);
+        let booked = bookings(&*self.parts.store, owner, Part::Instances, &entries, (now, None)).await?;
+        transaction.checks.extend(booked.checks);
+        transaction.writes.extend(booked.writes);
+        Ok(())
     }
 
     /// Whether it was written: nothing that it was decided on has changed, and this controller still acts.

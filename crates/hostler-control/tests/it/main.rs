@@ -12,3 +12,4 @@ mod mishaps;
 mod operations;
 mod prober;
 mod quotas;
+mod usage;

@@ -30,8 +30,13 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         address,
         draining: false,
     });
-    let variant =
-        VariantRoute { name: VariantName::new("v"), weight: 1.0, share: 1.0, instances: instances.collect() };
+    let variant = VariantRoute {
+        name: VariantName::new("v"),
+        weight: 1.0,
+        share: 1.0,
+        instance_type: None,
+        instances: instances.collect(),
+    };
     let table = Arc::new(RoutingTable::new());
     table.publish(Arc::new(EndpointRoute {
         key: Key::new(&scope(), Kind::Endpoint, "demo"),
@@ -56,7 +61,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         headers: &headers,
         body: Bytes::from_static(b"?"),
     };
-    gateway.invoke(&invocation).await
+    gateway.invoke(&invocation, Instant::now()).await
 }
 
 async fn text(answer: Response<AnswerBody>) -> Bytes {

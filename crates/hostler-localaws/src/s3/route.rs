@@ -189,6 +189,7 @@ mod tests {
             arn: String::new(),
             user_id: String::new(),
             role_arn: None,
+            long_lived_key_id: None,
         };
         let caller = Caller { identity, region: Region::new("us-east-1") };
         let call = Call::new(parts, caller, Millis(0)).unwrap();

@@ -49,7 +49,7 @@ pub(crate) fn assume(
         )));
     }
     let expires_at = now.plus(duration_s as i64 * 1000);
-    let credentials = keys.sealer().issue(role_arn, session_name, &caller.account, expires_at);
+    let credentials = keys.sealer().issue_to(caller, role_arn, session_name, expires_at);
     let token = credentials.session_token.as_ref().map(Secret::expose);
     let owner = keys
         .find(&credentials.access_key_id, token, now)

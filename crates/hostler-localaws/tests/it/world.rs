@@ -101,11 +101,7 @@ pub(crate) fn key(id: &str) -> Credentials {
 }
 
 fn long_lived(id: &str, account: &str) -> LongLivedKey {
-    LongLivedKey {
-        access_key_id: id.to_owned(),
-        secret_access_key: key(id).secret_access_key,
-        account: AccountId::new(account),
-    }
+    LongLivedKey::of_account(id, key(id).secret_access_key, &AccountId::new(account))
 }
 
 impl World {
@@ -185,7 +181,7 @@ pub(crate) fn open(
 
 fn open_with(dir: &Path, plan: Plan, clock: Arc<dyn Clock>) -> (Arc<LocalAws>, Arc<KeyRing>) {
     let keys = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
-    keys.replace([long_lived("AKIDEXAMPLE", ACCOUNT), long_lived("AKIDOTHER", "111111111111")]);
+    keys.replace([&long_lived("AKIDEXAMPLE", ACCOUNT), &long_lived("AKIDOTHER", "111111111111")]);
     let reader = RoleRule { arn: READER.to_owned(), allow: vec!["s3://models/public/*".to_owned()] };
     let config = LocalAwsConfig {
         dir: dir.to_owned(),

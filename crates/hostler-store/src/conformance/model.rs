@@ -38,7 +38,7 @@ pub async fn agrees(store: TestStore, steps: &[[u8; STEP_BYTES]]) {
                 assert_eq!(store.get(&key).await.unwrap().as_ref(), model.get(&key));
             }
             6 => {
-                let kind = Kind::ALL[bytes.below(3)];
+                let kind = Kind::ALL[bytes.below(Kind::ALL.len())];
                 let expected: Vec<Key> = model.keys().filter(|key| key.kind() == kind).cloned().collect();
                 assert_eq!(store.keys(kind).await.unwrap(), expected);
             }

@@ -56,6 +56,9 @@ pub struct EndpointRecord {
     pub instances: Vec<InstanceRecord>,
     /// How the last deployment came, for a later update with RetainDeploymentConfig.
     pub deployment_config: Option<DeploymentConfig>,
+    /// Until when the time of its instances is written down as used; none when it is from their launches on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metered_until: Option<Millis>,
     /// The tags now.
     pub tags: Vec<Tag>,
     /// Members that were accepted and have no effect here, one sentence each.

@@ -8,10 +8,11 @@ use hostler_shapes::{
     ProductionVariant, ProductionVariantInstanceType, S3ModelDataSource, S3ModelDataType, Tag,
 };
 use hostler_types::{
-    AcceptedOperation, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord, EndpointStatus,
-    EndpointUid, EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceId,
-    InstanceIntent, InstanceRecord, MadeFrom, Millis, ModelRecord, ModelSnapshot, PlaceRecord, Record,
-    RecordError, Region, Scope, Stage, StatusMove, Stranded, Update, VariantName,
+    AcceptedOperation, AccessKeyRecord, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord,
+    EndpointStatus, EndpointUid, EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize,
+    Goal, InstanceId, InstanceIntent, InstanceRecord, MadeFrom, Millis, ModelRecord, ModelSnapshot,
+    PlaceRecord, Record, RecordError, Region, Scope, Stage, StatusMove, Stranded, Update, UsageLine,
+    UsageRecord, VariantName,
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
@@ -22,6 +23,8 @@ const ENDPOINT_UPDATING: &str = include_str!("../golden/endpoint.v2.json");
 const ENDPOINT_STRANDED: &str = include_str!("../golden/endpoint_stranded.v2.json");
 const ENDPOINT_FAILED: &str = include_str!("../golden/endpoint_failed.v2.json");
 const EVENT: &str = include_str!("../golden/event.v2.json");
+const USAGE: &str = include_str!("../golden/usage.v2.json");
+const ACCESS_KEY: &str = include_str!("../golden/access_key.v2.json");
 const IMAGE: &str = "664544806723.dkr.ecr.eu-central-1.amazonaws.com/kmeans:1";
 
 fn scope() -> Scope {
@@ -111,6 +114,20 @@ fn a_model_of_schema_1_with_data_in_other_forms_is_read_and_written_back() {
 }
 
 #[test]
+fn an_access_key_of_schema_2_is_read_and_written_back() {
+    let record = AccessKeyRecord {
+        schema: 2,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        account: AccountId::new("123456789012"),
+        user: Some("ci".to_owned()),
+        created_at: Millis(1_700_000_000_123),
+        last_used_at: Some(Millis(1_700_000_400_000)),
+        sealed_secret: "c2VhbGVk".to_owned(),
+    };
+    check(ACCESS_KEY, &record);
+}
+
+#[test]
 fn an_endpoint_config_of_schema_1_is_read_and_written_back() {
     let variant = ProductionVariant {
         variant_name: "AllTraffic".to_owned(),
@@ -172,6 +189,31 @@ fn an_endpoint_of_schema_2_in_the_middle_of_an_update_is_read_and_written_back()
     check(ENDPOINT_STRANDED, &record);
 }
 
+#[test]
+fn usage_of_schema_2_is_read_and_written_back() {
+    let line = UsageLine {
+        day: "2023-11-14".to_owned(),
+        tag_set: 1,
+        variant: VariantName::new("AllTraffic"),
+        instance_type: Some("ml.t2.medium".to_owned()),
+        instance_ms: 3_600_000,
+        invocations: [5, 1, 2, 0],
+    };
+    check(
+        USAGE,
+        &UsageRecord {
+            schema: 2,
+            scope: scope(),
+            endpoint_name: "Digits".to_owned(),
+            uid: EndpointUid::new("00c0ffee"),
+            month: "2023-11".to_owned(),
+            tag_sets: vec![Vec::new(), vec![tag()]],
+            lines: vec![line],
+            written_as: Some(7),
+        },
+    );
+}
+
 fn endpoint() -> EndpointRecord {
     // Shapes that this file does not look into are read by the service model's own structure.
     let deployment_config: DeploymentConfig = serde_json::from_value(serde_json::json!({
@@ -218,6 +260,7 @@ fn endpoint() -> EndpointRecord {
             ),
         ],
         deployment_config: Some(deployment_config),
+        metered_until: None,
         tags: vec![tag()],
         notes: vec!["DeploymentConfig is kept for a later update and has no effect on creation".to_owned()],
     }

@@ -159,6 +159,21 @@ Exit codes:
   0  shown
   1  no server was found, or it refused";
 
+pub(super) const USAGE: &str = "\
+Instance-hours, by type of instance, and invocations of every endpoint and variant
+that there was in these days, deleted ones too; with --by-tag of every value of a
+tag, as the endpoints were tagged then. An instance counts from its launch until it
+is gone. Hours are exact; of invocations the last seconds are not written down yet.
+
+Examples:
+  hostler usage
+  hostler usage --by-tag team --month 2026-11
+  hostler usage --since 2026-11-01 --until 2026-11-08 --csv
+
+Exit codes:
+  0  shown
+  1  no server was found, or it refused";
+
 pub(super) const DESCRIBE: &str = "\
 Shows what DescribeEndpoint has no words for, too: instances with process ids and
 health, the last failure of each place, and members of the request that have no
@@ -272,13 +287,42 @@ pub(super) const ENV: &str = "\
 Examples:
   eval \"$(hostler env)\"
   aws sagemaker list-endpoints
+  eval \"$(hostler env --profile team-b)\"
 
 Exit codes:
   0  printed
-  1  the data directory has no profile
+  1  the data directory has no such profile
 
 Files:
   DATA_DIR/aws/config, DATA_DIR/aws/credentials";
+
+pub(super) const KEYS: &str = "\
+A server begins with one key of one account. More keys make more accounts, which
+never see each other's models, configs, endpoints and buckets; each has quotas of
+its own. Only the server's own key, which is in its data directory, manages keys.
+
+A revoked key is refused by every API when the command returns, and so are the
+sessions that came from it; what it made stays with its account. A secret is shown
+when the key is made and never again: what is kept is sealed with the cluster key
+of the data directory's keys.json.
+
+`rotate` replaces the server's own key while the server is stopped.
+
+Examples:
+  hostler keys create --account 111122223333
+  hostler keys create --account 111122223333 --name ci --profile team-b
+  hostler keys ls
+  hostler keys revoke AKIA2XVVIA7HHHHHHHHH
+  hostler keys revoke --account 111122223333
+
+Exit codes:
+  0  done
+  1  no server was found, it refused, or there is no such key
+  2  the command line is wrong
+
+Files:
+  DATA_DIR/aws/config, DATA_DIR/aws/credentials  the profile of --profile
+  DATA_DIR/keys.json                             the server's own key";
 
 pub(super) const DOCTOR: &str = "\
 Looks at kernel, control groups, /opt/ml/model, container engines, accelerators,

@@ -3,18 +3,20 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::cli::{FindArgs, OutputForm};
+use crate::cli::{EnvArgs, OutputForm};
 use crate::output;
-use crate::profile::{self, PROFILE};
+use crate::profile;
 
-pub(crate) fn run(find: &FindArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &EnvArgs) -> anyhow::Result<()> {
+    let find = &args.find;
     let profile = profile::read(&find.data_dir)?;
+    profile::check_there(&find.data_dir, &args.profile)?;
     let dir = find.data_dir.canonicalize().context("finding the data directory failed")?.join("aws");
     let url = find.endpoint.clone().unwrap_or(profile.url);
     let exports = [
         ("AWS_CONFIG_FILE", dir.join("config").display().to_string()),
         ("AWS_SHARED_CREDENTIALS_FILE", dir.join("credentials").display().to_string()),
-        ("AWS_PROFILE", PROFILE.to_owned()),
+        ("AWS_PROFILE", args.profile.clone()),
         ("AWS_ENDPOINT_URL", url),
     ];
     match find.output {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::image::Image;
+use super::metrics::Written;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -29,10 +30,12 @@ pub(super) struct SettingsFile {
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
+    pub(super) throttling: BTreeMap<String, toml::Value>,
     pub(super) s3: Option<S3>,
     pub(super) sts: Sts,
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
+    pub(super) metrics: Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -135,10 +138,14 @@ impl SettingsFile {
                 "backend" => entry.read(&mut file.backend),
                 "limits" => file.limits = entry.table().0,
                 "quotas" => file.quotas = entry.table().0,
+                "throttling" => file.throttling = entry.table().0,
                 "s3" => file.s3 = entry.whole_table(),
                 "sts" => file.sts = entry.whole_table().unwrap_or_default(),
                 "role" => entry.read_list(&mut file.role),
                 "image" => entry.read_list(&mut file.image),
+                "metrics_token_file" => entry.read(&mut file.metrics.metrics_token_file),
+                "metrics_endpoints_max" => entry.read(&mut file.metrics.metrics_endpoints_max),
+                "usage_days" => entry.read(&mut file.metrics.usage_days),
                 unknown => mistakes.push(format!("unknown key `{unknown}`")),
             }
         }

@@ -69,7 +69,7 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
     let id =
         InstanceId { endpoint: uid.clone(), generation: 1, variant: name.clone(), ordinal: 0, attempt: 1 };
     let instances = vec![InstanceRoute { id, address: container.kept.address(), draining: false }];
-    let variants = vec![VariantRoute { name, weight: 1.0, share: 1.0, instances }];
+    let variants = vec![VariantRoute { name, weight: 1.0, share: 1.0, instance_type: None, instances }];
     let table = RoutingTable::new();
     table.publish(Arc::new(EndpointRoute {
         key: key.clone(),

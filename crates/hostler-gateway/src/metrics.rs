@@ -1,0 +1,200 @@
+//! The gateway's part of the metrics.
+//!
+//! Why: what is shown is read where it is counted, at the moment of the scrape; nothing is kept twice, and what is gone
+//! has no series.
+//! Invariants: labels are endpoints and variants that are routed, as many as have a place; all others together are
+//! `_others`, a name that no endpoint can have.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hostler_types::{InvocationClass, Metered};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+use crate::table::RoutingTable;
+use crate::tally::{Reading, Silence, Tally, Totals};
+
+/// Under this label stands what has no series of its own.
+const OTHERS: &str = "_others";
+
+/// Counts of invocations, their times, and the requests under way.
+pub struct GatewayMetrics(Arc<RoutingTable>);
+
+impl GatewayMetrics {
+    /// What goes by this table.
+    pub fn new(table: Arc<RoutingTable>) -> Self {
+        Self(table)
+    }
+}
+
+impl fmt::Debug for GatewayMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GatewayMetrics").finish()
+    }
+}
+
+/// Account, region, endpoint, variant.
+type Series = [(&'static str, String); 4];
+
+#[derive(Default)]
+struct Row {
+    totals: Totals,
+    in_flight: u64,
+}
+
+impl GatewayMetrics {
+    /// The variants that are shown, by their labels; fleets of several types count together.
+    fn rows(&self) -> BTreeMap<Series, Row> {
+        let (shown, others) = self.0.book.read();
+        let mut rows: BTreeMap<Series, Row> = BTreeMap::new();
+        for tally in &shown {
+            rows.entry(series(&tally.of)).or_default().totals.add(tally);
+        }
+        let mut others = Row { totals: others, in_flight: 0 };
+        for lane in self.0.lanes.pin().values() {
+            let row = match &*lane.tally {
+                Tally { is_shown: true, of, .. } => rows.get_mut(&series(of)),
+                _ => Some(&mut others),
+            };
+            if let Some(row) = row {
+                row.in_flight += lane.in_flight() as u64;
+            }
+        }
+        if others.totals.classes.iter().any(|count| *count > 0) || others.in_flight > 0 {
+            rows.insert(
+                ["account", "region", "endpoint", "variant"].map(|name| (name, OTHERS.to_owned())),
+                others,
+            );
+        }
+        rows
+    }
+}
+
+fn series(of: &Metered) -> Series {
+    let scope = of.key.scope();
+    [
+        ("account", scope.account.to_string()),
+        ("region", scope.region.to_string()),
+        ("endpoint", of.name.clone()),
+        ("variant", of.variant.to_string()),
+    ]
+}
+
+impl Collector for GatewayMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let rows = self.rows();
+        let mut invocations = encoder.encode_descriptor(
+            "invocations",
+            "Invocations that reached a variant, by how they ended: 2xx the model answered, 4xx the model refused the \
+             request, 5xx the model failed, was silent or had no instance, abandoned the client went away first. \
+             Requests that were refused before a variant was found are not here. A share of 5xx that grows means a sick \
+             model: `hostler logs` shows why.",
+            None,
+            MetricType::Counter,
+        )?;
+        for (series, row) in &rows {
+            for class in InvocationClass::ALL {
+                let labels = (series.as_slice(), [("status_class", class.as_str())]);
+                invocations
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&row.totals.classes[class as usize], None)?;
+            }
+        }
+        let mut unanswered = encoder.encode_descriptor(
+            "invocations_unanswered",
+            "Those of the 5xx that had no answer of the model's: timeout it took longer than it may, lost it could not \
+             be reached or died with the request, no_instance none was healthy for as long as a request may wait. \
+             Should be 0: see timeouts as a model that is too slow, lost as one that crashes, no_instance as too few \
+             instances.",
+            None,
+            MetricType::Counter,
+        )?;
+        for (series, row) in &rows {
+            for silence in Silence::ALL {
+                let labels = (series.as_slice(), [("reason", silence.as_str())]);
+                unanswered
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&row.totals.silences[silence as usize], None)?;
+            }
+        }
+        let retries = encoder.encode_descriptor(
+            "invocation_retries",
+            "Invocations that were passed on to another instance, because one could not be connected to or, where the \
+             endpoint allows it, died with the request. No client saw an error by it; many of them mean instances that \
+             come and go.",
+            None,
+            MetricType::Counter,
+        )?;
+        counters(retries, &rows, |row| row.totals.retries)?;
+        let model = encoder.encode_descriptor(
+            "model_latency",
+            "SageMaker's ModelLatency: from sending a request to an instance until its answer was read to the end. Grows \
+             with the model's own work and with its queue: if requests in flight grow too, add instances.",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        histograms(model, &rows, |row| &row.totals.model)?;
+        let overhead = encoder.encode_descriptor(
+            "overhead_latency",
+            "SageMaker's OverheadLatency: from the head of a request until it was sent to an instance, the upload of its \
+             body, its signature, and waiting for an instance included. Below a millisecond for small bodies; more means \
+             slow clients, no healthy instance, or a machine that has no processor time left.",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        histograms(overhead, &rows, |row| &row.totals.overhead)?;
+        let mut in_flight = encoder.encode_descriptor(
+            "requests_in_flight",
+            "Requests that instances have and have not answered to the end. About how many work at the same time; near \
+             the number that the instances can do at once, latency begins to grow.",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (series, row) in &rows {
+            in_flight.encode_family(series)?.encode_gauge(&row.in_flight)?;
+        }
+        let held = self.0.held.load(Ordering::Relaxed);
+        encoder
+            .encode_descriptor(
+                "requests_held",
+                "Requests that wait because no instance of their endpoint is healthy. Should be 0; they are given up after \
+                 ten seconds as unanswered for want of an instance.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&held)
+    }
+}
+
+fn counters(
+    mut metric: MetricEncoder<'_>,
+    rows: &BTreeMap<Series, Row>,
+    value: impl Fn(&Row) -> u64,
+) -> fmt::Result {
+    for (series, row) in rows {
+        metric.encode_family(series)?.encode_counter::<NoLabelSet, _, u64>(&value(row), None)?;
+    }
+    Ok(())
+}
+
+fn histograms(
+    mut metric: MetricEncoder<'_>,
+    rows: &BTreeMap<Series, Row>,
+    value: impl Fn(&Row) -> &Reading,
+) -> fmt::Result {
+    for (series, row) in rows {
+        let reading = value(row);
+        metric.encode_family(series)?.encode_histogram::<NoLabelSet>(
+            reading.sum_s(),
+            reading.count(),
+            &reading.buckets,
+            None,
+        )?;
+    }
+    Ok(())
+}
