@@ -72,6 +72,13 @@ impl Store for View {
         self.inner.commit(transaction).await
     }
 
+    async fn events(
+        &self,
+        query: &hostler_store::EventQuery,
+    ) -> hostler_store::StoreResult<hostler_store::EventPage> {
+        self.inner.events(query).await
+    }
+
     async fn list(&self, query: &ListQuery) -> StoreResult<Page> {
         self.check()?;
         self.inner.list(query).await

@@ -277,6 +277,12 @@ impl Store for LosesAnswers {
         }
         Ok(versions)
     }
+    async fn events(
+        &self,
+        query: &hostler_store::EventQuery,
+    ) -> hostler_store::StoreResult<hostler_store::EventPage> {
+        self.0.events(query).await
+    }
     async fn list(
         &self,
         query: &hostler_store::ListQuery,
@@ -354,6 +360,7 @@ async fn a_question_that_cannot_be_answered_says_why() {
         ("sinse=2026-11-02", "`sinse` is nothing"),
     ] {
         let error = world.control.usage(&caller(), query).await.unwrap_err();
-        assert!(error.message().contains(words), "{query}: {}", error.message());
+        let text = error.message().unwrap_or_default();
+        assert!(text.contains(words), "{query}: {text}");
     }
 }
