@@ -181,7 +181,9 @@ def test_a_model_that_does_not_fit_on_the_disk_fails_with_that_reason_and_leaves
     reason = hosting.failed(name)
     assert reason.startswith(" Failed to download model data for container"), reason
     assert "No space left on device" in reason
-    assert f"See `hostler logs {name}`." in reason
+    assert f"See `hostler diagnose {name}`." in reason
+    (finding,) = json.loads(server.cli("diagnose", name, "--output", "json").stdout)["Findings"]
+    assert finding["Cause"] == "DiskFull" and "data directory is full" in finding["Sentence"]
     pid_of(hosting, small)
     eventually(
         lambda: in_use(disk), lambda now: now < used + uploaded + (1 << 20), "what was unpacked is gone again", 30

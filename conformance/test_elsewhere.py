@@ -152,7 +152,7 @@ def test_an_endpoint_fails_in_time_when_sts_stays_away(make_moto, make_server, t
         assert f"looking at it took longer than 2000 ms: STS had not yet answered for role `{ROLE}`" in reason
     else:
         assert f"asking STS at `{moto.url}/` failed: " in reason and "Connection refused" in reason
-    assert reason.endswith(f"See `hostler logs {endpoint}`.")
+    assert reason.endswith(f"See `hostler diagnose {endpoint}`.")
     hosting.delete(endpoint)
 
 

@@ -122,7 +122,7 @@ def test_where_the_kernel_refuses_the_reason_says_what_and_what_to_do(tmp_path, 
             "unshare(CLONE_NEWNS) failed: No space left on device",
             "sysctl user.max_mnt_namespaces",
             "{model_dir}",
-            f"See `hostler logs {name}`.",
+            f"See `hostler diagnose {name}`.",
         ):
             assert part in reason, f"{part} is missing: {reason}"
         hosting.delete(name)

@@ -70,7 +70,7 @@ def test_an_endpoint_in_a_region_that_was_switched_off_fails_and_says_so(make_se
     )
     assert f"RegionDisabledException: {DISABLED} The region is `{OFF}`: activate STS there" in reason
     assert "`inactive_regions` of `[sts]`" in reason
-    assert reason.endswith(f"See `hostler logs {endpoint}`.") and len(reason) <= 1024
+    assert reason.endswith(f"See `hostler diagnose {endpoint}`.") and len(reason) <= 1024
     hosting.delete(endpoint)
     # Elsewhere nothing changed.
     elsewhere = regional(server, "us-east-1")

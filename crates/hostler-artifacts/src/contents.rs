@@ -111,7 +111,7 @@ impl Watcher for Contents {
 
     fn refused(&mut self, error: UnpackError) -> Result<(), UnpackError> {
         match error {
-            UnpackError::Refused(problem) => {
+            UnpackError::Refused(problem) | UnpackError::Flawed(_, problem) => {
                 self.problem(problem);
                 Ok(())
             }
@@ -129,7 +129,9 @@ pub fn unpack_local(archive: &Path, into: &Path, limits: &UnpackLimits) -> Resul
     let source = BufReader::with_capacity(READ_BYTES, file);
     match unpack::unpack_watched(source, into, limits, &mut contents) {
         Ok(_) => Ok(contents),
-        Err(UnpackError::Refused(problem) | UnpackError::OverLimit(problem)) => {
+        Err(
+            UnpackError::Refused(problem) | UnpackError::Flawed(_, problem) | UnpackError::OverLimit(problem),
+        ) => {
             contents.problem(problem);
             Ok(contents)
         }

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::cache::WorkDir;
-use crate::port::{ArtifactSource, ArtifactVersion, FetchError, ObjectReader};
+use crate::port::{ArchiveFlaw, ArtifactSource, ArtifactVersion, FetchError, ObjectReader};
 use crate::unpack::{UnpackError, UnpackLimits, Unpacked, unpack};
 
 /// Pieces between network and writer; a piece is what the client read at once, at most some hundred kilobytes.
@@ -88,7 +88,10 @@ pub(crate) fn settle<T>(
             Err(FetchError::Interrupted { uri, detail: error.to_string() })
         }
         (Err(error @ UnpackError::Refused(_)), _) => {
-            Err(FetchError::BadArchive { uri, detail: error.to_string() })
+            Err(FetchError::BadArchive { uri, detail: error.to_string(), flaw: ArchiveFlaw::Other })
+        }
+        (Err(error @ UnpackError::Flawed(flaw, _)), _) => {
+            Err(FetchError::BadArchive { uri, detail: error.to_string(), flaw })
         }
         (Err(error @ UnpackError::OverLimit(_)), _) => {
             Err(FetchError::OverLimit { uri, detail: error.to_string() })

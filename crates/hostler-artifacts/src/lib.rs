@@ -25,7 +25,8 @@ pub use key::{CacheKey, CacheKeyError};
 pub use local_files::LocalFiles;
 pub use pack::{PackError, Packed, look_at_directory, pack};
 pub use port::{
-    ArtifactSource, ArtifactVersion, DataForm, DataSource, FetchError, ObjectReader, ObjectStream,
+    ArchiveFlaw, ArtifactSource, ArtifactVersion, DataForm, DataSource, FetchError, ObjectReader,
+    ObjectStream,
 };
 pub use snapshot::glance;
 pub use unpack::UnpackLimits;

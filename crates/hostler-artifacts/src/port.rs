@@ -171,6 +171,8 @@ pub enum FetchError {
         uri: String,
         /// Which rule it breaks.
         detail: String,
+        /// The kind of that rule.
+        flaw: ArchiveFlaw,
     },
     /// A limit of this server.
     #[error("the artifact at `{uri}` is over a limit: {detail}")]
@@ -190,6 +192,19 @@ pub enum FetchError {
         /// There was no space left.
         is_full: bool,
     },
+}
+
+/// What is wrong with an archive, as far as something else is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveFlaw {
+    /// It is no tar, compressed or not.
+    NotAnArchive,
+    /// It ends in the middle.
+    CutOff,
+    /// A member would be written outside.
+    Unsafe,
+    /// Another rule.
+    Other,
 }
 
 impl FetchError {

@@ -24,7 +24,7 @@ use self::members::Members;
 pub(crate) use self::members::{Member, MemberKind};
 use self::plain::Plain;
 
-use crate::port::is_full;
+use crate::port::{ArchiveFlaw, is_full};
 
 pub(crate) use self::name::quoted;
 pub(crate) use self::tree::{Tree, seal};
@@ -90,6 +90,9 @@ pub(crate) enum UnpackError {
     /// The archive breaks a rule.
     #[error("{0}")]
     Refused(String),
+    /// It breaks one of the rules that people break most.
+    #[error("{1}")]
+    Flawed(ArchiveFlaw, String),
     /// The archive breaks a limit.
     #[error("{0}")]
     OverLimit(String),
@@ -112,6 +115,10 @@ impl UnpackError {
     pub(crate) fn disk(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
         Self::Disk { doing: doing.into(), error: error.into() }
     }
+}
+
+fn flawed(flaw: ArchiveFlaw, text: String) -> UnpackError {
+    UnpackError::Flawed(flaw, text)
 }
 
 /// Hears of members while they are unpacked, and says whether one that is refused ends it.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
 use crate::life::{Instance, blocking};
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
-use crate::{ModelData, OpenError, ProcessConfig, devices, kept, logs};
+use crate::{ModelData, OpenError, ProcessConfig, devices, kept, listening, logs};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
@@ -393,6 +394,19 @@ impl Compute for ProcessBackend {
             }
             None => Err(ComputeError::Unknown { id: id.clone() }),
         }
+    }
+
+    async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
+        let dir = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+            entry.dir.path().to_owned()
+        };
+        let found = self.shared.blocking(move || Ok(listening::addresses(&dir))).await;
+        found.map_err(|error| ComputeError::Failed {
+            action: "look where an instance listens",
+            source: error.into(),
+        })
     }
 
     async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

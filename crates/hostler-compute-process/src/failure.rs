@@ -5,8 +5,9 @@
 
 use std::io;
 
-use hostler_artifacts::{ArtifactSource, FetchError};
+use hostler_artifacts::{ArchiveFlaw, ArtifactSource, FetchError};
 use hostler_compute::{Fault, InstanceFailure, Phase};
+use hostler_types::FailureCause;
 use rustix::io::Errno;
 
 use crate::supervisor::Refused;
@@ -35,7 +36,28 @@ pub(crate) fn of_fetch(
         FetchError::Role { role_arn, .. } => role_sentence(role_arn),
         _ => data_sentence(container_name, &source.uri),
     };
-    InstanceFailure { fault, phase, aws_sentence: Some(sentence), detail: error.to_string() }
+    let cause = cause_of_fetch(error);
+    InstanceFailure { fault, phase, cause, aws_sentence: Some(sentence), detail: error.to_string() }
+}
+
+fn cause_of_fetch(error: &FetchError) -> FailureCause {
+    match error {
+        FetchError::Missing { .. } => FailureCause::DataMissing,
+        FetchError::Forbidden { .. } => FailureCause::DataForbidden,
+        FetchError::Role { .. } => FailureCause::RoleRefused,
+        FetchError::Unreadable { .. } => FailureCause::DataUnreadable,
+        FetchError::Interrupted { .. } | FetchError::Changed { .. } => FailureCause::DataInterrupted,
+        FetchError::BadLayout { .. } | FetchError::BadManifest { .. } => FailureCause::DataLayout,
+        FetchError::BadArchive { flaw, .. } => match flaw {
+            ArchiveFlaw::NotAnArchive => FailureCause::NotAnArchive,
+            ArchiveFlaw::CutOff => FailureCause::ArchiveCutOff,
+            ArchiveFlaw::Unsafe => FailureCause::ArchiveUnsafe,
+            ArchiveFlaw::Other => FailureCause::ArchiveRefused,
+        },
+        FetchError::OverLimit { .. } => FailureCause::DataOverLimit,
+        FetchError::Disk { is_full: true, .. } => FailureCause::DiskFull,
+        FetchError::Disk { is_full: false, .. } => FailureCause::Other,
+    }
 }
 
 /// Model data that did not come in time.
@@ -48,6 +70,7 @@ pub(crate) fn of_late_fetch(
     InstanceFailure {
         fault: Fault::User,
         phase,
+        cause: FailureCause::DataLate { timeout_ms },
         aws_sentence: Some(data_sentence(container_name, &source.uri)),
         detail: format!(
             "fetching and unpacking `{}` took longer than the {} s allowed (ModelDataDownloadTimeoutInSeconds)",
@@ -59,12 +82,18 @@ pub(crate) fn of_late_fetch(
 
 /// A program that the system would not start.
 pub(crate) fn of_exec(program: &str, error: &io::Error) -> InstanceFailure {
-    starting(fault_of_exec(error), format!("starting `{program}` failed: {error}"))
+    let cause = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOENT | Errno::NOTDIR) => FailureCause::CommandMissing,
+        Some(Errno::ACCESS | Errno::PERM | Errno::NOEXEC | Errno::ISDIR) => FailureCause::CommandRefused,
+        Some(Errno::AGAIN | Errno::NOMEM) => FailureCause::NoRoom,
+        _ => FailureCause::Other,
+    };
+    starting(fault_of_exec(error), format!("starting `{program}` failed: {error}")).with_cause(cause)
 }
 
 /// Any other failure on the way from prepared to running.
 pub(crate) fn starting(fault: Fault, detail: String) -> InstanceFailure {
-    InstanceFailure { fault, phase: Phase::Starting, aws_sentence: None, detail }
+    InstanceFailure { fault, phase: Phase::Starting, cause: FailureCause::Other, aws_sentence: None, detail }
 }
 
 /// This machine's failure at something.
@@ -73,7 +102,12 @@ pub(crate) fn of_machine(action: &str, error: &io::Error) -> InstanceFailure {
         Some(Errno::AGAIN | Errno::NOMEM | Errno::NOSPC | Errno::MFILE | Errno::NFILE) => Fault::Capacity,
         _ => Fault::Infrastructure,
     };
-    starting(fault, format!("{action} failed: {error}"))
+    let cause = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOSPC) => FailureCause::DiskFull,
+        _ if fault == Fault::Capacity => FailureCause::NoRoom,
+        _ => FailureCause::Other,
+    };
+    starting(fault, format!("{action} failed: {error}")).with_cause(cause)
 }
 
 /// A program that needs `/opt/ml/model` and cannot have it.
@@ -84,7 +118,7 @@ pub(crate) fn of_opt_ml(refused: &Refused) -> InstanceFailure {
          own was refused: {refused}; {hint}; or tell the program its directory with {{model_dir}} and leave \
          needs_opt_ml out"
     );
-    starting(fault, detail)
+    starting(fault, detail).with_cause(FailureCause::OptMlRefused)
 }
 
 /// Whose fault a refusal of `/opt/ml/model` is, and what to do about it.

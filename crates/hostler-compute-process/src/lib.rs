@@ -18,6 +18,7 @@ mod kept;
 mod launch;
 mod leftovers;
 mod life;
+mod listening;
 mod logs;
 mod machine;
 mod model;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use hostler_artifacts::DataSource;
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
-use hostler_types::InstanceId;
+use hostler_types::{FailureCause, InstanceId};
 use tokio::process::Child;
 use tokio::sync::watch;
 
@@ -104,8 +104,8 @@ impl Instance {
 
     async fn prepare_and_launch(&mut self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
         // Asked before anything is fetched for it.
-        if let Some(detail) = self.shared.capabilities().never_fits(&self.spec) {
-            return Err(Box::new(starting(Fault::NeverFits, detail)));
+        if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
+            return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
         let leases = self.prepare().await?;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
@@ -116,7 +116,7 @@ impl Instance {
             let wanted = u32::from(more_ports(&self.spec)) + 1;
             let range = &self.shared.config.ports;
             let detail = format!("no {wanted} free ports in a row are left in {range:?}");
-            return Err(Box::new(starting(Fault::Capacity, detail)));
+            return Err(Box::new(starting(Fault::Capacity, detail).with_cause(FailureCause::NoRoom)));
         };
         let Shared { config, hierarchies, .. } = &*self.shared;
         launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;

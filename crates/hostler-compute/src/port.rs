@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{DeviceClass, EndpointUid, InstanceId, Millis};
+use hostler_types::{DeviceClass, EndpointUid, FailureCause, InstanceId, Millis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -43,17 +43,19 @@ impl Capabilities {
     }
 
     /// Why such an instance can never run here, with what to do about it.
-    pub fn never_fits(&self, spec: &InstanceSpec) -> Option<String> {
+    pub fn never_fits(&self, spec: &InstanceSpec) -> Option<(FailureCause, String)> {
         if let (Some(most), Some(wanted)) = (self.memory_bytes_max, spec.limits.memory_bytes)
             && wanted > most
         {
-            return Some(format!(
+            let detail = format!(
                 "the instance asks for {wanted} bytes of memory, this server gives at most {most} \
                  (limits.instance_memory_bytes)"
-            ));
+            );
+            return Some((FailureCause::MemoryOverLimit, detail));
         }
         let lacking = self.lacks(spec.accelerators.as_ref()?)?;
-        Some(format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without"))
+        let detail = format!("{lacking}; with accelerators = \"mark\" in hostler.toml it runs without");
+        Some((FailureCause::AcceleratorMissing, detail))
     }
 }
 
@@ -86,10 +88,21 @@ pub struct InstanceFailure {
     pub fault: Fault,
     /// In which phase.
     pub phase: Phase,
+    /// Which of the causes that something is known to be done about.
+    #[serde(default)]
+    pub cause: FailureCause,
     /// AWS's sentence where AWS has one for this, ending in a full stop.
     pub aws_sentence: Option<String>,
     /// What was tried and what came back, one line.
     pub detail: String,
+}
+
+impl InstanceFailure {
+    /// The same, by this cause.
+    #[must_use]
+    pub fn with_cause(self, cause: FailureCause) -> Self {
+        Self { cause, ..self }
+    }
 }
 
 /// How a container's main process ended.
@@ -230,6 +243,11 @@ pub trait Compute: Send + Sync {
     /// Reads the log from a position; 0 is the oldest kept byte. A backend may keep the log of a removed
     /// instance until its endpoint is forgotten.
     async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
+
+    /// Where the processes of a running instance listen, as far as the backend can tell.
+    async fn listens(&self, _id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
+        Ok(Vec::new())
+    }
 
     /// The removed instances of an endpoint whose logs are kept; a backend that keeps nothing has none.
     async fn kept(&self, _endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

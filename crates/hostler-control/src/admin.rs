@@ -4,6 +4,7 @@
 //! Invariants: the caller sees the endpoints and quotas of its own account and region. Nothing but access keys is
 //! changed here.
 
+mod diagnosis;
 mod foreseen;
 mod history;
 mod keys;
@@ -74,6 +75,7 @@ impl Admin {
         let answer = match (request.method, &path[..]) {
             ("GET", ["endpoints"]) => self.listed(caller).await?,
             ("GET", ["endpoints", name]) => self.endpoint(caller, name).await?,
+            ("GET", ["endpoints", name, "diagnosis"]) => self.diagnosis(caller, name).await?,
             ("GET", ["quotas"]) => self.quotas(caller).await?,
             ("GET", [kind, name, "history"]) => {
                 let kind = collection(kind).ok_or_else(ApiError::unknown_operation)?;
@@ -125,18 +127,7 @@ impl Admin {
                 |seen: &Observed| seen.id == *id && matches!(seen.state, InstanceState::Running { .. });
             observed.iter().any(runs) && matches!(self.prober.health(id), Health::Healthy)
         };
-        let (_, config) = match self.control.endpoint_config(caller, record.config_name()).await {
-            Ok((version, config)) => (version, Some(config.notes)),
-            Err(_) => (0, None),
-        };
-        let mut notes = self.control.marks(&record);
-        notes.extend(record.notes.iter().cloned());
-        notes.extend(config.unwrap_or_default());
-        for model in record.deployments().flat_map(|deployment| &deployment.models) {
-            if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {
-                notes.extend(model.notes);
-            }
-        }
+        let notes = self.notes(caller, &record).await;
         Ok(json!({
             "EndpointName": record.name,
             "EndpointArn": record.arn().as_str(),
@@ -158,6 +149,21 @@ impl Admin {
             "Notes": notes,
             "Tags": record.tags,
         }))
+    }
+
+    /// What runs without its accelerators, and which members have no effect here.
+    async fn notes(&self, caller: &Caller, record: &EndpointRecord) -> Vec<String> {
+        let mut notes = self.control.marks(record);
+        notes.extend(record.notes.iter().cloned());
+        if let Ok((_, config)) = self.control.endpoint_config(caller, record.config_name()).await {
+            notes.extend(config.notes);
+        }
+        for model in record.deployments().flat_map(|deployment| &deployment.models) {
+            if let Ok((_, model)) = self.control.model(caller, &model.request.model_name).await {
+                notes.extend(model.notes);
+            }
+        }
+        notes
     }
 
     async fn quotas(&self, caller: &Caller) -> Result<Value, ApiError> {

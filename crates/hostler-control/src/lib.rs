@@ -9,6 +9,7 @@ mod accelerators;
 mod access_keys;
 mod admin;
 mod control;
+mod diagnose;
 mod fleets;
 mod foresee;
 mod history;
@@ -32,7 +33,7 @@ pub use metrics::register_control_metrics;
 pub use plan::{
     Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
 };
-pub use prober::{HttpPing, Ping, Prober, ProberSettings, Target};
+pub use prober::{HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 pub use quotas::Quotas;
 pub use reconcile::{LeaseSettings, Reconciler, ReconcilerParts};
 pub use steady::SteadyClock;

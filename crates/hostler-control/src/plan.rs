@@ -10,6 +10,7 @@
 //! Failure: losing a plan half-way loses nothing: the same record and the same world give the same plan again.
 
 mod delete;
+mod evidence;
 mod failure;
 mod fleet;
 pub(crate) mod goals;
@@ -20,10 +21,13 @@ mod route;
 mod tests;
 mod update;
 
+use std::net::SocketAddr;
+
 use hostler_compute::InstanceState;
 use hostler_types::{EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, Millis};
 
 use crate::history::generation;
+use crate::prober::PingTrouble;
 
 pub use failure::{WhyFailed, backoff_ms};
 pub use lint::lint_plan;
@@ -34,11 +38,11 @@ pub enum Health {
     /// Not asked yet, or no answer counted yet.
     Unknown,
     /// `/ping` has not been 200 so far; the last answer in words.
-    NotYet(String),
+    NotYet(PingTrouble),
     /// `/ping` is 200, or was and has not failed often enough to count.
     Healthy,
     /// `/ping` was 200 and failed often enough since; the last answer in words.
-    Sick(String),
+    Sick(PingTrouble),
 }
 
 /// One instance as backends, prober and gateway see it.
@@ -52,6 +56,8 @@ pub struct Sighting {
     pub health: Health,
     /// Requests that the gateway has not seen the end of.
     pub in_flight: usize,
+    /// Where its processes listen; looked up only of one whose time to answer is over.
+    pub listens: Vec<SocketAddr>,
 }
 
 /// The numbers that the planner goes by.
@@ -261,6 +267,7 @@ impl Step<'_> {
         {
             self.set_status(EndpointStatus::InService, &self.everybody_is_healthy());
             self.record.failure_reason = None;
+            self.record.failure = None;
         }
     }
 

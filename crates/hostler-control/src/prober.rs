@@ -9,13 +9,14 @@
 mod http;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_types::{EndpointUid, InstanceId, Scope};
+use hostler_types::{EndpointUid, FailureCause, InstanceId, Scope};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use tracing::{Instrument, debug, info, warn};
@@ -30,8 +31,29 @@ const CHANGES_KEPT: usize = 1024;
 /// Asks one instance.
 #[async_trait]
 pub trait Ping: Send + Sync {
-    /// `Ok` is a 200; otherwise what came back, in words.
-    async fn ping(&self, address: SocketAddr) -> Result<(), String>;
+    /// `Ok` is a 200; otherwise what came back.
+    async fn ping(&self, address: SocketAddr) -> Result<(), PingTrouble>;
+}
+
+/// A ping that was not answered with 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingTrouble {
+    /// One of the causes of pings.
+    pub cause: FailureCause,
+    /// What came back, in words.
+    pub words: String,
+}
+
+impl fmt::Display for PingTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl From<&str> for PingTrouble {
+    fn from(words: &str) -> Self {
+        Self { cause: FailureCause::PingBroken, words: words.to_owned() }
+    }
 }
 
 /// How often and how patiently.
@@ -214,9 +236,9 @@ async fn watch(
 fn log(health: &Health) {
     match health {
         Health::Unknown => {}
-        Health::NotYet(answer) => debug!(answer, "the instance does not answer /ping with 200 yet"),
+        Health::NotYet(answer) => debug!(%answer, "the instance does not answer /ping with 200 yet"),
         Health::Healthy => info!("the instance answers /ping with 200"),
-        Health::Sick(answer) => warn!(answer, "the instance has stopped answering /ping with 200"),
+        Health::Sick(answer) => warn!(%answer, "the instance has stopped answering /ping with 200"),
     }
 }
 

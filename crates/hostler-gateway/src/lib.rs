@@ -13,6 +13,7 @@ mod pick;
 mod stack;
 mod table;
 mod tally;
+mod trouble;
 mod upstream;
 
 pub use answer::{AnswerBody, BoxError};

@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hostler_aws::sigv4::{Caller, Rules, Verifier, payload_hash};
 use hostler_aws::{ApiError, Protocol};
-use hostler_types::{InstanceId, InvocationClass, Key, Kind, Scope};
+use hostler_types::{InstanceId, InvocationClass, InvocationFailure, Key, Kind, Scope};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
@@ -96,11 +96,24 @@ impl Gateway {
             let sending =
                 upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.clone());
             let (mut call, lost) = match timeout_at(deadline, sending).await {
-                Ok(Ok(answer)) => match give_back(invocation, answer, call, deadline).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(Unanswered::Finally(error)) => return Err(failed(invocation, &lane, error)),
-                    Err(Unanswered::Lost(call, error)) => (call, error),
-                },
+                Ok(Ok(answer)) => {
+                    let status = answer.status();
+                    match give_back(invocation, answer, call, deadline).await {
+                        Ok(answer) => {
+                            lane.troubles.succeeded();
+                            return Ok(answer);
+                        }
+                        Err(Unanswered::Finally(error)) => {
+                            lane.troubles.failed(if status.is_success() {
+                                InvocationFailure::TimedOut
+                            } else {
+                                InvocationFailure::Answered { status: status.as_u16() }
+                            });
+                            return Err(failed(invocation, &lane, error));
+                        }
+                        Err(Unanswered::Lost(call, error)) => (call, error),
+                    }
+                }
                 Ok(Err(error)) if error.is_unsent() => {
                     let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
                     let error: &dyn std::error::Error = &error;
@@ -111,10 +124,12 @@ impl Gateway {
                 }
                 Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
+                    lane.troubles.failed(InvocationFailure::TimedOut);
                     call.ends_without_answer(Silence::Timeout);
                     return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
                 }
             };
+            lane.troubles.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
                 call.ends_without_answer(Silence::Lost);

@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use hostler_types::{
-    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, Key, Metered, RouteTable, ShownEndpoints,
-    Untold, VariantName,
+    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, InvocationTrouble, Key, Metered, RouteTable,
+    ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
 use tokio::sync::watch;
 
 use crate::tally::{Book, Tally};
+use crate::trouble::Troubles;
 use crate::upstream::Kept;
 
 type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
@@ -59,6 +60,7 @@ pub(crate) struct Lane {
     pub(crate) id: InstanceId,
     address: SocketAddr,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) troubles: Troubles,
     /// Where what goes along it is counted.
     pub(crate) tally: Arc<Tally>,
     in_flight: AtomicUsize,
@@ -104,6 +106,7 @@ impl RoutingTable {
             id: id.clone(),
             address,
             kept: Arc::new(Kept::new(address)),
+            troubles: Troubles::default(),
             tally: tally.clone(),
             in_flight: AtomicUsize::new(0),
             is_draining: AtomicBool::new(false),
@@ -195,6 +198,10 @@ impl RouteTable for RoutingTable {
 
     fn in_flight(&self, id: &InstanceId) -> usize {
         self.lanes.pin().get(id).map_or(0, |lane| lane.in_flight.load(Ordering::SeqCst))
+    }
+
+    fn trouble(&self, id: &InstanceId) -> Option<InvocationTrouble> {
+        self.lanes.pin().get(id)?.troubles.view()
     }
 
     fn on_drained(&self, hook: DrainHook) {

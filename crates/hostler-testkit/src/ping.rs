@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_control::Ping;
+use hostler_control::{Ping, PingTrouble};
 use tokio::time::Instant;
 
 /// A [`Ping`] without a network.
@@ -84,10 +84,10 @@ impl SimPing {
 
 #[async_trait]
 impl Ping for SimPing {
-    async fn ping(&self, address: SocketAddr) -> Result<(), String> {
+    async fn ping(&self, address: SocketAddr) -> Result<(), PingTrouble> {
         match self.well_for(address) {
             Some(_) => Ok(()),
-            None => Err("it answered 500".to_owned()),
+            None => Err("it answered 500".into()),
         }
     }
 }

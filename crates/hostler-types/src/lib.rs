@@ -25,12 +25,14 @@ pub use metering::{InvocationClass, InvocationCounts, InvocationMeter, Metered, 
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{
     AcceptedOperation, AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord,
-    EventRecord, Fleet, FleetSize, Goal, InstanceIntent, InstanceRecord, ModelRecord, ModelSnapshot, PLANNER,
-    PlaceRecord, RECORD_SCHEMA, Record, RecordError, Stage, StatusMove, Stranded, Update, UsageLine,
-    UsageRecord,
+    EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceIntent,
+    InstanceRecord, MadeFrom, ModelRecord, ModelSnapshot, PLANNER, PlaceRecord, RECORD_SCHEMA, Record,
+    RecordError, Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord,
 };
 pub use region::Partition;
-pub use routing::{EndpointRoute, InstanceRoute, RouteTable, VariantRoute};
+pub use routing::{
+    EndpointRoute, InstanceRoute, InvocationFailure, InvocationTrouble, RouteTable, VariantRoute,
+};
 pub use secret::Secret;
 pub use shown::ShownEndpoints;
 pub use status::EndpointStatus;

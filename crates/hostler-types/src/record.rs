@@ -9,6 +9,7 @@ mod access_key;
 mod endpoint;
 mod endpoint_config;
 mod event;
+mod failure;
 mod model;
 mod update;
 mod usage;
@@ -19,6 +20,7 @@ pub use endpoint::{
 };
 pub use endpoint_config::EndpointConfigRecord;
 pub use event::{AcceptedOperation, EventRecord, PLANNER, StatusMove};
+pub use failure::{FailureCause, FailurePhase, FailureRecord, MadeFrom};
 pub use model::ModelRecord;
 pub use update::{Change, FleetSize, Stage, Stranded, Update};
 pub use usage::{UsageLine, UsageRecord};

@@ -64,6 +64,36 @@ pub trait RouteTable: Send + Sync {
     /// but, for a moment, a request that is about to be refused.
     fn in_flight(&self, id: &InstanceId) -> usize;
 
+    /// How the last invocations of the instance failed; none when the last one succeeded, or nothing is known.
+    fn trouble(&self, _id: &InstanceId) -> Option<InvocationTrouble> {
+        None
+    }
+
     /// Whom to tell that a draining instance has finished its last request. Set once, before the first request.
     fn on_drained(&self, hook: Box<dyn Fn(&InstanceId) + Send + Sync>);
+}
+
+/// How the last invocations of an instance failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvocationTrouble {
+    /// The last one.
+    pub failure: InvocationFailure,
+    /// How many in a row; one that succeeds ends it.
+    pub in_a_row: u64,
+    /// How long ago the last one was.
+    pub ago_ms: u64,
+}
+
+/// How an invocation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvocationFailure {
+    /// The model answered with something else than success.
+    Answered {
+        /// The status.
+        status: u16,
+    },
+    /// It took longer than it may.
+    TimedOut,
+    /// It closed the connection, or died with the request.
+    Lost,
 }

@@ -14,7 +14,7 @@ use hostler_artifacts::ArtifactCache;
 use hostler_compute::{Compute, Delays, SimulatedCompute};
 
 use hostler_compute_process::{ProcessBackend, ProcessConfig};
-use hostler_control::{HttpPing, Ping};
+use hostler_control::{HttpPing, Ping, PingTrouble};
 use hostler_types::{Clock, Millis};
 use tracing::warn;
 
@@ -103,7 +103,7 @@ struct SimulatedPing;
 
 #[async_trait]
 impl Ping for SimulatedPing {
-    async fn ping(&self, _address: SocketAddr) -> Result<(), String> {
+    async fn ping(&self, _address: SocketAddr) -> Result<(), PingTrouble> {
         Ok(())
     }
 }

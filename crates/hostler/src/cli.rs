@@ -78,6 +78,9 @@ pub(crate) enum Command {
     /// Show what happened to an endpoint, an endpoint config or a model: when, who and why
     #[command(after_long_help = help::HISTORY)]
     History(HistoryArgs),
+    /// Say what is wrong with an endpoint, and what to do about it
+    #[command(after_long_help = help::DIAGNOSE)]
+    Diagnose(NameArgs),
     /// Send a request to an endpoint
     #[command(after_long_help = help::INVOKE)]
     Invoke(InvokeArgs),

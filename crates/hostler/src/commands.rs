@@ -2,6 +2,7 @@
 
 mod deploy;
 mod describe;
+mod diagnose;
 mod doctor;
 mod env;
 mod history;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Describe(args) => describe::run(&args).await,
         Command::Logs(args) => logs::run(&args).await,
         Command::History(args) => history::run(&args).await,
+        Command::Diagnose(args) => diagnose::run(&args).await,
         Command::Invoke(args) => invoke::run(&args).await,
         Command::Completions(args) => papers::completions(&args),
         Command::Man(args) => papers::man(&args),

@@ -63,7 +63,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields(Map::new());
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let Some(formatted) = extensions.get::<FormattedFields<JsonFields>>() else { continue };
             // What a formatter of JSON wrote is JSON; if it ever is not, its span is missed and the line is whole.

@@ -85,18 +85,8 @@ impl Server {
         let inner_listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let inner_url = format!("http://{}", inner_listener.local_addr()?);
 
-        let local = {
-            let config = LocalAwsConfig {
-                dir: dir.join("s3"),
-                limits: S3Limits::default(),
-                roles: settings.roles.clone(),
-                inactive_regions: settings.inactive_regions.clone(),
-                s3_elsewhere: settings.s3.as_ref().map(ExternalS3::shown),
-            };
-            let ports =
-                LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
-            Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??)
-        };
+        let ports = LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
+        let local = open_local(&settings, &dir, ports).await?;
         let objects = match &settings.s3 {
             None => model_reader::embedded(inner_url, &local)?,
             Some(s3) => model_reader::external(s3, &local, &settings.account, &clock)?,
@@ -121,13 +111,7 @@ impl Server {
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let dyn_store: Arc<dyn Store> = store.clone();
-        let policy = Policy {
-            emptied_at: backend.emptied_at,
-            began_at: clock.now(),
-            provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
-            rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
-            ..Policy::default()
-        };
+        let policy = policy(&settings, backend.emptied_at, clock.now());
         let control = Control::new(ControlParts {
             store: dyn_store.clone(),
             clock: steady.clone(),
@@ -135,8 +119,15 @@ impl Server {
             capabilities,
             catalog: catalog.clone(),
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
-            settings: control_settings(&settings, policy, backend.emptied_at),
+            settings: control_settings(&settings, policy),
         });
+        let usage = UsageFlusher::new(
+            store.clone(),
+            steady.clone(),
+            table.clone(),
+            usage_settings(&settings, backend.emptied_at),
+            Arc::new(rand::random::<u64>),
+        );
         let parts = ReconcilerParts {
             store: dyn_store,
             clock: steady.clone(),
@@ -151,6 +142,7 @@ impl Server {
             jitter: Arc::new(rand::random::<f64>),
         };
         let reconciler = Reconciler::showing(parts, places);
+        let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
         let counted = Counted {
             table: &table,
             reconciler: &reconciler,
@@ -158,18 +150,11 @@ impl Server {
             store: &store,
             cache: &cache,
             verifier: &verifier,
+            throttle: &throttle,
             clock: &*clock,
         };
-        let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
-        let metrics = Metrics::new(&counted, access);
-        let flusher = UsageFlusher::new(
-            store.clone(),
-            steady.clone(),
-            table.clone(),
-            UsageSettings { days: settings.metrics.usage_days, emptied_at: backend.emptied_at },
-            Arc::new(rand::random::<u64>),
-        );
-        let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
+        let metrics =
+            Metrics::new(&counted, MetricsAccess::new(settings.listen, settings.metrics.token.clone()));
         let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
             .throttled_by(throttle.clone());
         let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
@@ -192,7 +177,7 @@ impl Server {
         let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
-        let flusher = tokio::spawn(flusher.run(reconciler_stop.clone()));
+        let flusher = tokio::spawn(usage.run(reconciler_stop.clone()));
         tokio::spawn(access_keys.follow(stop.clone()));
         info!(url, data_dir = %dir.root().display(), "the server is ready");
         Ok(Self {
@@ -267,6 +252,22 @@ async fn all_ended(listeners: &mut JoinSet<()>) {
     }
 }
 
+/// The embedded S3 and STS.
+async fn open_local(
+    settings: &Settings,
+    dir: &DataDir,
+    ports: LocalAwsPorts,
+) -> anyhow::Result<Arc<LocalAws>> {
+    let config = LocalAwsConfig {
+        dir: dir.join("s3"),
+        limits: S3Limits::default(),
+        roles: settings.roles.clone(),
+        inactive_regions: settings.inactive_regions.clone(),
+        s3_elsewhere: settings.s3.as_ref().map(ExternalS3::shown),
+    };
+    Ok(Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??))
+}
+
 /// Keeps what the reader reads.
 async fn open_cache(
     settings: &Settings,
@@ -288,7 +289,21 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
     }
 }
 
-fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> ControlSettings {
+fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
+    Policy {
+        emptied_at,
+        began_at,
+        provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+        rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+        ..Policy::default()
+    }
+}
+
+fn usage_settings(settings: &Settings, emptied_at: Millis) -> UsageSettings {
+    UsageSettings { days: settings.metrics.usage_days, emptied_at }
+}
+
+fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {
     ControlSettings {
         describe_hold: settings.describe_hold,
         quotas: settings.quotas.clone(),
@@ -296,7 +311,7 @@ fn control_settings(settings: &Settings, policy: Policy, emptied_at: Millis) -> 
         protect_in_use: settings.protect_in_use,
         strict_aws: settings.strict_aws,
         policy,
-        usage: UsageSettings { days: settings.metrics.usage_days, emptied_at },
+        usage: usage_settings(settings, policy.emptied_at),
         ..ControlSettings::default()
     }
 }

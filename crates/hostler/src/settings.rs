@@ -144,30 +144,13 @@ impl Settings {
                 BackendKind::Process
             }
         };
-        let undeclared_roles = match file.undeclared_roles.as_deref() {
-            None | Some("allow") => UndeclaredRoles::Allow,
-            Some("deny") => UndeclaredRoles::Deny,
-            Some(other) => {
-                mistakes.push(format!("undeclared_roles = \"{other}\" is neither \"allow\" nor \"deny\""));
-                UndeclaredRoles::Deny
-            }
-        };
-        let accelerators = match file.accelerators.as_deref() {
-            None | Some("refuse") => AcceleratorPolicy::Refuse,
-            Some("mark") => AcceleratorPolicy::Mark,
-            Some(other) => {
-                mistakes.push(format!("accelerators = \"{other}\" is neither \"refuse\" nor \"mark\""));
-                AcceleratorPolicy::Refuse
-            }
-        };
-        let log_format = match file.log_format.as_deref() {
-            None | Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
-            Some(other) => {
-                mistakes.push(format!("log_format = \"{other}\" is neither \"text\" nor \"json\""));
-                LogFormat::Text
-            }
-        };
+        let roles = [("allow", UndeclaredRoles::Allow), ("deny", UndeclaredRoles::Deny)];
+        let undeclared_roles =
+            one_of("undeclared_roles", file.undeclared_roles.as_deref(), roles, &mut mistakes);
+        let policies = [("refuse", AcceleratorPolicy::Refuse), ("mark", AcceleratorPolicy::Mark)];
+        let accelerators = one_of("accelerators", file.accelerators.as_deref(), policies, &mut mistakes);
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let log_format = one_of("log_format", file.log_format.as_deref(), formats, &mut mistakes);
         for image in &file.image {
             mistakes.extend(image.mistakes());
         }
@@ -224,6 +207,19 @@ impl Settings {
             metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
+    }
+}
+
+/// One of two words; the first is the default.
+fn one_of<T>(name: &str, given: Option<&str>, choices: [(&str, T); 2], mistakes: &mut Vec<String>) -> T {
+    let [(first, is_first), (second, is_second)] = choices;
+    match given {
+        Some(word) if word == second => is_second,
+        Some(word) if word != first => {
+            mistakes.push(format!("{name} = \"{word}\" is neither \"{first}\" nor \"{second}\""));
+            is_first
+        }
+        _ => is_first,
     }
 }
 

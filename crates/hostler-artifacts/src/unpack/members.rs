@@ -9,7 +9,8 @@ use std::io::Read;
 use tar::Header;
 
 use super::plain::Plain;
-use super::{UnpackError, UnpackLimits, name, over_files, sniff};
+use super::{UnpackError, UnpackLimits, flawed, name, over_files, sniff};
+use crate::port::ArchiveFlaw;
 
 /// tar's unit.
 const BLOCK_BYTES: usize = 512;
@@ -178,10 +179,13 @@ impl<R: Read> Members<R> {
         if self.headers > 0 {
             return Err(self.damaged("a wrong checksum"));
         }
-        Err(UnpackError::Refused(format!(
-            "compressed with gzip, but not a tar archive inside; it looks like this: {}",
-            sniff::looks_like(block)
-        )))
+        Err(flawed(
+            ArchiveFlaw::NotAnArchive,
+            format!(
+                "compressed with gzip, but not a tar archive inside; it looks like this: {}",
+                sniff::looks_like(block)
+            ),
+        ))
     }
 
     fn damaged(&self, what: &str) -> UnpackError {
@@ -259,10 +263,13 @@ impl<R: Read> Members<R> {
                 return match (filled, self.headers) {
                     (0, 0) => Err(UnpackError::Refused("there is nothing inside".into())),
                     (0, _) => Ok(None),
-                    (_, 0) => Err(UnpackError::Refused(format!(
-                        "compressed with gzip, but not a tar archive inside; it looks like this: {}",
-                        sniff::looks_like(&block[..filled])
-                    ))),
+                    (_, 0) => Err(flawed(
+                        ArchiveFlaw::NotAnArchive,
+                        format!(
+                            "compressed with gzip, but not a tar archive inside; it looks like this: {}",
+                            sniff::looks_like(&block[..filled])
+                        ),
+                    )),
                     _ => Err(cut_off()),
                 };
             }
@@ -273,7 +280,7 @@ impl<R: Read> Members<R> {
 }
 
 fn cut_off() -> UnpackError {
-    UnpackError::Refused("the tar archive was cut off before its end".into())
+    flawed(ArchiveFlaw::CutOff, "the tar archive was cut off before its end".into())
 }
 
 fn until_zero(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -6,7 +6,8 @@
 //! link for which the same holds. Hence no chain of accepted links ends outside.
 //! Invariants: the components returned are never empty, `.`, `..`, or longer than a file name may be.
 
-use super::{UnpackError, UnpackLimits};
+use super::{UnpackError, UnpackLimits, flawed};
+use crate::port::ArchiveFlaw;
 
 /// Bytes of one file name on every usual file system.
 const NAME_BYTES_MAX: usize = 255;
@@ -28,12 +29,12 @@ pub(crate) fn quoted(name: &[u8]) -> String {
 pub(crate) fn inside<'a>(name: &'a [u8], limits: &UnpackLimits) -> Result<Vec<&'a [u8]>, UnpackError> {
     check_text(name, limits)?;
     if name.starts_with(b"/") && name.iter().any(|&byte| byte != b'/') {
-        return Err(UnpackError::Refused(format!("{} is an absolute path", quoted(name))));
+        return Err(flawed(ArchiveFlaw::Unsafe, format!("{} is an absolute path", quoted(name))));
     }
     let mut components = Vec::new();
     for component in steps(name) {
         if component == b".." {
-            return Err(UnpackError::Refused(format!("{} goes through `..`", quoted(name))));
+            return Err(flawed(ArchiveFlaw::Unsafe, format!("{} goes through `..`", quoted(name))));
         }
         check_component(name, component)?;
         components.push(component);
@@ -57,7 +58,7 @@ pub(crate) fn check_link(
 ) -> Result<(), UnpackError> {
     check_text(target, limits)?;
     let refuse = |what: &str| {
-        Err(UnpackError::Refused(format!("{} is a link to {}, {what}", quoted(link), quoted(target))))
+        Err(flawed(ArchiveFlaw::Unsafe, format!("{} is a link to {}, {what}", quoted(link), quoted(target))))
     };
     if target.is_empty() {
         return refuse("which is empty");

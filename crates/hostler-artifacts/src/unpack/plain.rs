@@ -7,8 +7,9 @@
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
 use super::gzip::{Gzip, Trailing};
-use super::{UnpackError, UnpackLimits, sniff};
+use super::{UnpackError, UnpackLimits, flawed, sniff};
 use crate::feed::Abandoned;
+use crate::port::ArchiveFlaw;
 
 /// Bytes read to tell what an archive is: one tar block.
 const HEAD_BYTES: usize = 512;
@@ -37,10 +38,13 @@ impl<R: Read> Plain<R> {
             .map_err(UnpackError::Source)?;
         let (is_gzip, is_tar) = (sniff::is_gzip(&head), sniff::is_tar(&head));
         if !is_gzip && !is_tar {
-            return Err(UnpackError::Refused(format!(
-                "not a gzip-compressed tar archive; it looks like this: {}",
-                sniff::looks_like(&head)
-            )));
+            return Err(flawed(
+                ArchiveFlaw::NotAnArchive,
+                format!(
+                    "not a gzip-compressed tar archive; it looks like this: {}",
+                    sniff::looks_like(&head)
+                ),
+            ));
         }
         let counted = CountingReader { inner: Cursor::new(head).chain(source), bytes: 0 };
         let format = if is_gzip {
@@ -130,7 +134,7 @@ fn read_failed(error: io::Error) -> UnpackError {
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {
-            UnpackError::Refused("its gzip data was cut off before the end".into())
+            flawed(ArchiveFlaw::CutOff, "its gzip data was cut off before the end".into())
         }
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             UnpackError::Refused(format!("its gzip data is damaged: {error}"))

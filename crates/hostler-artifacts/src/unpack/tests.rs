@@ -155,7 +155,7 @@ fn archives_made_by_python_unpack_to_what_python_put_in() {
 fn refusal(archive: &[u8]) -> String {
     match unpack_bytes(archive).1 {
         Ok(_) => "accepted".into(),
-        Err(UnpackError::Refused(text)) => format!("refused: {text}"),
+        Err(UnpackError::Refused(text) | UnpackError::Flawed(_, text)) => format!("refused: {text}"),
         Err(UnpackError::OverLimit(text)) => format!("over limit: {text}"),
         Err(other) => format!("other: {other}"),
     }

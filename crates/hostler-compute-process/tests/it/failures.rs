@@ -6,7 +6,7 @@ use hostler_compute::conformance::{wait_until_gone, wait_until_running};
 use hostler_compute::{
     Accelerators, Compute, ComputeError, Fault, InstanceSpec, InstanceState, Phase, Program,
 };
-use hostler_types::DeviceClass;
+use hostler_types::{DeviceClass, FailureCause};
 
 use crate::world::{World, command, failure, id, shell, with_additional, with_data};
 
@@ -15,6 +15,7 @@ async fn a_command_that_does_not_exist_is_the_users_mistake() {
     let world = World::open().await;
     let failed = failure(&world, &command(id(0), &["/does/not/exist", "serve"])).await;
     assert_eq!((failed.fault, failed.phase), (Fault::User, Phase::Starting));
+    assert_eq!(failed.cause, FailureCause::CommandMissing);
     assert_eq!(failed.detail, "starting `/does/not/exist` failed: No such file or directory (os error 2)");
     // The same after a restart, and nothing is tried again.
     let world = world.restart().await;
@@ -26,7 +27,7 @@ async fn a_command_that_does_not_exist_is_the_users_mistake() {
 async fn a_command_that_is_not_executable_is_the_users_mistake() {
     let world = World::open().await;
     let failed = failure(&world, &command(id(0), &["/etc/passwd"])).await;
-    assert_eq!(failed.fault, Fault::User);
+    assert_eq!((failed.fault, &failed.cause), (Fault::User, &FailureCause::CommandRefused));
     assert!(failed.detail.contains("Permission denied"), "{}", failed.detail);
     world.close().await;
 }
@@ -64,6 +65,7 @@ async fn missing_model_data_is_told_in_the_words_of_aws() {
     let begins =
         " Failed to download model data for container \"container_1\" from URL: \"s3://b/missing\". ";
     assert!(sentence.starts_with(begins), "{sentence}");
+    assert_eq!(failed.cause, FailureCause::DataMissing);
     assert_eq!(failed.detail, "there is no object at `s3://b/missing`");
     world.close().await;
 }
@@ -75,6 +77,7 @@ async fn a_download_that_takes_too_long_is_given_up() {
     spec.download_timeout_ms = 20;
     let failed = failure(&world, &spec).await;
     assert_eq!(failed.phase, Phase::Fetching);
+    assert_eq!(failed.cause, FailureCause::DataLate { timeout_ms: 20 });
     assert!(failed.detail.contains("ModelDataDownloadTimeoutInSeconds"), "{}", failed.detail);
     world.close().await;
 }
@@ -105,6 +108,7 @@ async fn more_memory_than_this_server_gives_never_fits() {
     spec.limits.memory_bytes = Some(1 << 31);
     let failed = failure(&world, &spec).await;
     assert_eq!(failed.fault, Fault::NeverFits);
+    assert_eq!(failed.cause, FailureCause::MemoryOverLimit);
     assert!(failed.detail.contains("2147483648"), "{}", failed.detail);
     world.close().await;
 }
@@ -125,6 +129,7 @@ async fn an_instance_that_needs_gpus_runs_where_the_machine_shows_as_many() {
     wait_until_running(&world.backend, &id(0)).await;
     let failed = failure(&world, &wanting(1, 4)).await;
     assert_eq!(failed.fault, Fault::NeverFits);
+    assert_eq!(failed.cause, FailureCause::AcceleratorMissing);
     let detail = failed.detail;
     assert!(
         detail.starts_with("4 x NVIDIA A10G are promised and this machine has 2 NVIDIA GPUs"),
@@ -141,6 +146,7 @@ async fn no_free_port_is_a_lack_of_capacity() {
     let _held = std::net::TcpListener::bind(("127.0.0.1", 19_500));
     let failed = failure(&world, &shell(id(0), "true")).await;
     assert_eq!(failed.fault, Fault::Capacity);
+    assert_eq!(failed.cause, FailureCause::NoRoom);
     assert!(failed.detail.contains("19500..=19500"), "{}", failed.detail);
     world.close().await;
 }

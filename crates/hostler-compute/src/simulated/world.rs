@@ -181,9 +181,10 @@ impl Shared {
             }
             InstanceState::Preparing { phase: Phase::Starting } => {
                 let outcome = match capabilities.never_fits(&instance.spec) {
-                    Some(detail) => Outcome::Fails(InstanceFailure {
+                    Some((cause, detail)) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,
+                        cause,
                         aws_sentence: None,
                         detail,
                     }),

@@ -7,7 +7,7 @@ use hostler_compute::conformance::{instance_id, wait_until_running};
 use hostler_compute::{
     Compute, Delays, Effect, ExitCause, Fault, InstanceFailure, InstanceState, Phase, SimulatedCompute,
 };
-use hostler_types::SystemClock;
+use hostler_types::{FailureCause, SystemClock};
 use tokio::time::Instant;
 
 use crate::conformance::spec;
@@ -40,6 +40,7 @@ async fn an_instance_can_fail_on_its_way() {
     let failure = InstanceFailure {
         fault: Fault::User,
         phase: Phase::Fetching,
+        cause: FailureCause::Other,
         aws_sentence: None,
         detail: "there is no object".to_owned(),
     };

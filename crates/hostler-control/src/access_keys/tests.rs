@@ -48,10 +48,10 @@ impl View {
     }
 
     fn check(&self) -> StoreResult<()> {
-        match self.fails.load(Ordering::SeqCst) {
-            true => Err(StoreError::Failed { action: "answer", source: "broken".into() }),
-            false => Ok(()),
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::Failed { action: "answer", source: "broken".into() });
         }
+        Ok(())
     }
 }
 

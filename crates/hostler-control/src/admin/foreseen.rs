@@ -92,7 +92,7 @@ impl Admin {
                 attempt: 1,
             };
             let spec = instance_spec(record, &id, &parts.catalog, parts.settings.accelerators);
-            let never = capabilities.never_fits(&spec)?;
+            let (_, never) = capabilities.never_fits(&spec)?;
             Some(format!("no instance of {} can ever run here: {never}", fleet.variant))
         };
         coming.fleets.iter().filter_map(obstacle).collect()

@@ -47,6 +47,7 @@ fn endpoint(count: u32) -> EndpointRecord {
         goal: Goal::Serve,
         status: EndpointStatus::InService,
         failure_reason: None,
+        failure: None,
         deployment: deployment("c", 2, count),
         update: None,
         stranded: None,

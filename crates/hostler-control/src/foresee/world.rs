@@ -66,7 +66,7 @@ impl<'a> World<'a> {
                 }
                 Inhabitant::As(state, health) => (state.clone(), health.clone()),
             };
-            Sighting { id: id.clone(), state, health, in_flight: 0 }
+            Sighting { id: id.clone(), state, health, in_flight: 0, listens: Vec::new() }
         };
         self.inhabitants.iter().map(sighting).collect()
     }

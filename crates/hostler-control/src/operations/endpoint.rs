@@ -71,6 +71,7 @@ impl Control {
             goal: Goal::Serve,
             status: EndpointStatus::Creating,
             failure_reason: None,
+            failure: None,
             deployment,
             update: None,
             stranded: None,

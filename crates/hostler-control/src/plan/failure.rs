@@ -10,6 +10,7 @@ use hostler_compute::{ExitCause, Fault, InstanceFailure};
 use hostler_types::{EndpointRecord, InstanceId};
 
 use super::Policy;
+use crate::prober::PingTrouble;
 
 /// The service model's limit on `FailureReason`, in characters.
 const FAILURE_REASON_CHARS: usize = 1024;
@@ -27,9 +28,9 @@ pub enum WhyFailed {
     /// It never ran.
     NeverRan(InstanceFailure),
     /// `/ping` was not 200 in time; the last answer.
-    PingTimeout(String),
+    PingTimeout(PingTrouble),
     /// `/ping` stopped being 200; the last answer.
-    Sick(String),
+    Sick(PingTrouble),
     /// The backend does not know it any more.
     Vanished,
 }
@@ -69,11 +70,19 @@ impl WhyFailed {
         };
         let text = format!("{sentence} Hostler: {}{tail}", stopped(&self.to_string()));
         // Where the log is comes last and is kept: of a long text the middle is what can be missed.
-        let end = format!(" See `hostler logs {}`.", endpoint.name);
+        let end = format!(" See `hostler {} {}`.", self.where_to_look(), endpoint.name);
         let room = FAILURE_REASON_CHARS.saturating_sub(end.chars().count());
         let kept = if text.chars().count() > room { room.saturating_sub(1) } else { room };
         let cut = (kept < room).then_some('…');
         text.chars().take(kept).chain(cut).chain(end.chars()).collect()
+    }
+
+    /// The command that shows more: there is no log of what never ran.
+    fn where_to_look(&self) -> &'static str {
+        match self {
+            Self::NeverRan(_) => "diagnose",
+            Self::Exited { .. } | Self::PingTimeout(_) | Self::Sick(_) | Self::Vanished => "logs",
+        }
     }
 
     fn aws_sentence(&self, id: &InstanceId, container: &str) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Invariants: only looks; nothing is decided or changed here.
 
-use hostler_types::{Change, InstanceId, InstanceIntent};
+use hostler_types::{Change, FailureRecord, InstanceId, InstanceIntent, PlaceRecord};
 
 use super::Step;
 use super::goals::{FleetGoal, goals, rollout_of};
@@ -40,15 +40,24 @@ impl Step<'_> {
 
     /// What keeps a place without a healthy instance from having one, of the coming side first.
     pub(super) fn what_is_missing(&self) -> Option<String> {
-        let goals = self.goals();
-        let empty = goals.iter().rev().flat_map(|goal| (0..goal.count).map(move |ordinal| (goal, ordinal)));
-        empty.filter(|(goal, ordinal)| !self.is_answering(goal, *ordinal)).find_map(|(goal, ordinal)| {
-            let place = self.record.places.iter().find(|place| {
+        self.empty_places().find_map(|place| place.last_failure.clone())
+    }
+
+    /// The same as it was decided on.
+    pub(super) fn failure_in_the_way(&self) -> Option<Box<FailureRecord>> {
+        self.empty_places().find_map(|place| place.failure.clone())
+    }
+
+    /// The memory of places without a healthy instance, of the coming side first.
+    fn empty_places(&self) -> impl Iterator<Item = &PlaceRecord> {
+        let goals = self.goals().into_iter().rev();
+        let empty = goals.flat_map(|goal| (0..goal.count).map(move |ordinal| (goal.clone(), ordinal)));
+        empty.filter(|(goal, ordinal)| !self.is_answering(goal, *ordinal)).filter_map(|(goal, ordinal)| {
+            self.record.places.iter().find(|place| {
                 place.generation == goal.generation
                     && place.variant == goal.variant
                     && place.ordinal == ordinal
-            });
-            place?.last_failure.clone()
+            })
         })
     }
 

@@ -6,12 +6,13 @@
 
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_types::{
-    Change, EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Millis, PlaceRecord, Stage,
-    VariantName,
+    Change, EndpointStatus, FailureCause, FailureRecord, InstanceId, InstanceIntent, InstanceRecord, Millis,
+    PlaceRecord, Stage, VariantName,
 };
 
 use super::goals::FleetGoal;
 use super::{Action, Health, Step, WhyFailed, backoff_ms, is_running};
+use crate::prober::PingTrouble;
 
 impl Step<'_> {
     pub(super) fn plan_place(&mut self, goal: &FleetGoal, ordinal: u32) {
@@ -72,6 +73,7 @@ impl Step<'_> {
                 let failure = InstanceFailure {
                     fault: Fault::Infrastructure,
                     phase: Phase::Fetching,
+                    cause: FailureCause::Other,
                     aws_sentence: None,
                     detail: "no launch of the instance got through to its backend in time".to_owned(),
                 };
@@ -107,7 +109,7 @@ impl Step<'_> {
         }
         let last = match health {
             Health::NotYet(detail) => detail.clone(),
-            _ => "no answer was seen".to_owned(),
+            _ => PingTrouble { cause: FailureCause::PingSilent, words: "no answer was seen".to_owned() },
         };
         self.fail_instance(index, WhyFailed::PingTimeout(last));
     }
@@ -134,6 +136,7 @@ impl Step<'_> {
     /// (Wanted) => (Draining | Removing), and a pause for the place.
     fn fail_instance(&mut self, index: usize, why: WhyFailed) {
         let instance = self.record.instances[index].clone();
+        let failure = self.failure_record(&instance.id, &why);
         let still_runs = self.sighting(&instance.id).is_some_and(|sighting| is_running(&sighting.state));
         let may_hold_requests = still_runs && instance.healthy_at.is_some();
         self.record.instances[index].intent = if may_hold_requests {
@@ -153,10 +156,12 @@ impl Step<'_> {
             place.failing_since = Some(now);
         }
         place.last_failure = Some(why.to_string());
+        place.failure =
+            Some(Box::new(FailureRecord { log_tail: String::new(), made_from: None, ..failure.clone() }));
         let failures = place.failures;
         self.tell_of(&instance.id, format!("instance {} ended: {why}", instance.id));
         if self.is_hopeless(&instance.id, &why, failures) {
-            self.give_up(&instance.id, &why);
+            self.give_up(&instance.id, &why, failure);
         }
         self.requeue_in(pause);
     }
@@ -228,12 +233,13 @@ impl Step<'_> {
         }
     }
 
-    fn give_up(&mut self, id: &InstanceId, why: &WhyFailed) {
+    fn give_up(&mut self, id: &InstanceId, why: &WhyFailed, failure: FailureRecord) {
         let trial = self.trial_of(id);
         if trial == Trial::None {
             return;
         }
         let reason = why.failure_reason(&self.record, id, &self.container_name(id));
+        self.record.failure = Some(Box::new(failure));
         match trial {
             Trial::None => {}
             Trial::Creation => {
@@ -276,6 +282,7 @@ impl Step<'_> {
                 failures: 0,
                 not_before: Millis(0),
                 last_failure: None,
+                failure: None,
                 failing_since: None,
             });
             places.len() - 1

@@ -15,8 +15,9 @@ use hostler_shapes::{
     ContainerDefinition, CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, ProductionVariant,
 };
 use hostler_types::{
-    AccountId, Change, Deployment, EndpointRecord, EndpointStatus, EndpointUid, Fleet, FleetSize, Goal,
-    InstanceId, Millis, ModelSnapshot, RECORD_SCHEMA, Region, Scope, Stage, Update, VariantName,
+    AccountId, Change, Deployment, EndpointRecord, EndpointStatus, EndpointUid, FailureCause, Fleet,
+    FleetSize, Goal, InstanceId, Millis, ModelSnapshot, RECORD_SCHEMA, Region, Scope, Stage, Update,
+    VariantName,
 };
 use serde_json::{Value, json};
 
@@ -64,6 +65,7 @@ fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
         goal: Goal::Serve,
         status: EndpointStatus::Creating,
         failure_reason: None,
+        failure: None,
         deployment: Deployment {
             generation: GENERATION,
             started_at: START,
@@ -105,13 +107,14 @@ fn never_ran(fault: Fault, aws_sentence: Option<&str>, detail: &str) -> Instance
     InstanceState::Failed(InstanceFailure {
         fault,
         phase: Phase::Fetching,
+        cause: FailureCause::Other,
         aws_sentence: aws_sentence.map(str::to_owned),
         detail: detail.to_owned(),
     })
 }
 
 fn sighting(id: &InstanceId, state: InstanceState, health: Health) -> Sighting {
-    Sighting { id: id.clone(), state, health, in_flight: 0 }
+    Sighting { id: id.clone(), state, health, in_flight: 0, listens: Vec::new() }
 }
 
 /// Plans, checks the rules, and keeps the record as the executor would.

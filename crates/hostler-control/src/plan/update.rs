@@ -8,7 +8,8 @@
 //! no update from its end.
 
 use hostler_types::{
-    Change, EndpointStatus, InstanceId, InstanceIntent, InstanceRecord, Stage, Stranded, Update,
+    Change, EndpointStatus, FailureRecord, InstanceId, InstanceIntent, InstanceRecord, Stage, Stranded,
+    Update,
 };
 
 use super::failure::two_reasons;
@@ -83,11 +84,12 @@ impl Step<'_> {
         }
         let seconds = timeout_ms / 1000;
         let missing = self.what_is_missing().map(|missing| format!(" Hostler: {missing}."));
+        let failure = self.failure_in_the_way();
+        let end = where_to_look(failure.as_deref(), &self.record.name);
+        self.record.failure = failure;
         self.roll_back(format!(
-            "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of {seconds}.{} See `hostler \
-             logs {}`.",
+            "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of {seconds}.{}{end}",
             missing.unwrap_or_default(),
-            self.record.name
         ));
     }
 
@@ -193,6 +195,7 @@ impl Step<'_> {
             return;
         }
         let missing = self.what_is_missing();
+        let failure = self.failure_in_the_way();
         let Some(update) = self.record.update.take() else { return };
         let end = end_in_words(&update.change, is_back, self.record.failure_reason.as_deref());
         if !is_back {
@@ -207,8 +210,8 @@ impl Step<'_> {
         if !can_answer {
             let first = self.record.failure_reason.take();
             let missing = missing.unwrap_or_else(|| "no instance can answer".to_owned());
-            let name = &self.record.name;
-            let reason = format!("Request to service failed. Hostler: {missing}. See `hostler logs {name}`.");
+            let look = where_to_look(failure.as_deref(), &self.record.name);
+            let reason = format!("Request to service failed. Hostler: {missing}.{look}");
             self.record.failure_reason =
                 Some(first.map_or(reason.clone(), |first| two_reasons(&first, &reason)));
             why = format!("the update ended and nobody can answer: {reason}");
@@ -231,7 +234,14 @@ impl Step<'_> {
             }
         }
         self.record.failure_reason = None;
+        self.record.failure = None;
     }
+}
+
+/// The command that shows more of what is in the way: there is no log of what never ran.
+fn where_to_look(failure: Option<&FailureRecord>, name: &str) -> String {
+    let has_run = failure.is_none_or(FailureRecord::has_run);
+    format!(" See `hostler {} {name}`.", if has_run { "logs" } else { "diagnose" })
 }
 
 /// Why an update is over.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hostler_types::FailureCause;
 use http_body_util::Empty;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Ping;
+use super::{Ping, PingTrouble};
 
 /// AWS's limit for one answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,26 +26,33 @@ pub struct HttpPing;
 
 #[async_trait]
 impl Ping for HttpPing {
-    async fn ping(&self, address: SocketAddr) -> Result<(), String> {
+    async fn ping(&self, address: SocketAddr) -> Result<(), PingTrouble> {
         match tokio::time::timeout(PING_TIMEOUT, ask(address)).await {
             Ok(Ok(StatusCode::OK)) => Ok(()),
-            Ok(Ok(status)) => Err(format!("it answered {status}")),
-            Ok(Err(detail)) => Err(detail),
-            Err(_) => Err(format!("no answer within {} s", PING_TIMEOUT.as_secs())),
+            Ok(Ok(status)) => Err(PingTrouble {
+                cause: FailureCause::PingAnswered { status: status.as_u16() },
+                words: format!("it answered {status}"),
+            }),
+            Ok(Err(trouble)) => Err(trouble),
+            Err(_) => Err(PingTrouble {
+                cause: FailureCause::PingSilent,
+                words: format!("no answer within {} s", PING_TIMEOUT.as_secs()),
+            }),
         }
     }
 }
 
-async fn ask(address: SocketAddr) -> Result<StatusCode, String> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| format!("connecting to port {} failed: {error}", address.port()))?;
+async fn ask(address: SocketAddr) -> Result<StatusCode, PingTrouble> {
+    let stream = TcpStream::connect(address).await.map_err(|error| PingTrouble {
+        cause: FailureCause::PingRefused,
+        words: format!("connecting to port {} failed: {error}", address.port()),
+    })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(why)?;
     let request = Request::get("/ping")
         .header(hyper::header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| PingTrouble::from(error.to_string().as_str()))?;
     let mut connection = Box::pin(connection);
     let mut exchange = Box::pin(sender.send_request(request));
     let answer = tokio::select! {
@@ -58,10 +66,11 @@ async fn ask(address: SocketAddr) -> Result<StatusCode, String> {
     answer.map(|answer| answer.status()).map_err(why)
 }
 
-fn why(error: hyper::Error) -> String {
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+fn why(error: hyper::Error) -> PingTrouble {
+    let words = if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         "the connection was closed without an answer".to_owned()
     } else {
         format!("the connection broke: {error}")
-    }
+    };
+    PingTrouble { cause: FailureCause::PingBroken, words }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use hostler_compute::{Fault, InstanceFailure, Phase};
+use hostler_compute::{Fault, InstanceFailure, InstanceSpec, Phase, Program};
 use hostler_store::{Check, Document, Expect, Transaction, Write};
-use hostler_types::{EndpointRecord, InstanceId};
+use hostler_types::{EndpointRecord, FailureCause, InstanceId};
 use tracing::info;
 
 use super::Reconciler;
@@ -50,6 +50,7 @@ impl Reconciler {
                 let failure = InstanceFailure {
                     fault: Fault::User,
                     phase: Phase::Starting,
+                    cause: cause_of_refusal(&spec),
                     aws_sentence: Some(image_sentence(id.variant.as_str())),
                     detail: source.to_string(),
                 };
@@ -97,6 +98,12 @@ impl Reconciler {
         self.forget_former(&before.key);
         Ok(Outcome::Gone)
     }
+}
+
+/// Why a backend refuses what it was never able to run.
+fn cause_of_refusal(spec: &InstanceSpec) -> FailureCause {
+    let is_image = spec.containers.iter().any(|container| container.program == Program::Image);
+    if is_image { FailureCause::ImageUnmapped } else { FailureCause::Unsupported }
 }
 
 /// AWS's sentence for an image that cannot be had.

@@ -212,9 +212,16 @@ impl Reconciler {
         let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
         let mut seen: Vec<Sighting> =
             observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
+        self.add_what_is_remembered(record, &mut seen, now);
+        self.look_where_late_ones_listen(record, &mut seen, now).await;
+        Ok(seen)
+    }
+
+    /// Since when instances run by our clock, and launches that were refused.
+    fn add_what_is_remembered(&self, record: &EndpointRecord, seen: &mut Vec<Sighting>, now: Millis) {
         let mut memory = self.memory();
         let known = memory.running.remove(&record.uid).unwrap_or_default();
-        let running = by_our_clock(record, &mut seen, &known, now);
+        let running = by_our_clock(record, seen, &known, now);
         if !running.is_empty() {
             memory.running.insert(record.uid.clone(), running);
         }
@@ -227,10 +234,28 @@ impl Reconciler {
                     state: InstanceState::Failed(failure.clone()),
                     health: Health::Unknown,
                     in_flight: 0,
+                    listens: Vec::new(),
                 });
             }
         }
-        Ok(seen)
+    }
+
+    /// Of instances whose time to answer is over it is noted where they listen instead, before they are given up.
+    async fn look_where_late_ones_listen(&self, record: &EndpointRecord, seen: &mut [Sighting], now: Millis) {
+        for sighting in seen {
+            let InstanceState::Running { since, .. } = sighting.state else { continue };
+            let deployment = record.deployment_of(sighting.id.generation);
+            let fleet = deployment.and_then(|deployment| deployment.fleet(&sighting.id.variant));
+            let is_late = fleet.is_some_and(|fleet| now >= since.plus(fleet.startup_timeout_ms));
+            // After a restart nothing is known of the health of any; only what never was healthy is given up for that.
+            let is_new = record.instances.iter().any(|it| it.id == sighting.id && it.healthy_at.is_none());
+            if is_late && is_new && !matches!(sighting.health, Health::Healthy | Health::Sick(_)) {
+                match self.parts.compute.listens(&sighting.id).await {
+                    Ok(addresses) => sighting.listens = addresses,
+                    Err(error) => debug!(id = %sighting.id, %error, "where an instance listens is not known"),
+                }
+            }
+        }
     }
 
     /// Whether the record was still the one that was read, and this controller still the one that acts.
@@ -304,6 +329,7 @@ pub(crate) fn sighting(observed: Observed, prober: &Prober, routes: &dyn RouteTa
     Sighting {
         health: prober.health(&observed.id),
         in_flight: routes.in_flight(&observed.id),
+        listens: Vec::new(),
         id: observed.id,
         state: observed.state,
     }

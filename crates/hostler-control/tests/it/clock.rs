@@ -6,7 +6,7 @@ use std::time::Duration;
 use hostler_compute::{Delays, ExitCause, Fault, InstanceFailure, Outcome, Phase};
 use hostler_control::ControlSettings;
 use hostler_testkit::{Effects, SimWorld};
-use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, InstanceIntent};
+use hostler_types::{EndpointRecord, EndpointStatus, FailureCause, InstanceId, InstanceIntent};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -167,6 +167,7 @@ async fn a_creation_waits_for_capacity_as_long_as_it_would_have() {
     let failure = InstanceFailure {
         fault: Fault::Capacity,
         phase: Phase::Starting,
+        cause: FailureCause::Other,
         aws_sentence: None,
         detail: "no room".to_owned(),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hostler_compute::{Delays, ExitCause, Fault, InstanceFailure, InstanceState, Outcome, Phase};
 use hostler_store::{Transaction, Write};
 use hostler_testkit::{Effects, SimWorld};
-use hostler_types::{EndpointRecord, EndpointStatus, InstanceId, VariantName};
+use hostler_types::{EndpointRecord, EndpointStatus, FailureCause, InstanceId, VariantName};
 use tokio::time::Instant;
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
@@ -148,6 +148,7 @@ async fn a_users_fault_shows_in_the_reason_and_leaves_nothing_running() {
         Outcome::Fails(InstanceFailure {
             fault: Fault::User,
             phase: Phase::Fetching,
+            cause: FailureCause::Other,
             aws_sentence: Some("Failed to download model data.".to_owned()),
             detail: "there is no object".to_owned(),
         })

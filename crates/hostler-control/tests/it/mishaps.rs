@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hostler_compute::{Delays, Effect, ExitCause, Fault, InstanceFailure, Outcome, Phase};
 use hostler_testkit::{Effects, Mishap, SimWorld, When};
-use hostler_types::{EndpointRecord, EndpointStatus, InstanceId};
+use hostler_types::{EndpointRecord, EndpointStatus, FailureCause, InstanceId};
 use serde_json::json;
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
@@ -102,6 +102,7 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
                 let failure = || InstanceFailure {
                     fault: Fault::User,
                     phase: Phase::Starting,
+                    cause: FailureCause::Other,
                     aws_sentence: None,
                     detail: "it was told to".to_owned(),
                 };

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_control::{Health, HttpPing, Ping, Prober, ProberSettings, Target};
+use hostler_control::{Health, HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 use hostler_testkit::{SimPing, caller};
-use hostler_types::{EndpointUid, InstanceId, VariantName};
+use hostler_types::{EndpointUid, FailureCause, InstanceId, VariantName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -62,7 +62,7 @@ async fn one_that_never_answered_is_not_yet_healthy_rather_than_sick() {
     ping.make_sick(target.address);
     prober.set_targets(&target.id.endpoint, vec![target.clone()]);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(prober.health(&target.id), Health::NotYet("it answered 500".to_owned()));
+    assert_eq!(prober.health(&target.id), Health::NotYet("it answered 500".into()));
     ping.cure_all();
     let took = wait_for(&prober, &target, |health| *health == Health::Healthy).await;
     assert!(took <= Duration::from_millis(251), "a starting one is asked often: {took:?}");
@@ -123,7 +123,7 @@ async fn only_200_is_a_yes_and_everything_else_says_what_came_back() {
         let address = serve(Some(answer)).await;
         match (HttpPing.ping(address).await, expected) {
             (Ok(()), Ok(())) => {}
-            (Err(detail), Err(part)) => assert!(detail.contains(part), "{answer:?}: {detail}"),
+            (Err(detail), Err(part)) => assert!(detail.words.contains(part), "{answer:?}: {detail}"),
             (came, _) => panic!("{answer:?}: {came:?}"),
         }
     }
@@ -135,13 +135,17 @@ async fn a_port_where_nobody_listens_is_named() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let detail = HttpPing.ping(address).await.unwrap_err();
-    assert!(detail.contains(&format!("port {}", address.port())), "{detail}");
+    assert_eq!(detail.cause, FailureCause::PingRefused);
+    assert!(detail.words.contains(&format!("port {}", address.port())), "{detail}");
 }
 
 #[tokio::test]
 async fn a_container_that_never_answers_is_given_two_seconds() {
     let address = serve(None).await;
     let begun = Instant::now();
-    assert_eq!(HttpPing.ping(address).await, Err("no answer within 2 s".to_owned()));
+    assert_eq!(
+        HttpPing.ping(address).await,
+        Err(PingTrouble { cause: FailureCause::PingSilent, words: "no answer within 2 s".to_owned() })
+    );
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }

@@ -8,7 +8,7 @@ use hostler_compute::{Delays, Fault, InstanceFailure, Outcome, Phase};
 use hostler_control::{ControlSettings, Quotas};
 use hostler_store::{Holdings, Transaction, Write};
 use hostler_testkit::{Effects, SimWorld, caller};
-use hostler_types::{EndpointStatus, InstanceIntent, Region};
+use hostler_types::{EndpointStatus, FailureCause, InstanceIntent, Region};
 use serde_json::{Value, json};
 
 const DELAYS: Delays = Delays { start: Duration::from_millis(30), stop: Duration::from_millis(20) };
@@ -200,6 +200,7 @@ async fn a_failed_endpoint_holds_its_own_place_and_no_instances() {
         Outcome::Fails(InstanceFailure {
             fault: Fault::User,
             phase: Phase::Fetching,
+            cause: FailureCause::Other,
             aws_sentence: None,
             detail,
         })

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Payload, Signer, Verifier, payload_hash};
-use hostler_control::{HttpPing, Ping as _};
+use hostler_control::{HttpPing, Ping as _, PingTrouble};
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_types::{
     AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, Key, Kind, Region, RouteTable as _,
@@ -110,7 +110,7 @@ async fn exchange(listener: &TcpListener, data: &[u8]) {
     compare(data, &ping, head.status, &body);
 }
 
-fn compare(data: &[u8], ping: &Result<(), String>, status: StatusCode, body: &[u8]) {
+fn compare(data: &[u8], ping: &Result<(), PingTrouble>, status: StatusCode, body: &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut head = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(end)) = head.parse(data) else {

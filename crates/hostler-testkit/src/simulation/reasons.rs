@@ -29,6 +29,15 @@ pub(super) fn complaint(before: Option<&EndpointRecord>, record: &EndpointRecord
             record.status,
             EndpointStatus::Failed | EndpointStatus::RollingBack | EndpointStatus::UpdateRollbackFailed
         );
+    // What a person is to mend is told by its cause, too, and outlives the instance.
+    let has_failed = matches!(record.status, EndpointStatus::Failed);
+    if has_failed && record.failure.is_none() {
+        return Some(format!("{} failed and nothing was written down of it", record.name));
+    }
+    let is_over = record.failure_reason.is_none() && record.failure.is_some();
+    if is_over {
+        return Some(format!("{} shows no reason and still keeps its cause", record.name));
+    }
     match &record.failure_reason {
         None if is_due => Some(format!("{} in status {} gives no reason", record.name, record.status)),
         Some(reason) if reason.chars().count() > CHARS_MAX => Some(format!("a reason is too long: {reason}")),

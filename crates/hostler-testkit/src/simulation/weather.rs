@@ -164,5 +164,11 @@ impl Weather {
 }
 
 fn failure(fault: Fault, detail: &str) -> InstanceFailure {
-    InstanceFailure { fault, phase: Phase::Fetching, aws_sentence: None, detail: detail.to_owned() }
+    InstanceFailure {
+        fault,
+        phase: Phase::Fetching,
+        cause: hostler_types::FailureCause::Other,
+        aws_sentence: None,
+        detail: detail.to_owned(),
+    }
 }

@@ -8,6 +8,7 @@ use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConf
 use serde::{Deserialize, Serialize};
 
 use super::Record;
+use super::failure::FailureRecord;
 use super::update::{Stranded, Update};
 use crate::{Arn, EndpointStatus, EndpointUid, InstanceId, Key, Kind, Millis, Scope, VariantName};
 
@@ -35,6 +36,9 @@ pub struct EndpointRecord {
     pub status: EndpointStatus,
     /// Why it failed.
     pub failure_reason: Option<String>,
+    /// The same for a person who is to mend it: what was seen when it was decided on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Box<FailureRecord>>,
     /// The attempt to run one config. During an update: the former one, which is gone back to when it fails.
     pub deployment: Deployment,
     /// The change on its way.
@@ -131,6 +135,9 @@ pub struct PlaceRecord {
     pub not_before: Millis,
     /// What ended the last instance here.
     pub last_failure: Option<String>,
+    /// The same as it was decided on, without a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Box<FailureRecord>>,
     /// When the first of those failures was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Millis>,

@@ -9,9 +9,10 @@ use hostler_shapes::{
 };
 use hostler_types::{
     AcceptedOperation, AccessKeyRecord, AccountId, Change, Deployment, EndpointConfigRecord, EndpointRecord,
-    EndpointStatus, EndpointUid, EventRecord, Fleet, FleetSize, Goal, InstanceId, InstanceIntent,
-    InstanceRecord, Millis, ModelRecord, ModelSnapshot, PlaceRecord, Record, RecordError, Region, Scope,
-    Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord, VariantName,
+    EndpointStatus, EndpointUid, EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize,
+    Goal, InstanceId, InstanceIntent, InstanceRecord, MadeFrom, Millis, ModelRecord, ModelSnapshot,
+    PlaceRecord, Record, RecordError, Region, Scope, Stage, StatusMove, Stranded, Update, UsageLine,
+    UsageRecord, VariantName,
 };
 
 const MODEL: &str = include_str!("../golden/model.v1.json");
@@ -20,6 +21,7 @@ const ENDPOINT_CONFIG: &str = include_str!("../golden/endpoint_config.v1.json");
 const ENDPOINT: &str = include_str!("../golden/endpoint.v1.json");
 const ENDPOINT_UPDATING: &str = include_str!("../golden/endpoint.v2.json");
 const ENDPOINT_STRANDED: &str = include_str!("../golden/endpoint_stranded.v2.json");
+const ENDPOINT_FAILED: &str = include_str!("../golden/endpoint_failed.v2.json");
 const EVENT: &str = include_str!("../golden/event.v2.json");
 const USAGE: &str = include_str!("../golden/usage.v2.json");
 const ACCESS_KEY: &str = include_str!("../golden/access_key.v2.json");
@@ -230,6 +232,7 @@ fn endpoint() -> EndpointRecord {
         goal: Goal::Serve,
         status: EndpointStatus::InService,
         failure_reason: Some("an earlier reason".to_owned()),
+        failure: None,
         deployment: deployment(),
         update: None,
         stranded: None,
@@ -242,6 +245,7 @@ fn endpoint() -> EndpointRecord {
             failures: 1,
             not_before: Millis(1_700_000_002_750),
             last_failure: Some("the container exited with code 3".to_owned()),
+            failure: None,
             failing_since: None,
         }],
         instances: vec![
@@ -321,6 +325,47 @@ fn instance(
         was_seen: true,
         healthy_at: healthy_at.map(Millis),
     }
+}
+
+#[test]
+fn an_endpoint_of_schema_2_that_failed_is_read_and_written_back() {
+    let failure = FailureRecord {
+        at: Millis(1_700_000_005_000),
+        instance: endpoint().instances[0].id.clone(),
+        phase: FailurePhase::Ping,
+        cause: FailureCause::PingRefused,
+        detail: "GET /ping was not answered with 200 in time".to_owned(),
+        was_healthy: true,
+        expected: Some(([127, 0, 0, 1], 30_000).into()),
+        listened: vec![([127, 0, 0, 1], 9_000).into()],
+        log_tail: "listening".to_owned(),
+        made_from: Some(MadeFrom {
+            model: "Digits-Model".to_owned(),
+            image: IMAGE.to_owned(),
+            model_data: "s3://bucket/digits/model.tar.gz".to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/reader".to_owned(),
+            instance_type: "ml.m5.large".to_owned(),
+            startup_timeout_ms: 480_000,
+        }),
+    };
+    let exited = FailureRecord {
+        phase: FailurePhase::Start,
+        cause: FailureCause::Exited { code: 3 },
+        was_healthy: false,
+        expected: None,
+        listened: Vec::new(),
+        log_tail: String::new(),
+        made_from: None,
+        ..failure.clone()
+    };
+    let mut record = EndpointRecord {
+        schema: 2,
+        status: EndpointStatus::Failed,
+        failure: Some(Box::new(failure)),
+        ..endpoint()
+    };
+    record.places[0].failure = Some(Box::new(exited));
+    check(ENDPOINT_FAILED, &record);
 }
 
 #[test]

@@ -256,6 +256,21 @@ Exit codes:
   0  shown
   1  nothing is known of that name, no server was found, or it refused";
 
+pub(super) const DIAGNOSE: &str = "\
+Says how an endpoint is, and of everything that is wrong: in which phase (Fetch,
+Unpack, Start, Ping, Invoke), what happened in a sentence, what was seen (the exit
+code or signal, where the program listens instead, the end of its log), and what
+to try. Of an endpoint that failed it knows what was seen while its instances still
+ran; of one that serves, what is wrong now.
+
+Examples:
+  hostler diagnose digits
+  hostler diagnose digits --output json
+
+Exit codes:
+  0  shown, whatever is wrong or not
+  1  there is no such endpoint, no server was found, or it refused";
+
 pub(super) const INVOKE: &str = "\
 Sends one request and prints the answer's body as it came.
 

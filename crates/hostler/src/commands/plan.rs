@@ -48,10 +48,14 @@ pub(crate) fn show(plan: &Value, form: OutputForm) -> ExitCode {
             // What can never start goes no way at all.
             if list(plan, "Obstacles").is_empty() && !list(plan, "Moments").is_empty() {
                 output::data("");
-                table::lines(plan, Terminal::stdout().columns).iter().for_each(|line| output::data(line));
+                for line in table::lines(plan, Terminal::stdout().columns) {
+                    output::data(&line);
+                }
                 output::data("");
             }
-            sentences(plan).iter().for_each(|(label, text)| rows.row(label, text));
+            for (label, text) in sentences(plan) {
+                rows.row(label, &text);
+            }
         }
     }
     if plan["Accepted"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -85,7 +89,9 @@ fn head(rows: Rows, plan: &Value) {
         };
         rows.row("to", &format!("{}{way}", named(&plan["To"])));
     }
-    list(plan, "Changes").iter().for_each(|change| rows.row("changes", &text(change)));
+    for change in list(plan, "Changes") {
+        rows.row("changes", &text(change));
+    }
 }
 
 fn sentences(plan: &Value) -> Vec<(&'static str, String)> {

@@ -68,9 +68,9 @@ pub(super) fn changes(before: Option<&EndpointRecord>, coming: &Deployment) -> (
         let (mut own_changes, mut same) = (Vec::new(), Vec::new());
         let mut compare = |what: &str, was: String, is: String| {
             if was == is {
-                same.push(format!("{what} {is}"))
+                same.push(format!("{what} {is}"));
             } else {
-                own_changes.push(format!("{what} {was} -> {is}"))
+                own_changes.push(format!("{what} {was} -> {is}"));
             }
         };
         let of_type = |fleet: &Fleet| fleet.instance_type.clone().unwrap_or_else(|| "none".to_owned());

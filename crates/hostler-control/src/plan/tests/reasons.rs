@@ -1,6 +1,7 @@
 //! FailureReason: AWS's sentence first, never over its limit.
 
 use hostler_compute::{ExitCause, Fault, InstanceFailure, Phase};
+use hostler_types::FailureCause;
 use proptest::prelude::*;
 
 use super::super::WhyFailed;
@@ -12,7 +13,7 @@ fn reason(why: &WhyFailed, container: &str) -> String {
 
 #[test]
 fn a_failed_ping_is_told_in_awss_words_for_either_kind_of_container() {
-    let why = WhyFailed::PingTimeout("it answered 404 Not Found".to_owned());
+    let why = WhyFailed::PingTimeout("it answered 404 Not Found".into());
     let tail = "did not pass the ping health check. Please check CloudWatch logs for this endpoint.";
     let primary = reason(&why, "primary");
     assert!(primary.starts_with(&format!("The primary container for production variant v {tail}")));
@@ -43,7 +44,7 @@ fn no_sentence_runs_into_the_next_and_a_cut_is_shown() {
     }
     let long = ended(&"x".repeat(3000));
     assert!(long.starts_with(begin) && long.ends_with(&format!("x…{end}")), "{long}");
-    let why = WhyFailed::PingTimeout("connection refused.".to_owned());
+    let why = WhyFailed::PingTimeout("connection refused.".into());
     assert!(reason(&why, "primary").ends_with(&format!("connection refused.{end}")));
 }
 
@@ -56,6 +57,7 @@ proptest! {
         let why = WhyFailed::NeverRan(InstanceFailure {
             fault: if user { Fault::User } else { Fault::Capacity },
             phase: Phase::Fetching,
+            cause: FailureCause::Other,
             aws_sentence: user.then(|| sentence.to_owned()),
             detail: detail.clone(),
         });
@@ -63,7 +65,8 @@ proptest! {
         prop_assert!(text.chars().count() <= 1024);
         let first = if user { sentence } else { "Unable to provision requested ML compute capacity" };
         prop_assert!(text.starts_with(first));
-        prop_assert!(text.contains(" See `hostler logs "));
+        // What never ran has no log.
+        prop_assert!(text.ends_with(" See `hostler diagnose Demo`."));
         let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: detail };
         prop_assert!(reason(&why, "primary").chars().count() <= 1024);
     }

@@ -41,8 +41,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     let health = prop_oneof![
         4 => Just(Health::Healthy),
         1 => Just(Health::Unknown),
-        1 => Just(Health::NotYet("it answered 503".to_owned())),
-        2 => Just(Health::Sick("it answered 500".to_owned())),
+        1 => Just(Health::NotYet("it answered 503".into())),
+        2 => Just(Health::Sick("it answered 500".into())),
     ];
     let cause = prop_oneof![
         3 => Just(ExitCause::Code(1)),
@@ -236,6 +236,7 @@ impl World {
             state: inhabitant.state.clone(),
             health: inhabitant.health.clone(),
             in_flight: inhabitant.in_flight,
+            listens: Vec::new(),
         });
         seen.collect()
     }

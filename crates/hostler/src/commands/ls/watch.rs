@@ -152,13 +152,15 @@ impl Show for OnPipe {
         if self.told.as_ref() == Some(&news) {
             return;
         }
-        if !self.is_text {
-            output::data(&news.to_string());
-        } else {
+        if self.is_text {
             if self.told.is_some() {
                 output::data("");
             }
-            table::lines(&seen.listed, None).iter().for_each(|line| output::data(&line.text));
+            for line in table::lines(&seen.listed, None) {
+                output::data(&line.text);
+            }
+        } else {
+            output::data(&news.to_string());
         }
         self.told = Some(news);
     }

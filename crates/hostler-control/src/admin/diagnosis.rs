@@ -1,0 +1,91 @@
+//! The diagnosis of an endpoint: gathers what is seen, and asks `diagnose`.
+//!
+//! Invariants: read-only and bounded: where processes listen is looked up only of instances that do not answer, logs are
+//! read only of those that something is said about.
+
+use std::collections::BTreeMap;
+
+use hostler_aws::ApiError;
+use hostler_compute::InstanceState;
+use hostler_types::{EndpointRecord, InstanceId};
+use serde_json::{Value, json};
+
+use super::{Admin, LOG_BYTES_MAX};
+use crate::control::Caller;
+use crate::diagnose::{Context, Seen, diagnose};
+use crate::plan::Health;
+
+/// Of a log this much of its end is shown.
+const TAIL_BYTES: usize = 2_000;
+/// Pieces of a log that are passed over to get to its end.
+const PIECES_MAX: usize = 64;
+
+impl Admin {
+    pub(super) async fn diagnosis(&self, caller: &Caller, name: &str) -> Result<Value, ApiError> {
+        let (_, record) = self.control.endpoint(caller, name).await?;
+        let mut seen = Vec::new();
+        for observed in self.observe(&record).await? {
+            let health = self.prober.health(&observed.id);
+            let is_running = matches!(observed.state, InstanceState::Running { .. });
+            let listens = if is_running && health != Health::Healthy {
+                self.compute.listens(&observed.id).await.unwrap_or_default()
+            } else {
+                Vec::new()
+            };
+            let trouble = self.routes.trouble(&observed.id);
+            seen.push(Seen { id: observed.id, state: observed.state, health, listens, trouble });
+        }
+        let logs = self.logs_of_the_ailing(&record, &seen).await;
+        let catalog = &self.control.parts.catalog;
+        let context = |id: &InstanceId| Context::of(&record, id, catalog);
+        let diagnosis = diagnose(&record, &seen, &context, &|id| logs.get(id).cloned().unwrap_or_default());
+        let mut answer = json!(diagnosis);
+        answer["EndpointName"] = json!(record.name);
+        answer["EndpointStatus"] = json!(record.status);
+        answer["FailureReason"] = json!(record.failure_reason);
+        answer["Generation"] = json!(record.deployment.generation);
+        answer["Notes"] = json!(self.notes(caller, &record).await);
+        Ok(answer)
+    }
+
+    /// The ends of the logs that may be shown, by instance.
+    async fn logs_of_the_ailing(
+        &self,
+        record: &EndpointRecord,
+        seen: &[Seen],
+    ) -> BTreeMap<InstanceId, String> {
+        let failed = record.failure.iter().map(|failure| &failure.instance);
+        let places = record.places.iter().filter(|place| place.failures > 0);
+        let places = places.filter_map(|place| place.failure.as_ref()).map(|failure| &failure.instance);
+        let ailing = seen.iter().filter(|seen| seen.health != Health::Healthy || seen.trouble.is_some());
+        let mut logs = BTreeMap::new();
+        for id in
+            failed.chain(places).chain(ailing.map(|seen| &seen.id)).take(2 * crate::diagnose::FINDINGS_MAX)
+        {
+            if !logs.contains_key(id) {
+                logs.insert(id.clone(), self.log_tail(id).await);
+            }
+        }
+        logs
+    }
+
+    /// The end of a log, whole lines where there are any.
+    async fn log_tail(&self, id: &InstanceId) -> String {
+        let (mut from, mut tail) = (0, Vec::new());
+        for _ in 0..PIECES_MAX {
+            // A log that is gone is one that says nothing.
+            let Ok(chunk) = self.compute.logs(id, from, LOG_BYTES_MAX).await else { break };
+            if chunk.bytes.is_empty() {
+                break;
+            }
+            from = chunk.next;
+            tail.extend(chunk.bytes);
+            let surplus = tail.len().saturating_sub(TAIL_BYTES);
+            tail.drain(..surplus);
+        }
+        let text = String::from_utf8_lossy(&tail);
+        let is_cut = tail.len() == TAIL_BYTES;
+        let whole = text.split_once('\n').filter(|_| is_cut).map_or(&*text, |(_, whole)| whole);
+        whole.to_owned()
+    }
+}

@@ -1,0 +1,31 @@
+//! What an instance was made from, as far as sentences name it.
+
+use hostler_catalog::{ImageCatalog, ImageProgram};
+use hostler_types::{EndpointRecord, InstanceId, MadeFrom};
+
+/// What an instance was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Context {
+    pub(crate) endpoint: String,
+    /// Its names; empty ones where they are not known any more.
+    pub(crate) made_from: MadeFrom,
+    /// The built-in engine that serves the image.
+    pub(crate) engine: Option<String>,
+    /// The program of the operator's mapping.
+    pub(crate) program: Option<String>,
+}
+
+impl Context {
+    /// Of this instance: from its deployment, or from what was noted when it failed.
+    pub(crate) fn of(record: &EndpointRecord, id: &InstanceId, catalog: &ImageCatalog) -> Self {
+        let noted = record.failure.as_ref().filter(|failure| failure.instance == *id);
+        let noted = noted.and_then(|failure| failure.made_from.clone());
+        let made_from = MadeFrom::of(record, id).or(noted).unwrap_or_default();
+        let (engine, program) = match catalog.resolve(&made_from.image) {
+            ImageProgram::BuiltIn(engine) => (Some(engine.to_owned()), None),
+            ImageProgram::Mapped(mapping) => (None, mapping.command.first().cloned()),
+            ImageProgram::Container => (None, None),
+        };
+        Self { endpoint: record.name.clone(), made_from, engine, program }
+    }
+}
