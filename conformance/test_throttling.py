@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from harness import accounts
 from harness.expect import refused
 from harness.hosting import ROLE, fresh
+from harness.scraping import Scrape
 from harness.wire import Wire
 
 CONFIG = """
@@ -52,6 +53,16 @@ def test_a_burst_passes_and_the_next_call_is_throttled_in_awss_words(server):
     call = account.client("sagemaker").describe_model
     burst_then_refusals(outcomes(call, 6, ModelName="nobody"), 3)
     assert refused(call, code="ThrottlingException", ModelName="nobody") == "Rate exceeded"
+
+
+def test_what_is_throttled_is_counted_by_its_class(server):
+    account = accounts.create(server, "100000000009")
+    before = Scrape(server).by("class", "throttled_requests_total")
+    outcomes(account.client("sagemaker").describe_model, 5, ModelName="nobody")
+    after = Scrape(server).by("class", "throttled_requests_total")
+    grown = {name: after[name] - before[name] for name in after}
+    # 3 of the 5 are the burst.
+    assert grown == {name: 2 if name == "DescribeModel" else 0 for name in after}, grown
 
 
 def test_the_documents_are_those_of_each_service(server, endpoint):

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hostler_artifacts::ArtifactCache;
+use hostler_aws::Throttle;
 use hostler_aws::sigv4::{RefusalReason, Refusals, Verifier};
 use hostler_control::{Prober, Reconciler, register_control_metrics};
 use hostler_gateway::{AnswerBody, GatewayMetrics, RoutingTable};
@@ -38,6 +39,7 @@ pub(crate) struct Counted<'a> {
     pub(crate) store: &'a SqliteStore,
     pub(crate) cache: &'a ArtifactCache,
     pub(crate) verifier: &'a Verifier,
+    pub(crate) throttle: &'a Arc<Throttle>,
     pub(crate) clock: &'a dyn Clock,
 }
 
@@ -62,7 +64,10 @@ impl Metrics {
         register_control_metrics(hostler, counted.reconciler, counted.prober);
         counted.store.register_metrics(hostler);
         counted.cache.register_metrics(hostler);
-        hostler.register_collector(Box::new(FrontMetrics { refusals: counted.verifier.refusals().clone() }));
+        hostler.register_collector(Box::new(FrontMetrics {
+            refusals: counted.verifier.refusals().clone(),
+            throttle: counted.throttle.clone(),
+        }));
         Self { registry, access }
     }
 
@@ -90,9 +95,15 @@ fn respond(status: StatusCode, content_type: &'static str, text: String) -> Resp
 }
 
 /// What is counted at the door. Whoever refuses requests there for another reason counts them here.
-#[derive(Debug)]
 struct FrontMetrics {
     refusals: Arc<Refusals>,
+    throttle: Arc<Throttle>,
+}
+
+impl fmt::Debug for FrontMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrontMetrics").field("refusals", &self.refusals).finish_non_exhaustive()
+    }
 }
 
 impl Collector for FrontMetrics {
@@ -109,6 +120,18 @@ impl Collector for FrontMetrics {
         for reason in RefusalReason::ALL {
             let labels = [("reason", reason.as_str())];
             let count = self.refusals.of(reason);
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        let mut metric = encoder.encode_descriptor(
+            "throttled_requests",
+            "Requests answered with ThrottlingException, by the class of [throttling] whose rate an account went beyond. \
+             Nothing is shown where no rate is set. Clients try again by themselves; a count that grows all the time means \
+             that the rate is too low for what is wanted, or that one client asks in a loop.",
+            None,
+            MetricType::Counter,
+        )?;
+        for (class, count) in self.throttle.throttled() {
+            let labels = [("class", class)];
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())

@@ -15,6 +15,7 @@ use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
+use hostler_compute::Capabilities;
 use hostler_control::{
     AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
     Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
@@ -87,33 +88,22 @@ impl Server {
 
         let ports = LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
         let local = open_local(&settings, &dir, ports).await?;
-        let objects = match &settings.s3 {
-            None => model_reader::embedded(inner_url, &local)?,
-            Some(s3) => model_reader::external(s3, &local, &settings.account, &clock)?,
-        };
-        let reader: Arc<dyn ObjectReader> = Arc::new(LocalFiles::new(
-            settings.model_dirs.clone(),
-            settings.account.clone(),
-            Arc::new(objects),
-        ));
+        let reader = open_reader(&settings, &local, inner_url, &clock)?;
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
         let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
-        if !capabilities.limits_memory || !capabilities.limits_cpu {
-            warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
-        }
+        warn_of_missing_limits(&capabilities);
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
         let table = Arc::new(RoutingTable::showing(places.clone()));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
-        let dyn_store: Arc<dyn Store> = store.clone();
         let policy = policy(&settings, backend.emptied_at, clock.now());
         let control = Control::new(ControlParts {
-            store: dyn_store.clone(),
+            store: store.clone(),
             clock: steady.clone(),
             reader,
             capabilities,
@@ -129,7 +119,7 @@ impl Server {
             Arc::new(rand::random::<u64>),
         );
         let parts = ReconcilerParts {
-            store: dyn_store,
+            store: store.clone(),
             clock: steady.clone(),
             compute: compute.clone(),
             prober: prober.clone(),
@@ -153,8 +143,8 @@ impl Server {
             throttle: &throttle,
             clock: &*clock,
         };
-        let metrics =
-            Metrics::new(&counted, MetricsAccess::new(settings.listen, settings.metrics.token.clone()));
+        let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
+        let metrics = Metrics::new(&counted, access);
         let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
             .throttled_by(throttle.clone());
         let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
@@ -266,6 +256,27 @@ async fn open_local(
         s3_elsewhere: settings.s3.as_ref().map(ExternalS3::shown),
     };
     Ok(Arc::new(tokio::task::spawn_blocking(move || LocalAws::open(config, ports)).await??))
+}
+
+/// Reads model data: objects as a role, and files of this machine where the operator allows it.
+fn open_reader(
+    settings: &Settings,
+    local: &Arc<LocalAws>,
+    inner_url: String,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn ObjectReader>> {
+    let objects = match &settings.s3 {
+        None => model_reader::embedded(inner_url, local)?,
+        Some(s3) => model_reader::external(s3, local, &settings.account, clock)?,
+    };
+    let (dirs, account) = (settings.model_dirs.clone(), settings.account.clone());
+    Ok(Arc::new(LocalFiles::new(dirs, account, Arc::new(objects))))
+}
+
+fn warn_of_missing_limits(capabilities: &Capabilities) {
+    if !capabilities.limits_memory || !capabilities.limits_cpu {
+        warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
+    }
 }
 
 /// Keeps what the reader reads.
