@@ -22,7 +22,6 @@ use hostler_control::{
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
-use hostler_store::Store;
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;

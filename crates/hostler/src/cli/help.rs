@@ -162,8 +162,8 @@ Exit codes:
 pub(super) const USAGE: &str = "\
 Instance-hours, by type of instance, and invocations of every endpoint and variant
 that there was in these days, deleted ones too; with --by-tag of every value of a
-tag, as the endpoints were tagged then. An instance counts from its launch until it
-is gone. Hours are exact; of invocations the last seconds are not written down yet.
+tag, as the endpoints were tagged then. An instance counts from its launch until
+it is gone. Hours are exact; of invocations the last seconds are not written yet.
 
 Examples:
   hostler usage

@@ -111,7 +111,7 @@ mod tests {
                 "b       Updating     12/14   1s  c1 -> c2",
             ]
         );
-        assert_eq!(texts(Some(38))[2], "b       Updating     12/14   1s  c1 …");
+        assert_eq!(texts(Some(37))[2], "b       Updating     12/14   1s  c1 …");
     }
 
     #[test]
