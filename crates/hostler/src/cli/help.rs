@@ -260,8 +260,8 @@ pub(super) const DIAGNOSE: &str = "\
 Says how an endpoint is, and of everything that is wrong: in which phase (Fetch,
 Unpack, Start, Ping, Invoke), what happened in a sentence, what was seen (the exit
 code or signal, where the program listens instead, the end of its log), and what
-to try. Of an endpoint that failed it knows what was seen while its instances still
-ran; of one that serves, what is wrong now.
+to try. Of an endpoint that failed it knows what was seen while its instances ran;
+of one that serves, what is wrong now.
 
 Examples:
   hostler diagnose digits
