@@ -202,7 +202,7 @@ async fn no_operation_of_sagemaker_shows_usage_or_counts_it() {
 
 /// Counts what it is told to.
 #[derive(Default)]
-struct Meter(Mutex<Vec<Untold>>);
+pub(crate) struct Meter(pub(crate) Mutex<Vec<Untold>>);
 
 impl InvocationMeter for Meter {
     fn untold(&self) -> Vec<Untold> {
@@ -214,7 +214,7 @@ impl InvocationMeter for Meter {
     }
 }
 
-fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
+pub(crate) fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
     let of = Metered {
         uid: EndpointUid::new(uid),
         variant: VariantName::new(variant),
@@ -225,7 +225,7 @@ fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
     Untold { of, counts }
 }
 
-fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
+pub(crate) fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
     flusher_by(world.clock.clone(), store, meter)
 }
 
