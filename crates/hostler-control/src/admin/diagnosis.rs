@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, LOG_BYTES_MAX};
 use crate::control::Caller;
-use crate::diagnose::{Context, Seen, diagnose};
+use crate::diagnose::{Context, Seen, diagnose, is_of_the_update_before};
 use crate::plan::Health;
 
 /// Of a log this much of its end is shown.
@@ -42,7 +42,8 @@ impl Admin {
         let mut answer = json!(diagnosis);
         answer["EndpointName"] = json!(record.name);
         answer["EndpointStatus"] = json!(record.status);
-        answer["FailureReason"] = json!(record.failure_reason);
+        let is_present = !is_of_the_update_before(&record);
+        answer["FailureReason"] = json!(record.failure_reason.as_ref().filter(|_| is_present));
         answer["Generation"] = json!(record.deployment.generation);
         answer["Notes"] = json!(self.notes(caller, &record).await);
         Ok(answer)
