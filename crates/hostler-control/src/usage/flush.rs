@@ -180,8 +180,8 @@ impl UsageFlusher {
         for part in [Part::Instances, Part::Requests] {
             let key = part.key(key.scope(), uid, &day.month());
             let record = found::<UsageRecord>(&*self.store, &key).await?.whole();
-            if let Some(tags) = record.and_then(|record| record.tag_sets.into_iter().next_back()) {
-                return Ok(tags);
+            if let Some(tags) = record.as_ref().and_then(UsageRecord::last_tags) {
+                return Ok(tags.to_vec());
             }
         }
         Ok(Vec::new())

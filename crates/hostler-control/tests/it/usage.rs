@@ -260,6 +260,29 @@ async fn invocations_are_added_to_what_is_there_under_the_tags_of_the_endpoint()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_last_counts_under_the_tags_that_the_endpoint_had_at_its_end() {
+    let mut world = in_service(1).await;
+    let uid = world.record().await.unwrap().uid;
+    let arn = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e";
+    for team in ["blue", "green", "blue"] {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let tags = json!({ "ResourceArn": arn, "Tags": [{ "Key": "team", "Value": team }] });
+        world.call("AddTags", tags).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.delete_endpoint().await;
+    world.wait_until("gone", SOON, is_gone).await;
+    let meter = Arc::new(Meter::default());
+    meter.0.lock().unwrap().push(untold(uid.as_str(), "v", [7, 0, 0, 0]));
+    flusher(&world, world.store.clone(), &meter).flush().await.unwrap();
+    let seen = usage(&world, "by-tag=team").await;
+    let rows = seen["Usage"].as_array().unwrap().iter();
+    let counts: Vec<_> = rows.map(|row| (row["TagValue"].clone(), row["Invocations"].clone())).collect();
+    assert!(counts.contains(&(json!("blue"), json!(7))), "{counts:?}");
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_was_lost_is_not_written_again() {
     let world = SimWorld::new(DELAYS);
     let meter = Arc::new(Meter::default());
