@@ -259,6 +259,8 @@ pub async fn a_log_is_read_in_pieces(harness: &impl Harness) {
     assert_eq!(String::from_utf8_lossy(&read), wanted);
     let again = compute.logs(&id, from, 16).await.expect("the end can be read again");
     assert!(again.ended && again.bytes.is_empty() && again.next == from, "{again:?}");
+    let end = compute.logs(&id, u64::MAX, 0).await.expect("the end can be asked for");
+    assert!(end.ended && end.bytes.is_empty() && end.next == from, "{end:?}");
 }
 
 /// The log of an instance that runs is readable, and not at its end.

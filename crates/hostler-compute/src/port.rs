@@ -240,8 +240,8 @@ pub trait Compute: Send + Sync {
     /// Ids whose state changed, from now on. A receiver that lags must observe again.
     fn changes(&self) -> broadcast::Receiver<InstanceId>;
 
-    /// Reads the log from a position; 0 is the oldest kept byte. A backend may keep the log of a removed
-    /// instance until its endpoint is forgotten.
+    /// Reads the log from a position; 0 is the oldest kept byte, and one after the last byte means the end. A backend
+    /// may keep the log of a removed instance until its endpoint is forgotten.
     async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
 
     /// Where the processes of a running instance listen, as far as the backend can tell.

@@ -107,12 +107,13 @@ pub(crate) fn diagnose(
         sentences::of_failure(&failure, failures, &context(&failure.instance))
     };
     let mut findings = Vec::new();
-    if let Some(failure) = &record.failure {
+    let decided = record.failure.as_ref().filter(|_| !is_of_the_update_before(record));
+    if let Some(failure) = decided {
         findings.push(told(failure, None));
     }
     for place in record.places.iter().filter(|place| place.failures > 0) {
         let Some(failure) = &place.failure else { continue };
-        let is_told = record.failure.as_ref().is_some_and(|told| told.instance == failure.instance);
+        let is_told = decided.is_some_and(|told| told.instance == failure.instance);
         if !is_told && record.deployment_of(place.generation).is_some() {
             findings.push(told(failure, Some(place.failures.into())));
         }
@@ -126,6 +127,12 @@ pub(crate) fn diagnose(
     findings.truncate(FINDINGS_MAX);
     let verdict = verdict(record, &findings);
     Diagnosis { verdict, summary: summary(record, seen, verdict), findings }
+}
+
+/// Whether failure and reason in the record are those of a former update: an update that fails goes back at once, so
+/// while it goes on nothing of it was decided on.
+pub(crate) fn is_of_the_update_before(record: &EndpointRecord) -> bool {
+    record.status == EndpointStatus::Updating
 }
 
 /// What is wrong with an instance at this moment.
@@ -176,7 +183,7 @@ fn verdict(record: &EndpointRecord, findings: &[Finding]) -> Verdict {
 fn summary(record: &EndpointRecord, seen: &[Seen], verdict: Verdict) -> String {
     let status = record.status;
     let healthy = seen.iter().filter(|seen| seen.health == Health::Healthy).count();
-    match (verdict, status) {
+    let told = match (verdict, status) {
         (Verdict::Well, _) => {
             format!("It is {status}, {healthy} instance(s) are healthy, and nothing is wrong.")
         }
@@ -198,7 +205,15 @@ fn summary(record: &EndpointRecord, seen: &[Seen], verdict: Verdict) -> String {
         (Verdict::Ailing, _) => {
             format!("It is {status}, {healthy} instance(s) are healthy, and something is wrong.")
         }
+    };
+    if is_of_the_update_before(record) && record.failure.is_some() {
+        let name = &record.name;
+        return format!(
+            "{} The update before this one failed: `hostler history {name}` tells why.",
+            told.trim_end()
+        );
     }
+    told
 }
 
 fn on_its_way(seen: &[Seen]) -> String {

@@ -2,7 +2,9 @@
 //!
 //! Why: an event is part of the transaction that it tells of, so it is made where that transaction is, from the very
 //! record that is written; what it says of each kind of change stands here.
-//! Invariants: pure. No value of a tag, no environment, nothing that may be secret: names, sizes and keys.
+//! Invariants: pure. Of a request names, sizes and keys: no value of a tag, no environment, no query of an address. Of
+//! a failure its reason as `FailureReason` tells it, which may quote the last line that a container wrote. So whatever
+//! a container writes there outlives DeleteEndpoint, until newer events drop it.
 
 use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, Tag};
 use hostler_store::Event;

@@ -6,12 +6,13 @@
 //! crash loses nothing. Invocations are counted in memory by the gateway and written down every few seconds.
 //! Invariants: what is written down is never changed but by adding to it. Documents of usage are no resources: no
 //! operation of SageMaker lists them and they hold nothing of a quota. They outlive their endpoint.
-//! Failure: a document that cannot be read loses what would have been added to it, with an error in the log; it never
-//! keeps an endpoint from going on.
+//! Failure: a document that cannot be read, also one that is damaged while the server runs, loses what would have been
+//! added to it, with an error in the log; it never keeps an endpoint from going on, nor others' usage.
 
 mod day;
 mod entry;
 mod flush;
+mod found;
 mod prune;
 mod query;
 mod report;

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod clock;
+mod damaged_store;
 mod effects;
 mod faulty_compute;
 mod faulty_store;
@@ -17,6 +18,7 @@ pub mod testmodel;
 mod world;
 
 pub use clock::SimClock;
+pub use damaged_store::DamagedStore;
 pub use effects::{Effects, Fate, Mishap, When};
 pub use faulty_compute::FaultyCompute;
 pub use faulty_store::FaultyStore;

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ServerClock;
-use crate::{Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, SimRoutes};
+use crate::{DamagedStore, Effects, FaultyCompute, FaultyStore, SimClock, SimObjects, SimPing, SimRoutes};
 
 /// The image that the simulated models name.
 const IMAGE: &str = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
@@ -56,6 +56,8 @@ pub fn caller() -> Caller {
 pub struct SimWorld {
     /// What was acknowledged.
     pub store: Arc<dyn Store>,
+    /// The same, to damage some of it.
+    pub damage: Arc<DamagedStore>,
     /// What runs.
     pub compute: SimulatedCompute,
     /// How containers answer `/ping`.
@@ -99,7 +101,8 @@ impl SimWorld {
         let clock = SimClock::new();
         let compute = compute(clock.clone());
         let server_clock = Arc::new(ServerClock::new(clock.clone()));
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let damage = Arc::new(DamagedStore::new(Arc::new(MemoryStore::new())));
+        let store: Arc<dyn Store> = damage.clone();
         let objects = Arc::new(SimObjects::default());
         let (uids, accelerators) = (AtomicU64::new(1), settings.accelerators);
         let control = Control::new(ControlParts {
@@ -112,7 +115,7 @@ impl SimWorld {
             settings,
         });
         let (ping, servers) = (Arc::default(), Vec::new());
-        Self { store, compute, ping, objects, control, accelerators, clock, server_clock, servers }
+        Self { store, damage, compute, ping, objects, control, accelerators, clock, server_clock, servers }
     }
 
     /// Starts a server over what is there, beside any that lives.

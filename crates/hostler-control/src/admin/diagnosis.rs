@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::{Admin, LOG_BYTES_MAX};
 use crate::control::Caller;
-use crate::diagnose::{Context, Seen, diagnose};
+use crate::diagnose::{Context, Seen, diagnose, is_of_the_update_before};
 use crate::plan::Health;
 
 /// Of a log this much of its end is shown.
 const TAIL_BYTES: usize = 2_000;
-/// Pieces of a log that are passed over to get to its end.
-const PIECES_MAX: usize = 64;
+/// Pieces in which this end is read: a backend may keep it in several files, and more may be written meanwhile.
+const PIECES_MAX: usize = 4;
 
 impl Admin {
     pub(super) async fn diagnosis(&self, caller: &Caller, name: &str) -> Result<Value, ApiError> {
@@ -42,7 +42,8 @@ impl Admin {
         let mut answer = json!(diagnosis);
         answer["EndpointName"] = json!(record.name);
         answer["EndpointStatus"] = json!(record.status);
-        answer["FailureReason"] = json!(record.failure_reason);
+        let is_present = !is_of_the_update_before(&record);
+        answer["FailureReason"] = json!(record.failure_reason.as_ref().filter(|_| is_present));
         answer["Generation"] = json!(record.deployment.generation);
         answer["Notes"] = json!(self.notes(caller, &record).await);
         Ok(answer)
@@ -71,20 +72,23 @@ impl Admin {
 
     /// The end of a log, whole lines where there are any.
     async fn log_tail(&self, id: &InstanceId) -> String {
-        let (mut from, mut tail) = (0, Vec::new());
+        // A log that is gone is one that says nothing.
+        let Ok(end) = self.compute.logs(id, u64::MAX, 0).await else { return String::new() };
+        let begin = end.next.saturating_sub(TAIL_BYTES as u64);
+        let (mut from, mut tail) = (begin, Vec::new());
         for _ in 0..PIECES_MAX {
-            // A log that is gone is one that says nothing.
             let Ok(chunk) = self.compute.logs(id, from, LOG_BYTES_MAX).await else { break };
             if chunk.bytes.is_empty() {
                 break;
             }
             from = chunk.next;
             tail.extend(chunk.bytes);
-            let surplus = tail.len().saturating_sub(TAIL_BYTES);
-            tail.drain(..surplus);
         }
+        // What was written meanwhile is its end too.
+        let surplus = tail.len().saturating_sub(TAIL_BYTES);
+        tail.drain(..surplus);
         let text = String::from_utf8_lossy(&tail);
-        let is_cut = tail.len() == TAIL_BYTES;
+        let is_cut = begin > 0 || surplus > 0;
         let whole = text.split_once('\n').filter(|_| is_cut).map_or(&*text, |(_, whole)| whole);
         whole.to_owned()
     }

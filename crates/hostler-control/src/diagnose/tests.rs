@@ -3,7 +3,7 @@
 use hostler_compute::InstanceState;
 use hostler_types::{
     EndpointRecord, EndpointStatus, EndpointUid, FailureCause, FailurePhase, FailureRecord, InstanceId,
-    InstanceIntent, InvocationFailure, InvocationTrouble, Millis, Record, VariantName,
+    InstanceIntent, InvocationFailure, InvocationTrouble, Millis, Record, Stage, Update, VariantName,
 };
 
 use super::{Context, Diagnosis, Seen, Verdict, diagnose};
@@ -16,6 +16,7 @@ const LOG: &str = "the end of the log";
 fn endpoint() -> EndpointRecord {
     let golden = include_str!("../../../hostler-types/tests/golden/endpoint.v2.json");
     let mut record = EndpointRecord::from_body(golden).unwrap();
+    record.name = "demo".to_owned();
     record.update = None;
     record.status = EndpointStatus::InService;
     record.failure_reason = None;
@@ -121,6 +122,40 @@ fn a_start_that_has_only_begun_is_no_trouble_and_one_that_listens_elsewhere_is()
     assert!(sentence.contains("port of its own choice"), "{sentence}");
     starting.listens.push("[::1]:30000".parse().unwrap());
     assert_eq!(of(&record, &[starting]).verdict, Verdict::Working, "it may still be on its way");
+}
+
+/// With an update that began at that moment, in its first stage.
+fn updating(mut record: EndpointRecord, at: Millis) -> EndpointRecord {
+    let golden = include_str!("../../../hostler-types/tests/golden/endpoint.v2.json");
+    let update = EndpointRecord::from_body(golden).unwrap().update.unwrap();
+    let stage = Stage::Provisioning { step: 0 };
+    record.status = EndpointStatus::Updating;
+    record.update = Some(Update { started_at: at, stage_since: at, stage, ..update });
+    record
+}
+
+#[test]
+fn while_an_update_is_on_its_way_the_failure_of_the_one_before_is_told_as_such() {
+    let mut record = endpoint();
+    let decided = failure(&record, FailurePhase::Start, FailureCause::Exited { code: 3 });
+    record.failure = Some(Box::new(decided));
+    let healthy = [seen(&record, Health::Healthy)];
+    let before = of(&record, &healthy);
+    assert_eq!((before.verdict, before.findings.len()), (Verdict::Ailing, 1));
+    let mut record = updating(record, Millis(2));
+    let during = of(&record, &healthy);
+    assert_eq!((during.verdict, during.findings.len()), (Verdict::Working, 0), "{during:?}");
+    let words = "The update before this one failed: `hostler history demo` tells why.";
+    assert!(during.summary.ends_with(words), "{}", during.summary);
+    // What a place that is there still suffers from is of now, though it is the same instance.
+    record.places[0].failures = 2;
+    record.places[0].failure.clone_from(&record.failure);
+    let during = of(&record, &healthy);
+    assert_eq!((during.verdict, during.findings[0].evidence.failures), (Verdict::Ailing, Some(2)));
+    // And what this update fails with.
+    record.places[0].failures = 0;
+    record.status = EndpointStatus::RollingBack;
+    assert_eq!(of(&record, &healthy).findings.len(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Invariants: only looks; nothing is decided or changed here.
 
-use hostler_types::{Change, FailureRecord, InstanceId, InstanceIntent, PlaceRecord};
+use hostler_types::{Change, FailureRecord, InstanceId, InstanceIntent, MadeFrom, PlaceRecord};
 
 use super::Step;
 use super::goals::{FleetGoal, goals, rollout_of};
@@ -43,9 +43,11 @@ impl Step<'_> {
         self.empty_places().find_map(|place| place.last_failure.clone())
     }
 
-    /// The same as it was decided on.
+    /// The same as it was written down, with what its instance was made from: it may outlive the deployment.
     pub(super) fn failure_in_the_way(&self) -> Option<Box<FailureRecord>> {
-        self.empty_places().find_map(|place| place.failure.clone())
+        let mut failure = self.empty_places().find_map(|place| place.failure.clone())?;
+        failure.made_from = MadeFrom::of(&self.record, &failure.instance);
+        Some(failure)
     }
 
     /// The memory of places without a healthy instance, of the coming side first.

@@ -215,6 +215,7 @@ impl Step<'_> {
             self.record.failure_reason =
                 Some(first.map_or(reason.clone(), |first| two_reasons(&first, &reason)));
             why = format!("the update ended and nobody can answer: {reason}");
+            self.record.failure = failure.or(self.record.failure.take());
         }
         self.set_status(EndpointStatus::UpdateRollbackFailed, &why);
     }

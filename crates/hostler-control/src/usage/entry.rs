@@ -15,6 +15,7 @@ use hostler_types::{
 use tracing::error;
 
 use super::day::Day;
+use super::found::{Found, found};
 
 /// Something that was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,24 +88,26 @@ pub(crate) async fn bookings(
     for (first, entries) in months {
         let month = first.month();
         let key = part.key(owner.scope, owner.uid, &month);
-        let before = store.get(&key).await?;
-        let mut record = match before.as_ref().map(|before| UsageRecord::from_body(&before.body)) {
-            Some(Ok(record)) => record,
-            Some(Err(cause)) => {
-                let error: &dyn std::error::Error = &cause;
+        let (mut record, expect) = match found::<UsageRecord>(store, &key).await? {
+            Found::Whole(record, version) => (record, Expect::Version(version)),
+            Found::Damaged(cause) => {
+                let error: &dyn std::error::Error = &*cause;
                 error!(%key, error, "what an endpoint used cannot be added to what is written down, and is lost");
                 continue;
             }
-            None => UsageRecord {
-                schema: RECORD_SCHEMA,
-                scope: owner.scope.clone(),
-                endpoint_name: owner.name.to_owned(),
-                uid: owner.uid.clone(),
-                month,
-                tag_sets: Vec::new(),
-                lines: Vec::new(),
-                written_as: None,
-            },
+            Found::Nothing => {
+                let record = UsageRecord {
+                    schema: RECORD_SCHEMA,
+                    scope: owner.scope.clone(),
+                    endpoint_name: owner.name.to_owned(),
+                    uid: owner.uid.clone(),
+                    month,
+                    tag_sets: Vec::new(),
+                    lines: Vec::new(),
+                    written_as: None,
+                };
+                (record, Expect::Absent)
+            }
         };
         for entry in entries {
             let day = entry.day.to_string();
@@ -115,7 +118,6 @@ pub(crate) async fn bookings(
             }
         }
         record.written_as = written_as;
-        let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
         bookings.checks.push(Check { key: key.clone(), expect });
         bookings.writes.push(Write::Put(document(key, first.start(), now, &record)));
     }

@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use hostler_shapes::Tag;
 use hostler_store::{Store, StoreError, StoreResult, Transaction};
-use hostler_types::{
-    Clock, EndpointRecord, EndpointUid, InvocationMeter, Key, Millis, Record, Untold, UsageRecord,
-};
+use hostler_types::{Clock, EndpointRecord, EndpointUid, InvocationMeter, Key, Millis, Untold, UsageRecord};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::day::Day;
 use super::entry::{Bookings, Entry, Owner, Part, bookings};
+use super::found::{Found, found};
 use super::{UsageSettings, prune};
 
 /// Between two writes.
@@ -43,8 +42,8 @@ pub struct UsageFlusher {
 /// A write whose answer was lost.
 struct InDoubt {
     written_as: u64,
-    /// One of its documents.
-    key: Key,
+    /// Its documents: all were written or none was.
+    keys: Vec<Key>,
     batch: Vec<Untold>,
 }
 
@@ -93,12 +92,17 @@ impl UsageFlusher {
             owners.entry(untold.of.uid.clone()).or_default().push(untold);
         }
         let owners: Vec<Vec<Untold>> = owners.into_values().collect();
+        let mut result = Ok(());
         for batch in owners.chunks(ENDPOINTS_AT_ONCE) {
-            self.write(batch).await?;
+            match self.write(batch).await {
+                // Another one wrote in between, which is no matter of the others.
+                Err(error @ StoreError::Conflict { .. }) => result = Err(error),
+                written => written?,
+            }
         }
         // What is gone and told is forgotten, also when nothing was to be told.
         self.meter.told(&[]);
-        Ok(())
+        result
     }
 
     async fn write(&mut self, batch: &[Vec<Untold>]) -> StoreResult<()> {
@@ -110,11 +114,12 @@ impl UsageFlusher {
             transaction.writes.extend(writes);
         }
         let batch = batch.concat();
-        let Some(key) = transaction.checks.first().map(|check| check.key.clone()) else {
+        let keys: Vec<Key> = transaction.checks.iter().map(|check| check.key.clone()).collect();
+        if keys.is_empty() {
             // Nothing that can be written: its documents cannot be read.
             self.meter.told(&batch);
             return Ok(());
-        };
+        }
         match self.store.commit(transaction).await {
             Ok(_) => {
                 self.meter.told(&batch);
@@ -123,7 +128,7 @@ impl UsageFlusher {
             // Another one wrote in between: the next time reads anew.
             Err(error @ StoreError::Conflict { .. }) => Err(error),
             Err(error) => {
-                self.in_doubt = Some(InDoubt { written_as, key, batch });
+                self.in_doubt = Some(InDoubt { written_as, keys, batch });
                 Err(error)
             }
         }
@@ -132,10 +137,16 @@ impl UsageFlusher {
     /// Finds out whether a write whose answer was lost was done.
     async fn settle_doubt(&mut self) -> StoreResult<()> {
         let Some(doubt) = &self.in_doubt else { return Ok(()) };
-        let document = self.store.get(&doubt.key).await?;
-        let record = document.and_then(|document| UsageRecord::from_body(&document.body).ok());
-        if record.is_some_and(|record| record.written_as == Some(doubt.written_as)) {
-            self.meter.told(&doubt.batch);
+        for key in &doubt.keys {
+            match found::<UsageRecord>(&*self.store, key).await? {
+                // Damaged since: another one tells it. Where none does, none can be written again either.
+                Found::Damaged(_) => {}
+                Found::Whole(record, _) if record.written_as == Some(doubt.written_as) => {
+                    self.meter.told(&doubt.batch);
+                    break;
+                }
+                Found::Whole(..) | Found::Nothing => break,
+            }
         }
         self.in_doubt = None;
         Ok(())
@@ -162,16 +173,15 @@ impl UsageFlusher {
 
     /// The tags of the endpoint, or those that it had at its end.
     async fn tags(&self, key: &Key, uid: &EndpointUid, day: Day) -> StoreResult<Vec<Tag>> {
-        let document = self.store.get(key).await?;
-        let record = document.and_then(|document| EndpointRecord::from_body(&document.body).ok());
+        let record = found::<EndpointRecord>(&*self.store, key).await?.whole();
         if let Some(record) = record.filter(|record| record.uid == *uid) {
             return Ok(record.tags);
         }
         for part in [Part::Instances, Part::Requests] {
-            let document = self.store.get(&part.key(key.scope(), uid, &day.month())).await?;
-            let record = document.and_then(|document| UsageRecord::from_body(&document.body).ok());
-            if let Some(tags) = record.and_then(|record| record.tag_sets.into_iter().next_back()) {
-                return Ok(tags);
+            let key = part.key(key.scope(), uid, &day.month());
+            let record = found::<UsageRecord>(&*self.store, &key).await?.whole();
+            if let Some(tags) = record.as_ref().and_then(UsageRecord::last_tags) {
+                return Ok(tags.to_vec());
             }
         }
         Ok(Vec::new())

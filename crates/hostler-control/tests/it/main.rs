@@ -4,6 +4,7 @@
 mod accelerators;
 mod clock;
 mod damage;
+mod diagnosis;
 mod foreseen;
 mod in_use;
 mod leases;

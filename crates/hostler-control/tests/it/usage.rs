@@ -202,7 +202,7 @@ async fn no_operation_of_sagemaker_shows_usage_or_counts_it() {
 
 /// Counts what it is told to.
 #[derive(Default)]
-struct Meter(Mutex<Vec<Untold>>);
+pub(crate) struct Meter(pub(crate) Mutex<Vec<Untold>>);
 
 impl InvocationMeter for Meter {
     fn untold(&self) -> Vec<Untold> {
@@ -214,7 +214,7 @@ impl InvocationMeter for Meter {
     }
 }
 
-fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
+pub(crate) fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
     let of = Metered {
         uid: EndpointUid::new(uid),
         variant: VariantName::new(variant),
@@ -225,7 +225,7 @@ fn untold(uid: &str, variant: &str, counts: [u64; 4]) -> Untold {
     Untold { of, counts }
 }
 
-fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
+pub(crate) fn flusher(world: &SimWorld, store: Arc<dyn Store>, meter: &Arc<Meter>) -> UsageFlusher {
     flusher_by(world.clock.clone(), store, meter)
 }
 
@@ -256,6 +256,29 @@ async fn invocations_are_added_to_what_is_there_under_the_tags_of_the_endpoint()
         1,
         "time and invocations of a type stand in one row: {seen}"
     );
+    world.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_last_counts_under_the_tags_that_the_endpoint_had_at_its_end() {
+    let mut world = in_service(1).await;
+    let uid = world.record().await.unwrap().uid;
+    let arn = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e";
+    for team in ["blue", "green", "blue"] {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let tags = json!({ "ResourceArn": arn, "Tags": [{ "Key": "team", "Value": team }] });
+        world.call("AddTags", tags).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.delete_endpoint().await;
+    world.wait_until("gone", SOON, is_gone).await;
+    let meter = Arc::new(Meter::default());
+    meter.0.lock().unwrap().push(untold(uid.as_str(), "v", [7, 0, 0, 0]));
+    flusher(&world, world.store.clone(), &meter).flush().await.unwrap();
+    let seen = usage(&world, "by-tag=team").await;
+    let rows = seen["Usage"].as_array().unwrap().iter();
+    let counts: Vec<_> = rows.map(|row| (row["TagValue"].clone(), row["Invocations"].clone())).collect();
+    assert!(counts.contains(&(json!("blue"), json!(7))), "{counts:?}");
     world.kill().await;
 }
 

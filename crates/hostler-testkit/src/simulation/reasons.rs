@@ -13,8 +13,11 @@ const SENTENCES: [&str; 6] = [
     "Request to service failed",
     " Failed to download model data for container ",
     "The execution role ARN ",
-    "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of ",
+    LATE,
 ];
+const LATE: &str = "The deployment did not finish within its MaximumExecutionTimeoutInSeconds of ";
+/// Between the reason of an update and that of its way back.
+const TWICE: &str = " The rollback failed too: ";
 /// Between the two stand the container's name and the variant's.
 const PING: (&str, &str) =
     ("The ", " did not pass the ping health check. Please check CloudWatch logs for this endpoint.");
@@ -29,8 +32,15 @@ pub(super) fn complaint(before: Option<&EndpointRecord>, record: &EndpointRecord
             record.status,
             EndpointStatus::Failed | EndpointStatus::RollingBack | EndpointStatus::UpdateRollbackFailed
         );
-    // What a person is to mend is told by its cause, too, and outlives the instance.
-    let has_failed = matches!(record.status, EndpointStatus::Failed);
+    // What a person is to mend is told by its cause, too, and outlives the instance. Of a deployment that only took too
+    // long nothing may have failed.
+    let was_only_late =
+        record.failure_reason.as_deref().is_some_and(|it| it.starts_with(LATE) && !it.contains(TWICE));
+    let has_failed = match record.status {
+        EndpointStatus::Failed => true,
+        EndpointStatus::UpdateRollbackFailed => !was_only_late,
+        _ => false,
+    };
     if has_failed && record.failure.is_none() {
         return Some(format!("{} failed and nothing was written down of it", record.name));
     }

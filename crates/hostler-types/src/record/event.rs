@@ -2,7 +2,8 @@
 //!
 //! Why: a record shows how a resource is; its events show how it came to be so, also when it is gone.
 //! Invariants: an event names an operation, a move of the status, or both. It says no value of a tag and nothing of a
-//! request that may be secret: names, sizes and keys only.
+//! request that may be secret: names, sizes and keys only. Why a status moved is told as `FailureReason` tells it, and
+//! that may quote a container's last line.
 
 use std::collections::BTreeMap;
 

@@ -28,7 +28,7 @@ pub struct UsageRecord {
     pub month: String,
     /// The sets of tags that it had, in the order in which they came.
     pub tag_sets: Vec<Vec<Tag>>,
-    /// What it used.
+    /// What it used; what was added to last stands last.
     pub lines: Vec<UsageLine>,
     /// What the last writer called its write, to know it again when the answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct UsageLine {
 }
 
 impl UsageRecord {
-    /// The line of that day, variant and type under these tags.
+    /// The line of that day, variant and type under these tags, which becomes the last one.
     pub fn line(
         &mut self,
         tags: &[Tag],
@@ -71,18 +71,22 @@ impl UsageRecord {
                 && line.variant == *variant
                 && line.instance_type.as_deref() == instance_type
         };
-        let index = self.lines.iter().position(is_it).unwrap_or_else(|| {
-            self.lines.push(UsageLine {
-                day: day.to_owned(),
-                tag_set,
-                variant: variant.clone(),
-                instance_type: instance_type.map(str::to_owned),
-                instance_ms: 0,
-                invocations: InvocationCounts::default(),
-            });
-            self.lines.len() - 1
-        });
-        &mut self.lines[index]
+        let known = self.lines.iter().position(is_it).map(|index| self.lines.remove(index));
+        self.lines.push(known.unwrap_or_else(|| UsageLine {
+            day: day.to_owned(),
+            tag_set,
+            variant: variant.clone(),
+            instance_type: instance_type.map(str::to_owned),
+            instance_ms: 0,
+            invocations: InvocationCounts::default(),
+        }));
+        let last = self.lines.len() - 1;
+        &mut self.lines[last]
+    }
+
+    /// The tags that the endpoint had when something was added last.
+    pub fn last_tags(&self) -> Option<&[Tag]> {
+        self.tag_sets.get(self.lines.last()?.tag_set).map(Vec::as_slice)
     }
 
     fn tag_set(&mut self, tags: &[Tag]) -> usize {

@@ -1,7 +1,7 @@
 //! Updates that fail, or whose instances do while they run: what is gone back to, and what answers meanwhile.
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointStatus, Stage};
+use hostler_types::{EndpointStatus, FailureCause, Stage};
 use serde_json::{Value, json};
 
 use super::super::{Action, Health};
@@ -303,4 +303,21 @@ fn what_an_earlier_failed_rollback_left_goes_on_answering_through_another_one() 
     assert_eq!(scene.record.status, EndpointStatus::UpdateRollbackFailed);
     assert_eq!((scene.population()[1], scene.population()[2]), (4, 0));
     assert_eq!(scene.record.stranded.as_ref().map(|stranded| stranded.deployment.generation), Some(3));
+}
+
+#[test]
+fn an_update_that_ends_with_nobody_to_answer_keeps_what_is_in_the_way() {
+    let mut scene = Scene::new(1);
+    scene.fails = |_| true;
+    scene.seen[0].state = exited(1, "");
+    super::begin_scale(&mut scene.record, &[1], scene.now);
+    for _ in 0..100 {
+        scene.run();
+        scene.seen.retain(|seen| !matches!(seen.state, InstanceState::Exited { .. }));
+        scene.now = scene.now.plus(1_000);
+    }
+    assert_eq!(scene.record.status, EndpointStatus::UpdateRollbackFailed);
+    let failure = scene.record.failure.unwrap();
+    assert_eq!(failure.cause, FailureCause::Exited { code: 3 });
+    assert!(failure.made_from.is_some_and(|made_from| made_from.model == "m"));
 }
