@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import sqlite3
@@ -334,13 +335,19 @@ def test_a_directory_that_becomes_read_only_refuses_what_needs_it_and_serves_on(
 # -- a damaged database -----------------------------------------------------------------------------------------
 
 
+def where_on_disk(content, words):
+    """The only place in a database's file where a model's record has these words; the history has them, too."""
+    (found,) = re.finditer(rb'"ModelDataUrl":"[^"]*(' + re.escape(words) + rb")", content)
+    return found.start(1)
+
+
 def change_on_disk(server, before, after):
-    """Overwrites the only place in the database's file that has these bytes."""
+    """Overwrites them in a model's record."""
     path = server.data_dir / "hostler.db"
-    content = path.read_bytes()
-    assert content.count(before) == 1 and len(before) == len(after)
+    assert len(before) == len(after)
+    at = where_on_disk(path.read_bytes(), before)
     with open(path, "r+b") as file:
-        file.seek(content.index(before))
+        file.seek(at)
         file.write(after)
 
 
@@ -385,7 +392,7 @@ def test_a_page_that_was_overwritten_is_refused_at_the_start_and_said(stored):
     copy = file.read_bytes()
     # The page that holds the first model, whose number the file's layout tells.
     page = int.from_bytes(copy[16:18], "big")
-    begin = copy.index(b"the-right-1/") // page * page
+    begin = where_on_disk(copy, b"the-right-1/") // page * page
     with open(file, "r+b") as handle:
         handle.seek(begin)
         handle.write(os.urandom(page))

@@ -16,7 +16,7 @@ from botocore.httpsession import URLLib3Session
 
 from harness import accounts
 from harness.expect import refused
-from harness.hosting import fresh
+from harness.hosting import ACCOUNT, REGION, fresh
 from harness.server import clean_environment
 from harness.waiting import eventually
 
@@ -319,3 +319,22 @@ def test_the_servers_own_key_stays_until_it_is_rotated(make_server):
     # The cluster key stayed, so the others are as good as before.
     assert other.client("sts").get_caller_identity()["Account"] == OTHER
     assert server.client("sts").get_caller_identity()["Account"] == old.number
+
+
+def test_commands_act_as_the_profile_and_in_the_region_that_they_are_told(server):
+    """`--as`, and what `hostler env --profile` exports; a profile that this server does not know is somebody else's."""
+    number = "100000000077"
+    accounts.create(server, number, "--profile", "team-seen")
+    account = lambda *more, **told: json.loads(server.cli("quotas", "--output", "json", *more, **told).stdout)
+    assert account()["Account"] == ACCOUNT
+    assert account("--as", "team-seen") | {"Quotas": []} == {"Account": number, "Region": REGION, "Quotas": []}
+    assert account(AWS_PROFILE="team-seen")["Account"] == number
+    assert account(AWS_PROFILE="production-elsewhere")["Account"] == ACCOUNT
+    assert account("--region", "eu-west-1")["Region"] == "eu-west-1"
+    assert account(AWS_REGION="eu-west-1")["Region"] == "eu-west-1"
+    refusal = server.cli("ls", "--as", "nobody", check=False)
+    assert refusal.returncode == 1 and b"there is no profile `nobody`" in refusal.stderr
+    refusal = server.cli("ls", "--region", "no region", check=False)
+    assert refusal.returncode == 1 and b"is not a region" in refusal.stderr
+    # Keys are the server's own key's business, whoever one acts as.
+    assert b"team-seen" not in server.cli("keys", "ls", AWS_PROFILE="team-seen").stderr

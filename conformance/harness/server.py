@@ -182,11 +182,16 @@ class Server:
         }
         return clean_environment() | written
 
-    def cli(self, *arguments, stdin=None, timeout=60, check=True):
+    def cli(self, *arguments, stdin=None, timeout=60, check=True, **environment):
         """Runs another `hostler` command against this data directory."""
         command = [str(part) for part in (BINARY, *arguments, "--data-dir", self.seen_dir)]
         done = subprocess.run(
-            command, input=stdin, capture_output=True, timeout=timeout, env=clean_environment(), cwd=self.directory
+            command,
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=clean_environment() | environment,
+            cwd=self.directory,
         )
         if check:
             assert done.returncode == 0, f"{command[1:]} ended with {done.returncode}: {done.stderr.decode()}"

@@ -20,6 +20,7 @@ use hostler_aws::ApiError;
 use hostler_compute::{Compute, InstanceState, Observed};
 use hostler_types::{EndpointRecord, InstanceId, Kind, RouteTable};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::access_keys::AccessKeys;
 use crate::control::{Caller, Control, store_failed};
@@ -48,6 +49,8 @@ pub struct Admin {
     compute: Arc<dyn Compute>,
     prober: Arc<Prober>,
     routes: Arc<dyn RouteTable>,
+    /// One plan is followed at a time: it is work for a processor that serving needs.
+    following: Arc<Semaphore>,
     /// None: there are no keys to manage, as in a simulated world.
     keys: Option<Arc<AccessKeys>>,
 }
@@ -60,7 +63,8 @@ impl Admin {
         prober: Arc<Prober>,
         routes: Arc<dyn RouteTable>,
     ) -> Self {
-        Self { control, compute, prober, routes, keys: None }
+        let following = Arc::new(Semaphore::new(1));
+        Self { control, compute, prober, routes, following, keys: None }
     }
 
     /// The same, where access keys are managed too.

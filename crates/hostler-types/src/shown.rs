@@ -1,8 +1,10 @@
 //! Which endpoints have series of their own in the metrics: a bounded number, the others are counted together.
 //!
 //! Why: a scrape of ten thousand endpoints would be a hundred megabytes, and whoever stores it pays for each series.
-//! Who has a place keeps it until the endpoint is gone, so that no counter ever moves from one series to another.
-//! Invariants: never more places than `places_max`; gateway and control go by the same places.
+//! Who has a place keeps it until the endpoint is gone, and who was refused stays so, so that no counter ever moves from
+//! one series to another.
+//! Invariants: never more places than `places_max`; gateway and control go by the same places; nobody is remembered
+//! longer than its endpoint.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,36 +15,48 @@ use crate::EndpointUid;
 #[derive(Debug)]
 pub struct ShownEndpoints {
     places_max: usize,
-    taken: Mutex<HashSet<EndpointUid>>,
+    claims: Mutex<Claims>,
+}
+
+/// How claims were answered. Nobody is in both.
+#[derive(Debug, Default)]
+struct Claims {
+    taken: HashSet<EndpointUid>,
+    refused: HashSet<EndpointUid>,
 }
 
 impl ShownEndpoints {
     /// So many places, all free.
     pub fn new(places_max: usize) -> Self {
-        Self { places_max, taken: Mutex::default() }
+        Self { places_max, claims: Mutex::default() }
     }
 
-    /// Whether the endpoint has a place; it gets one if there is one left.
+    /// Whether the endpoint has a place. The first claim decides, by whether there is one left.
     pub fn claim(&self, uid: &EndpointUid) -> bool {
-        let mut taken = self.taken();
-        if taken.contains(uid) {
+        let mut claims = self.claims();
+        if claims.taken.contains(uid) {
             return true;
         }
-        let is_free = taken.len() < self.places_max;
-        if is_free {
-            taken.insert(uid.clone());
+        if claims.refused.contains(uid) {
+            return false;
         }
+        let is_free = claims.taken.len() < self.places_max;
+        let answered = if is_free { &mut claims.taken } else { &mut claims.refused };
+        answered.insert(uid.clone());
         is_free
     }
 
     /// The endpoint is gone.
     pub fn release(&self, uid: &EndpointUid) {
-        self.taken().remove(uid);
+        let mut claims = self.claims();
+        if !claims.taken.remove(uid) {
+            claims.refused.remove(uid);
+        }
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashSet<EndpointUid>> {
+    fn claims(&self) -> MutexGuard<'_, Claims> {
         // A panic while holding it cannot leave it half changed: every change is one insert or remove.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,5 +74,17 @@ mod tests {
         shown.release(&uid(2));
         assert!(shown.claim(&uid(4)));
         assert!(!shown.claim(&uid(2)));
+    }
+
+    #[test]
+    fn who_was_refused_gets_no_place_that_comes_free_until_it_is_gone_itself() {
+        let uid = |number: u32| EndpointUid::new(number.to_string());
+        let shown = ShownEndpoints::new(1);
+        assert!(shown.claim(&uid(1)));
+        assert!(!shown.claim(&uid(2)));
+        shown.release(&uid(1));
+        assert!(!shown.claim(&uid(2)), "it moved from one series to another");
+        shown.release(&uid(2));
+        assert!(shown.claim(&uid(2)), "somebody who is gone is remembered");
     }
 }

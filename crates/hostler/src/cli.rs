@@ -173,6 +173,15 @@ pub(crate) struct FindArgs {
     /// Believe the certificates in this file (PEM) when the server's URL is https://
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", hide_env_values = true)]
     pub(crate) ca_cert: Option<PathBuf>,
+    /// Act by another profile of the data directory: as its key's account sees it
+    #[arg(long = "as", value_name = "PROFILE")]
+    pub(crate) as_profile: Option<String>,
+    /// What `hostler env --profile` exports; counts where the data directory has such a profile
+    #[arg(long = "aws-profile", env = "AWS_PROFILE", hide = true)]
+    pub(crate) profile_of_environment: Option<String>,
+    /// The region to look in, if it is not the server's default
+    #[arg(long, value_name = "REGION", env = "AWS_REGION", hide_env_values = true)]
+    pub(crate) region: Option<String>,
     /// text or json
     #[arg(long, value_enum, default_value_t = OutputForm::Text)]
     pub(crate) output: OutputForm,

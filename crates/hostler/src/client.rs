@@ -36,6 +36,9 @@ pub(crate) use upload::{PART_BYTES, Upload};
 /// Longer than a model may take unless the server's settings say otherwise, and a little.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(70);
 
+/// The pauses before a throttled call is made again, as SDKs make them.
+const THROTTLED_PAUSES_MS: [u64; 5] = [200, 400, 800, 1_600, 3_200];
+
 pub(crate) struct Client {
     http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: String,
@@ -60,11 +63,30 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A client of the server that `find` names.
+    /// A client of the server that `find` names, as the account and in the region that it names.
     pub(crate) fn find(find: &FindArgs) -> anyhow::Result<Self> {
-        let profile = profile::read(&find.data_dir)?;
-        let url = find.endpoint.clone().unwrap_or(profile.url);
-        Self::new(url, profile.region, profile.credentials, find.ca_cert.as_deref())
+        let own = profile::read(&find.data_dir)?;
+        let asked = find.as_profile.as_deref();
+        if let Some(name) = asked {
+            profile::check_there(&find.data_dir, name)?;
+        }
+        let name = asked.or(find.profile_of_environment.as_deref()).unwrap_or(profile::PROFILE);
+        let credentials = profile::credentials(&find.data_dir, name)?.unwrap_or(own.credentials);
+        let region = match &find.region {
+            None => own.region,
+            Some(region) => {
+                Region::parse(region).ok_or_else(|| anyhow!("`{}` is not a region", region.escape_debug()))?
+            }
+        };
+        let url = find.endpoint.clone().unwrap_or(own.url);
+        Self::new(url, region, credentials, find.ca_cert.as_deref())
+    }
+
+    /// The same, by the server's own key: it alone manages keys.
+    pub(crate) fn find_own(find: &FindArgs) -> anyhow::Result<Self> {
+        let own = profile::read(&find.data_dir)?;
+        let url = find.endpoint.clone().unwrap_or(own.url);
+        Self::new(url, own.region, own.credentials, find.ca_cert.as_deref())
     }
 
     pub(crate) fn new(
@@ -106,6 +128,18 @@ impl Client {
 
     /// One of SageMaker's control-plane operations.
     pub(crate) async fn call(&self, operation: &str, input: &Value) -> anyhow::Result<Value> {
+        for pause_ms in THROTTLED_PAUSES_MS {
+            match self.call_once(operation, input).await {
+                Err(error) if error.downcast_ref::<Refusal>().is_some_and(Refusal::is_throttled) => {
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                }
+                answer => return answer,
+            }
+        }
+        self.call_once(operation, input).await
+    }
+
+    async fn call_once(&self, operation: &str, input: &Value) -> anyhow::Result<Value> {
         let mut request = Request::post(format!("{}/", self.url))
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("SageMaker.{operation}"))

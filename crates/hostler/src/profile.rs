@@ -74,6 +74,17 @@ pub(crate) fn check_there(data_dir: &Path, name: &str) -> anyhow::Result<()> {
     ))
 }
 
+/// The key of a profile, where there is one of this name.
+pub(crate) fn credentials(data_dir: &Path, name: &str) -> anyhow::Result<Option<Credentials>> {
+    let found = written(data_dir)?.into_iter().find(|keys| keys.profile == name);
+    Ok(found.map(|keys| Credentials {
+        access_key_id: keys.access_key_id,
+        secret_access_key: keys.secret_access_key,
+        session_token: None,
+        expires_at: None,
+    }))
+}
+
 /// A section of the credentials file.
 struct Keys {
     profile: String,

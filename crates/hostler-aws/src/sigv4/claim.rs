@@ -2,19 +2,24 @@
 //!
 //! Why: a body streams after its head was verified, or decides over the head when its hash was not declared; one
 //! type covers both, so that no room can take a name before the signature is decided.
-//! Invariants: [`Claim::caller`] is none until the signature was found right.
+//! Invariants: [`Claim::caller`] is none until the signature was found right. A body may take a minute: whose key was
+//! revoked meanwhile is refused at its end.
 
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use hostler_types::{Identity, Millis, Region};
+use hostler_types::{Clock, Identity, Millis, Region, Secret};
 
+use crate::keys::Keys;
 use crate::last_use::LastUse;
 
 use super::canonical::string_to_sign;
 use super::key::{SigningKey, SigningKeys};
 use super::{AuthError, Refusals};
+
+/// A body that came within this time after its head was not worth another look at the keys.
+const KEY_GOOD_FOR_MS: i64 = 100;
 
 /// Bytes of a canonical request that a mismatch keeps for the log.
 const LOGGED_BYTES_MAX: usize = 4096;
@@ -73,7 +78,41 @@ pub struct Claim {
     caller: Caller,
     payload: PayloadForm,
     pending: Option<Box<Pending>>,
+    presenter: Presenter,
     refusals: Arc<Refusals>,
+}
+
+/// Whose key it is, to be asked for again when the body took its time.
+pub(super) struct Presenter {
+    pub(super) keys: Arc<dyn Keys>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) access_key_id: String,
+    pub(super) session_token: Option<Secret>,
+    /// When it was found.
+    pub(super) at: Millis,
+}
+
+impl Presenter {
+    /// Whether the key is still good.
+    fn check(&self) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        // A clock that was set back says nothing of how long it took.
+        if (0..KEY_GOOD_FOR_MS).contains(&now.since(self.at)) {
+            return Ok(());
+        }
+        let token = self.session_token.as_ref().map(Secret::expose);
+        // A session that was good at the head is good for the request, as with AWS.
+        match self.keys.find(&self.access_key_id, token, self.at) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(AuthError::Key { access_key_id: self.access_key_id.clone(), source }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Presenter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Presenter").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
 }
 
 /// What is needed to decide a signature.
@@ -93,13 +132,24 @@ pub(super) struct Pending {
 
 impl Claim {
     /// A claim whose signature was found right.
-    pub(super) fn verified(caller: Caller, payload: PayloadForm, refusals: Arc<Refusals>) -> Self {
-        Self { caller, payload, pending: None, refusals }
+    pub(super) fn verified(
+        caller: Caller,
+        payload: PayloadForm,
+        presenter: Presenter,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self { caller, payload, pending: None, presenter, refusals }
     }
 
     /// A claim that the body's hash decides.
-    pub(super) fn pending(caller: Caller, pending: Pending, refusals: Arc<Refusals>) -> Self {
-        Self { caller, payload: PayloadForm::Undeclared, pending: Some(Box::new(pending)), refusals }
+    pub(super) fn pending(
+        caller: Caller,
+        pending: Pending,
+        presenter: Presenter,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        let payload = PayloadForm::Undeclared;
+        Self { caller, payload, pending: Some(Box::new(pending)), presenter, refusals }
     }
 
     /// What the head says about the body.
@@ -125,6 +175,7 @@ impl Claim {
     }
 
     fn decide(&self, sha256: &[u8; 32]) -> Result<(), AuthError> {
+        self.presenter.check()?;
         if let Some(pending) = &self.pending {
             pending.verify(&hex::encode(sha256))?;
         } else if let PayloadForm::Signed(declared) = &self.payload

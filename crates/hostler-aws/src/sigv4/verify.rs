@@ -17,7 +17,7 @@ use crate::Protocol;
 use crate::keys::{KeyOwner, Keys};
 
 use super::canonical::PathStyle;
-use super::claim::Pending;
+use super::claim::{Pending, Presenter};
 use super::key::SigningKeys;
 use super::{
     AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
@@ -86,11 +86,18 @@ impl Verifier {
         let owner = self.find_owner(&presented, now)?;
         let pending = self.pending(parts, &presented, rules, (&owner, now));
         let seed = presented.signature.unwrap_or_default();
+        let presenter = Presenter {
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            access_key_id: presented.access_key_id.clone(),
+            session_token: presented.session_token.clone(),
+            at: now,
+        };
         let caller =
             Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
         let form = match payload {
             Declared::Nothing => {
-                return Ok(Claim::pending(caller, pending, self.refusals.clone()));
+                return Ok(Claim::pending(caller, pending, presenter, self.refusals.clone()));
             }
             Declared::Hash(hash) => PayloadForm::Signed(hash),
             Declared::Unsigned => PayloadForm::Unsigned,
@@ -105,7 +112,7 @@ impl Verifier {
             }
         };
         pending.verify(presented.payload_line())?;
-        Ok(Claim::verified(caller, form, self.refusals.clone()))
+        Ok(Claim::verified(caller, form, presenter, self.refusals.clone()))
     }
 
     fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {

@@ -7,8 +7,8 @@ use http::Request;
 use http::request::Parts;
 
 use hostler_aws::sigv4::{Caller, Payload, Rules, Signer, Verifier, payload_hash};
-use hostler_aws::{ApiError, KeyRing, TokenSealer};
-use hostler_types::{AccountId, Clock, Credentials, Millis};
+use hostler_aws::{ApiError, KeyRing, LongLivedKey, TokenSealer};
+use hostler_types::{AccountId, Clock, Credentials, Millis, Secret};
 
 use crate::wire::NOW;
 
@@ -92,5 +92,53 @@ fn a_request_that_was_signed_in_time_does_not_outlive_its_session() {
         let (signed_at, now) = (NOW.plus(QUARTER_MS - 60_000), NOW.plus(QUARTER_MS + 60_000));
         let error = doors.ask(&rules, signed_at, now).unwrap_err();
         assert_eq!(error.code(), expected.0, "{rules:?}");
+    }
+}
+
+/// A key and a verifier; whoever drips a body may still be at it when the key is revoked.
+#[test]
+fn a_key_that_is_revoked_while_a_body_comes_is_refused_at_its_end() {
+    let clock = Arc::new(MovableClock::default());
+    let ring = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
+    let account = AccountId::new("123456789012");
+    let key = LongLivedKey::of_account("AKIDEXAMPLE", Secret::new("secret"), &account);
+    let verifier = Verifier::new(ring.clone(), Arc::clone(&clock) as _);
+    let credentials = Credentials {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: Secret::new("secret"),
+        session_token: None,
+        expires_at: None,
+    };
+    for (rules, _) in &DOORS {
+        ring.replace([&key]);
+        let head = |at: Millis| {
+            clock.0.store(at.0, Ordering::SeqCst);
+            verifier.check(&signed(&credentials, rules, NOW), rules).expect("the key is good")
+        };
+        let end = |claim: hostler_aws::sigv4::Claim, at: Millis| {
+            clock.0.store(at.0, Ordering::SeqCst);
+            claim.verify_payload(&payload_hash(b""))
+        };
+        assert!(end(head(NOW), NOW.plus(30_000)).is_ok(), "a slow body is none the worse");
+        let claim = head(NOW);
+        ring.replace(&[] as &[LongLivedKey]);
+        let error = end(claim, NOW.plus(900)).expect_err("it was revoked").to_api_error(rules.protocol);
+        let code = error.code();
+        assert!(
+            ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"].contains(&code),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn a_session_that_ends_while_a_body_comes_was_good_for_its_request() {
+    let doors = Doors::with_session_from(NOW);
+    for (rules, _) in &DOORS {
+        let last = NOW.plus(QUARTER_MS - 1);
+        doors.clock.0.store(last.0, Ordering::SeqCst);
+        let claim = doors.verifier.check(&signed(&doors.session, rules, last), rules).expect("it is good");
+        doors.clock.0.store(last.plus(30_000).0, Ordering::SeqCst);
+        assert!(claim.verify_payload(&payload_hash(b"")).is_ok());
     }
 }

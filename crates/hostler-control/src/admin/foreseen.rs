@@ -66,8 +66,12 @@ impl Admin {
         let seen = seen.into_iter().map(|observed| sighting(observed, &self.prober, &*self.routes)).collect();
         let began_at = record.update.as_ref().map_or(record.created_at, |update| update.started_at);
         let (pace, policy, start) = (Pace::of(&record), settings.policy, record.clone());
-        // It may take a moment for hundreds of instances, and nobody else is to wait for it.
+        // It may take a moment for hundreds of instances, and nobody else is to wait for it but another plan. The permit
+        // goes with the work: a caller that leaves does not end it.
+        let permit = self.following.clone().acquire_owned().await;
+        let permit = permit.map_err(|error| ApiError::internal("waiting for a plan").with_source(error))?;
         let following = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let course = foresee(start, seen, began_at, &policy, &pace);
             (course, pace)
         });

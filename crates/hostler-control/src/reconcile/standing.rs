@@ -181,3 +181,106 @@ impl Standings {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hostler_shapes::CreateEndpointConfigInput;
+    use hostler_types::{
+        AccountId, Deployment, InstanceId, InstanceRecord, Millis, PlaceRecord, RECORD_SCHEMA, Region, Scope,
+    };
+
+    use super::*;
+
+    const START: Millis = Millis(1_700_000_000_000);
+
+    /// Its one instance is the `attempt`th in its place; all before it failed.
+    fn endpoint(name: &str, attempt: u32) -> EndpointRecord {
+        let (uid, variant) = (EndpointUid::new(format!("uid-of-{name}")), VariantName::new("v"));
+        let id = InstanceId {
+            endpoint: uid.clone(),
+            generation: 1,
+            variant: variant.clone(),
+            ordinal: 0,
+            attempt,
+        };
+        EndpointRecord {
+            schema: RECORD_SCHEMA,
+            scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
+            name: name.to_owned(),
+            uid,
+            created_at: START,
+            modified_at: START,
+            goal: Goal::Serve,
+            status: EndpointStatus::InService,
+            failure_reason: None,
+            failure: None,
+            deployment: Deployment {
+                generation: 1,
+                started_at: START,
+                config: CreateEndpointConfigInput::default(),
+                models: Vec::new(),
+                fleets: Vec::new(),
+            },
+            update: None,
+            stranded: None,
+            generations: 1,
+            places: vec![PlaceRecord {
+                generation: 1,
+                variant,
+                ordinal: 0,
+                attempts: attempt,
+                failures: attempt - 1,
+                not_before: START,
+                last_failure: None,
+                failure: None,
+                failing_since: None,
+            }],
+            instances: vec![InstanceRecord {
+                id,
+                intent: InstanceIntent::Wanted,
+                launched_at: START,
+                was_seen: true,
+                healthy_at: None,
+            }],
+            deployment_config: None,
+            metered_until: None,
+            tags: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn restart(standings: &Standings, name: &str, attempt: u32) {
+        let after = endpoint(name, attempt);
+        standings.note(&after, &[]);
+        standings.note_restarts(&endpoint(name, attempt - 1), &after);
+    }
+
+    /// Restarts of all that have no numbers of their own.
+    fn others(standings: &Standings) -> u64 {
+        let (endpoints, past) = standings.read();
+        let unseen = endpoints.values().filter(|standing| !standing.is_shown);
+        past + unseen
+            .flat_map(|standing| standing.variants.values())
+            .map(|variant| variant.restarts)
+            .sum::<u64>()
+    }
+
+    #[test]
+    fn restarts_of_the_others_never_go_down_when_a_place_comes_free() {
+        let shown = Arc::new(ShownEndpoints::new(1));
+        let standings = Standings::new(shown.clone());
+        let (first, second, third) = (endpoint("first", 1), endpoint("second", 1), endpoint("third", 1));
+        standings.note(&first, &[]);
+        standings.note(&second, &[]);
+        restart(&standings, "second", 2);
+        assert_eq!(others(&standings), 1);
+        standings.forget(&first.key(), &first.uid);
+        restart(&standings, "second", 3);
+        assert_eq!(others(&standings), 2);
+        assert!(!shown.claim(&second.uid), "the gateway would show it");
+        standings.note(&third, &[]);
+        assert!(standings.read().0[&third.key()].is_shown);
+        standings.forget(&second.key(), &second.uid);
+        assert_eq!(others(&standings), 2);
+    }
+}

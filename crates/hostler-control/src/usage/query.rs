@@ -42,8 +42,15 @@ impl Query {
             let Self { since, until, .. } = query;
             return Err(ApiError::validation(format!("there is no day from {since} until before {until}")));
         }
-        query.since = query.since.max(Day::of(now.plus(-i64::from(days) * DAY_MS)));
-        query.until = query.until.min(today.next()).max(query.since);
+        let kept = Day::of(now.plus(-i64::from(days) * DAY_MS));
+        if query.until <= kept || query.since > today {
+            let Self { since, until, .. } = query;
+            return Err(ApiError::validation(format!(
+                "nothing is known of {since} until before {until}: usage is kept from {kept} on, and today is {today}"
+            )));
+        }
+        query.since = query.since.max(kept);
+        query.until = query.until.min(today.next());
         Ok(query)
     }
 

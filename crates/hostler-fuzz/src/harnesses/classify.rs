@@ -46,8 +46,9 @@ fn run(data: &[u8]) {
         return;
     }
     let signature = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let is_s3 =
-        signature.is_some_and(|text| text.starts_with("AWS4-HMAC-SHA256 Credential=A/d/r/s3/aws4_request"));
+    let scope =
+        signature.and_then(|text| text.strip_prefix("AWS4-HMAC-SHA256 Credential=A/d/r/s3/aws4_request"));
+    let is_s3 = scope.is_some_and(|rest| rest.is_empty() || rest.starts_with(','));
     if is_s3 || room == FrontKind::S3 {
         assert_eq!(room, FrontKind::S3, "{parts:?}");
     } else if parts.headers.contains_key("x-amz-target") {

@@ -36,6 +36,11 @@ impl Refusal {
         }
     }
 
+    /// Too many requests: the same one may pass later.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.code == "ThrottlingException"
+    }
+
     /// No endpoint has the name that was asked for.
     pub(crate) fn is_unknown_endpoint(&self) -> bool {
         self.code.starts_with("Validation")

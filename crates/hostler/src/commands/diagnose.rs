@@ -33,7 +33,8 @@ pub(crate) async fn run(args: &NameArgs) -> anyhow::Result<()> {
         Some("Failed") => Tone::Bad,
         _ => Tone::Warning,
     };
-    rows.painted(text(&diagnosis, "EndpointName"), text(&diagnosis, "Summary"), tone);
+    rows.row("endpoint", text(&diagnosis, "EndpointName"));
+    rows.painted("verdict", text(&diagnosis, "Summary"), tone);
     for finding in list(&diagnosis, "Findings") {
         output::data("");
         for (label, text) in found(finding) {

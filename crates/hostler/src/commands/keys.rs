@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &KeysArgs) -> anyhow::Result<()> {
 
 async fn create_key(args: &CreateKeyArgs) -> anyhow::Result<()> {
     let find = &args.find;
-    let client = Client::find(find)?;
+    let client = Client::find_own(find)?;
     if let Some(name) = &args.profile {
         profile::check_free(&find.data_dir, name)?;
     }
@@ -59,7 +59,7 @@ async fn create_key(args: &CreateKeyArgs) -> anyhow::Result<()> {
 
 async fn list_keys(args: &ListKeysArgs) -> anyhow::Result<()> {
     let find = &args.find;
-    let keys = keys_of(&Client::find(find)?, args.account.as_deref()).await?;
+    let keys = keys_of(&Client::find_own(find)?, args.account.as_deref()).await?;
     match find.output {
         OutputForm::Json => output::data(&Value::Array(keys).to_string()),
         OutputForm::Text => table(&keys).iter().for_each(|line| output::data(line)),
@@ -106,7 +106,7 @@ fn minute(ms: i64) -> String {
 
 async fn revoke_keys(args: &RevokeKeysArgs) -> anyhow::Result<()> {
     let RevokeKeysArgs { which, find } = args;
-    let client = Client::find(find)?;
+    let client = Client::find_own(find)?;
     let ids = match (&which.id, &which.account) {
         (Some(id), _) => vec![id.clone()],
         (None, account) => {

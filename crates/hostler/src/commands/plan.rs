@@ -63,7 +63,10 @@ pub(crate) fn show(plan: &Value, form: OutputForm) -> ExitCode {
 
 fn head(rows: Rows, plan: &Value) {
     let operation = text(&plan["Operation"]);
-    if plan["Accepted"] == true {
+    let obstacles = list(plan, "Obstacles");
+    if plan["Accepted"] == true && !obstacles.is_empty() {
+        rows.painted("plan", &format!("{operation} would be accepted"), Tone::Warning);
+    } else if plan["Accepted"] == true {
         rows.painted("plan", &format!("{operation} would be accepted"), Tone::Good);
     } else {
         rows.painted("plan", &format!("{operation} would be refused"), Tone::Bad);
@@ -71,8 +74,11 @@ fn head(rows: Rows, plan: &Value) {
     for refusal in list(plan, "Refusals") {
         rows.row("refused", &format!("{}: {}", text(&refusal["Code"]), text(&refusal["Message"])));
     }
-    for obstacle in list(plan, "Obstacles") {
+    for obstacle in obstacles {
         rows.painted("and fail", &text(obstacle), Tone::Bad);
+    }
+    if operation == "CreateEndpoint" {
+        rows.row("endpoint", "there is none of this name: this is what creating it would do");
     }
     let named =
         |side: &Value| format!("{} (generation {})", text(&side["EndpointConfigName"]), side["Generation"]);
