@@ -22,7 +22,9 @@ pub enum Refusal {
 pub fn unpack(archive: &[u8], into: &Path, limits: &UnpackLimits) -> Result<u64, Refusal> {
     match unpack::unpack(archive, into, limits) {
         Ok(unpacked) => Ok(unpacked.bytes),
-        Err(UnpackError::Refused(text) | UnpackError::OverLimit(text)) => Err(Refusal::Archive(text)),
+        Err(UnpackError::Refused(text) | UnpackError::Flawed(_, text) | UnpackError::OverLimit(text)) => {
+            Err(Refusal::Archive(text))
+        }
         Err(error) => Err(Refusal::Machine(format!("{error}: {error:?}"))),
     }
 }
