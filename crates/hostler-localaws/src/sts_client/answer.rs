@@ -114,7 +114,9 @@ pub(super) fn skew_ms(response: &Response<Bytes>, now: Millis) -> Option<i64> {
 }
 
 fn read_credentials(element: &Element) -> Option<Credentials> {
-    let text = |name: &str| element.child_text(name).map(|text| text.trim().to_owned());
+    // They go into headers: what no header can carry is no key.
+    let is_sendable = |text: &&str| !text.chars().any(char::is_control);
+    let text = |name: &str| element.child_text(name).map(str::trim).filter(is_sendable).map(str::to_owned);
     let end: jiff::Timestamp = text("Expiration")?.parse().ok()?;
     Some(Credentials {
         access_key_id: text("AccessKeyId")?,
@@ -147,6 +149,17 @@ mod tests {
             Outcome::Assumed(credentials) => Ok(credentials),
             Outcome::Refused(refusal) => Err(refusal.into_error(&asked)),
         }
+    }
+
+    #[test]
+    fn credentials_that_no_header_can_carry_are_none() {
+        // Found by the fuzz target `sts_answer`.
+        let body = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>R\0R</AccessKeyId>\
+            <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+            <Expiration>2026-01-02T03:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+        assert!(read(200, body).is_err());
+        let sound: &'static str = Box::leak(body.replace('\0', "").into_boxed_str());
+        assert_eq!(read(200, sound).unwrap().access_key_id, "RR");
     }
 
     #[test]
