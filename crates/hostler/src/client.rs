@@ -169,19 +169,6 @@ impl Client {
         serde_json::from_slice(&answer.body).context("the server's answer is not JSON")
     }
 
-    /// One POST of the admin API.
-    pub(crate) async fn admin_post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let mut request = Request::post(format!("{}/_hostler/{path}", self.url))
-            .header("content-type", "application/json")
-            .body(Bytes::from(body.to_string()))?;
-        self.sign(&mut request, "hostler")?;
-        let answer = self.send(request).await?;
-        if !answer.status.is_success() {
-            return Err(Refusal::read(&answer).into());
-        }
-        serde_json::from_slice(&answer.body).context("the server's answer is not JSON")
-    }
-
     /// Whether a server is there and ready.
     pub(crate) async fn health(&self, limit: Duration) -> anyhow::Result<bool> {
         let request = Request::get(format!("{}/healthz", self.url)).body(Bytes::new())?;

@@ -7,6 +7,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::cli::{OutputForm, PlanArgs};
@@ -34,7 +35,8 @@ pub(crate) async fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         input["RetainDeploymentConfig"] = json!(true);
     }
     let client = Client::find(&args.find)?;
-    let plan = client.admin_post(&format!("endpoints/{}/plan", args.name), &input).await?;
+    let path = format!("endpoints/{}/plan", args.name);
+    let plan = client.admin_call(Method::POST, &path, input.to_string()).await?;
     Ok(show(&plan, args.find.output))
 }
 
