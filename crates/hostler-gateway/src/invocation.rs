@@ -2,11 +2,12 @@
 //!
 //! Invariants: what stands here was checked against the service model; what this release cannot honour was refused.
 
-use bytes::Bytes;
 use hostler_aws::ApiError;
 use hostler_shapes::{DecodeError, RuntimeOperation, validate_headers, validation_message};
 use hostler_types::Scope;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::payload::Payload;
 
 /// The headers that reach the container as they came.
 const FORWARDED: [&str; 5] = [
@@ -26,7 +27,7 @@ pub(crate) struct Invocation<'a> {
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: Payload,
 }
 
 impl<'a> Invocation<'a> {
@@ -36,7 +37,7 @@ impl<'a> Invocation<'a> {
         scope: &'a Scope,
         endpoint_name: &'a str,
         headers: &'a HeaderMap,
-        body: Bytes,
+        body: Payload,
     ) -> Result<Self, ApiError> {
         // Most calls carry none of these: looking once is cheaper than asking for each of a dozen names.
         let has_special = headers.keys().any(|name| name.as_str().starts_with(SPECIAL));

@@ -9,6 +9,7 @@ mod gateway;
 mod invocation;
 mod metrics;
 mod model_error;
+mod payload;
 mod pick;
 mod stack;
 mod table;

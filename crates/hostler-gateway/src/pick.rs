@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use hostler_shapes::RoutingStrategy;
 use hostler_types::InstanceId;
 
 use crate::table::{Lane, LiveEndpoint, LiveVariant, Permit};
@@ -68,15 +69,18 @@ fn draw_from<'a>(
     last
 }
 
-/// A place at the least busy instance that has not been tried; `draw` decides between equals.
-pub(crate) fn least_busy(variant: &LiveVariant, tried: &[InstanceId], draw: f64) -> Option<Permit> {
+/// A place at an instance that has not been tried: the least busy one, where the config does not ask for any; `draw`
+/// decides between equals.
+pub(crate) fn one_of(variant: &LiveVariant, tried: &[InstanceId], draw: f64) -> Option<Permit> {
     let mut free: Vec<&Arc<Lane>> = variant.lanes.iter().filter(|lane| !tried.contains(&lane.id)).collect();
     if free.is_empty() {
         return None;
     }
     let shift = (draw * free.len() as f64) as usize % free.len();
     free.rotate_left(shift);
-    free.sort_by_key(|lane| lane.in_flight());
+    if variant.routing != Some(RoutingStrategy::Random) {
+        free.sort_by_key(|lane| lane.in_flight());
+    }
     free.into_iter().find_map(Lane::enter)
 }
 
@@ -85,8 +89,8 @@ mod tests {
     use std::net::SocketAddr;
 
     use hostler_types::{
-        AccountId, EndpointRoute, EndpointUid, InstanceRoute, Key, Kind, Region, RouteTable, Scope,
-        VariantName, VariantRoute,
+        AccountId, EndpointRoute, EndpointUid, InstanceRoute, InvocationLimits, Key, Kind, Region,
+        RouteTable, Scope, VariantName, VariantRoute,
     };
     use proptest::prelude::*;
 
@@ -102,6 +106,7 @@ mod tests {
             weight,
             share: 1.0,
             instance_type: None,
+            routing: None,
             instances: (0..instances)
                 .map(|ordinal| InstanceRoute {
                     id: InstanceId {
@@ -121,6 +126,7 @@ mod tests {
             name: "demo".into(),
             uid: EndpointUid::new("u"),
             retries_lost: false,
+            limits: InvocationLimits::default(),
             variants: variants.collect(),
         };
         table.publish(Arc::new(route));
@@ -142,11 +148,11 @@ mod tests {
     fn requests_go_where_the_fewest_are_in_flight() {
         let endpoint = endpoint(&[1.0], 3);
         let variant = &endpoint.variants[0];
-        let permits: Vec<_> = (0..9).map(|_| least_busy(variant, &[], 0.9).unwrap()).collect();
+        let permits: Vec<_> = (0..9).map(|_| one_of(variant, &[], 0.9).unwrap()).collect();
         assert!(variant.lanes.iter().all(|lane| lane.in_flight() == 3));
         drop(permits);
         let tried: Vec<_> = variant.lanes.iter().map(|lane| lane.id.clone()).collect();
-        assert!(least_busy(variant, &tried, 0.0).is_none());
+        assert!(one_of(variant, &tried, 0.0).is_none());
     }
 
     #[test]
@@ -159,6 +165,7 @@ mod tests {
             weight,
             share,
             instance_type: None,
+            routing: None,
             instances: Vec::new(),
         };
         let route = EndpointRoute {
@@ -166,6 +173,7 @@ mod tests {
             name: "demo".into(),
             uid: EndpointUid::new("u"),
             retries_lost: false,
+            limits: InvocationLimits::default(),
             variants: vec![fleet("a", 1.0, 0.75), fleet("gone", 0.0, 0.0), fleet("a", 1.0, 0.25)],
         };
         table.publish(Arc::new(route));

@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use hostler_shapes::RoutingStrategy;
 use hostler_types::{
-    EndpointRoute, EndpointUid, InstanceId, InvocationMeter, InvocationTrouble, Key, Metered, RouteTable,
-    ShownEndpoints, Untold, VariantName,
+    EndpointRoute, EndpointUid, InstanceId, InvocationLimits, InvocationMeter, InvocationTrouble, Key,
+    Metered, RouteTable, ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
 use tokio::sync::watch;
@@ -42,6 +43,7 @@ pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
     uid: EndpointUid,
     pub(crate) retries_lost: bool,
+    pub(crate) limits: InvocationLimits,
     pub(crate) variants: Vec<LiveVariant>,
     /// Changes when this route was replaced: whoever waits for an instance looks again.
     replaced: watch::Sender<bool>,
@@ -51,6 +53,7 @@ pub(crate) struct LiveVariant {
     pub(crate) name: VariantName,
     pub(crate) weight: f64,
     pub(crate) share: f64,
+    pub(crate) routing: Option<RoutingStrategy>,
     pub(crate) lanes: Vec<Arc<Lane>>,
     pub(crate) tally: Arc<Tally>,
 }
@@ -160,6 +163,7 @@ impl RouteTable for RoutingTable {
                 name: variant.name.clone(),
                 weight: variant.weight,
                 share: variant.share,
+                routing: variant.routing,
                 lanes: lanes.collect(),
                 tally,
             }
@@ -168,6 +172,7 @@ impl RouteTable for RoutingTable {
             name: route.name.clone(),
             uid: route.uid.clone(),
             retries_lost: route.retries_lost,
+            limits: route.limits,
             variants: variants.collect(),
             replaced: watch::channel(false).0,
         });
@@ -269,7 +274,9 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
-    use hostler_types::{AccountId, EndpointUid, InstanceRoute, Kind, Region, Scope, VariantRoute};
+    use hostler_types::{
+        AccountId, EndpointUid, InstanceRoute, InvocationLimits, Kind, Region, Scope, VariantRoute,
+    };
 
     use super::*;
 
@@ -299,6 +306,7 @@ mod tests {
             weight: 1.0,
             share: 1.0,
             instance_type: None,
+            routing: None,
             instances: instances.collect(),
         };
         Arc::new(EndpointRoute {
@@ -306,6 +314,7 @@ mod tests {
             name: "demo".into(),
             uid: EndpointUid::new("u"),
             retries_lost: false,
+            limits: InvocationLimits::default(),
             variants: vec![variant],
         })
     }

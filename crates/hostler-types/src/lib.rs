@@ -31,7 +31,8 @@ pub use record::{
 };
 pub use region::Partition;
 pub use routing::{
-    EndpointRoute, InstanceRoute, InvocationFailure, InvocationTrouble, RouteTable, VariantRoute,
+    EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, InvocationTrouble, RouteTable,
+    VariantRoute,
 };
 pub use secret::Secret;
 pub use shown::ShownEndpoints;

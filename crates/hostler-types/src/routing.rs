@@ -6,6 +6,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+use hostler_shapes::RoutingStrategy;
 
 use crate::{EndpointUid, InstanceId, Key, VariantName};
 
@@ -20,9 +23,26 @@ pub struct EndpointRoute {
     pub uid: EndpointUid,
     /// A request that was written to an instance which then died may be tried once more on another.
     pub retries_lost: bool,
+    /// What its owner set for its invocations.
+    pub limits: InvocationLimits,
     /// The fleets in the order of their deployments and configs. While one deployment follows another, a variant of
     /// both stands here twice.
     pub variants: Vec<VariantRoute>,
+}
+
+/// Limits of one endpoint's invocations, in the place of the server's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvocationLimits {
+    /// How long a model may take to answer.
+    pub model_timeout: Option<Duration>,
+    /// How long a model may take to stream its answer.
+    pub stream_timeout: Option<Duration>,
+    /// The largest request body.
+    pub payload_bytes: Option<u64>,
+    /// Requests that one instance works on at once.
+    pub in_flight_per_instance: Option<u32>,
+    /// Requests that wait for an instance at once.
+    pub waiting: Option<u32>,
 }
 
 /// One fleet's part of the traffic, and its instances.
@@ -37,6 +57,8 @@ pub struct VariantRoute {
     pub share: f64,
     /// What its instances are counted as; none where the config names no type.
     pub instance_type: Option<String>,
+    /// How an instance is chosen; none where the config does not say.
+    pub routing: Option<RoutingStrategy>,
     /// The instances that may get requests, draining ones included.
     pub instances: Vec<InstanceRoute>,
 }

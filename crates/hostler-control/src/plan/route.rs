@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use hostler_compute::InstanceState;
 use hostler_types::{
     EndpointRecord, EndpointRoute, Goal, InstanceId, InstanceIntent, InstanceRecord, InstanceRoute,
-    VariantRoute,
+    InvocationLimits, VariantRoute,
 };
 
 use super::{Health, Step};
@@ -39,6 +39,7 @@ impl Step<'_> {
             instance_type: record
                 .deployment_of(goal.generation)
                 .and_then(|deployment| deployment.fleet(&goal.variant)?.instance_type.clone()),
+            routing: None,
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,
@@ -51,6 +52,7 @@ impl Step<'_> {
             name: record.name.clone(),
             uid: record.uid.clone(),
             retries_lost: record.retries_lost(),
+            limits: InvocationLimits::default(),
             variants,
         })
     }

@@ -15,8 +15,8 @@ use hostler_aws::sigv4::{Payload, Signer, Verifier, payload_hash};
 use hostler_control::{HttpPing, Ping as _, PingTrouble};
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_types::{
-    AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, Key, Kind, Region, RouteTable as _,
-    Scope, VariantName, VariantRoute,
+    AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
+    RouteTable as _, Scope, VariantName, VariantRoute,
 };
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -183,11 +183,13 @@ async fn invoke(address: SocketAddr) -> Response<Bytes> {
         name: "demo".into(),
         uid: endpoint,
         retries_lost: false,
+        limits: InvocationLimits::default(),
         variants: vec![VariantRoute {
             name: variant,
             weight: 1.0,
             share: 1.0,
             instance_type: None,
+            routing: None,
             instances,
         }],
     }));

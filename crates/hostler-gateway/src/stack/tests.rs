@@ -3,14 +3,21 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, TokenSealer};
 use hostler_types::{
-    AccountId, EndpointRoute, EndpointUid, InstanceRoute, Region, RouteTable, SystemClock, VariantName,
-    VariantRoute,
+    AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
+    RouteTable, Scope, SystemClock, VariantName, VariantRoute,
 };
 use http::HeaderMap;
+use http_body::Body;
+use http_body_util::BodyExt;
 
+use super::reply::WHOLE_ANSWER_BYTES_MAX;
 use super::*;
+use crate::gateway::GatewaySettings;
+use crate::payload::Payload;
 use crate::table::RoutingTable;
 use crate::upstream::tests::container::{Container, Play, answer};
 
@@ -35,6 +42,7 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         weight: 1.0,
         share: 1.0,
         instance_type: None,
+        routing: None,
         instances: instances.collect(),
     };
     let table = Arc::new(RoutingTable::new());
@@ -43,6 +51,7 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         name: "demo".into(),
         uid: EndpointUid::new("u"),
         retries_lost: false,
+        limits: InvocationLimits::default(),
         variants: vec![variant],
     }));
     let clock = Arc::new(SystemClock);
@@ -59,7 +68,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         endpoint_name: "demo",
         target_variant: None,
         headers: &headers,
-        body: Bytes::from_static(b"?"),
+        body: Payload::in_memory(Bytes::from_static(b"?")),
     };
     gateway.invoke(&invocation, Instant::now()).await
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hostler_types::{
-    AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, Key, Kind, Region, RouteTable, Scope,
-    VariantName, VariantRoute,
+    AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
+    RouteTable, Scope, VariantName, VariantRoute,
 };
 use tokio::time::timeout;
 
@@ -69,13 +69,15 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
     let id =
         InstanceId { endpoint: uid.clone(), generation: 1, variant: name.clone(), ordinal: 0, attempt: 1 };
     let instances = vec![InstanceRoute { id, address: container.kept.address(), draining: false }];
-    let variants = vec![VariantRoute { name, weight: 1.0, share: 1.0, instance_type: None, instances }];
+    let variants =
+        vec![VariantRoute { name, weight: 1.0, share: 1.0, instance_type: None, routing: None, instances }];
     let table = RoutingTable::new();
     table.publish(Arc::new(EndpointRoute {
         key: key.clone(),
         name: "demo".into(),
         uid,
         retries_lost: false,
+        limits: InvocationLimits::default(),
         variants,
     }));
     let kept = table.find(&key).unwrap().variants[0].lanes[0].kept.clone();

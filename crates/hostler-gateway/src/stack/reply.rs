@@ -1,0 +1,114 @@
+//! Layer 9: the model's answer becomes the client's.
+//!
+//! Invariants: an answer that breaks off while nothing of it was given out is an error, never half an answer.
+
+use bytes::{Bytes, BytesMut};
+use hostler_types::InvocationClass;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::{AnswerBody, ModelStream, whole};
+use crate::invocation::Invocation;
+use crate::model_error::{NoAnswer, answered, unanswered};
+use crate::tally::{Call, Silence};
+use crate::upstream::ModelBody;
+use hostler_aws::ApiError;
+
+/// Answers up to this size are read whole before the first byte goes to the client.
+pub(super) const WHOLE_ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Of an error's body this much is read for ModelError, whose text is cut anyway.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The answer's headers that come from the container.
+const RETURNED: [&str; 2] = ["content-type", "x-amzn-sagemaker-custom-attributes"];
+
+/// Why nothing was given back.
+pub(super) enum Unanswered {
+    /// The instance broke off, and the client has seen nothing of it.
+    Lost(Call, ApiError),
+    /// There is an answer of its own, or no time left.
+    Finally(ApiError),
+}
+
+/// Layer 9.
+pub(super) async fn give_back(
+    invocation: &Invocation<'_>,
+    answer: Response<ModelBody>,
+    mut call: Call,
+    deadline: Instant,
+) -> Result<Response<AnswerBody>, Unanswered> {
+    let (parts, mut body) = answer.into_parts();
+    if !parts.status.is_success() {
+        let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
+        let body = match timeout_at(deadline, reading).await {
+            Ok(Ok(body)) => Some(body.to_bytes()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let error = answered(invocation, parts.status.as_u16(), body.as_deref());
+        call.ends(if parts.status.is_client_error() {
+            InvocationClass::ClientError
+        } else {
+            InvocationClass::ServerError
+        });
+        return Err(Unanswered::Finally(error));
+    }
+    let variant = call.lane().id.variant.to_string();
+    let first = match read_first(&mut body, deadline).await {
+        Ok(first) => first,
+        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
+        Err(why @ NoAnswer::TimedOut) => {
+            call.ends_without_answer(Silence::Timeout);
+            return Err(Unanswered::Finally(unanswered(invocation, why)));
+        }
+    };
+    let body = if body.is_end_stream() {
+        call.ends(InvocationClass::Success);
+        whole(first)
+    } else {
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
+        ModelStream { first: Some(first), rest: body, deadline, call }.boxed_unsync()
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    for name in RETURNED {
+        if let Some(value) = parts.headers.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&variant) {
+        headers.insert("x-amzn-invoked-production-variant", value);
+    }
+    Ok(response)
+}
+
+/// Reads until the end or until it is too much to keep.
+async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, NoAnswer> {
+    let mut first: Option<Bytes> = None;
+    let mut more = BytesMut::new();
+    while !body.is_end_stream() {
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(NoAnswer::TimedOut),
+            Ok(Some(Err(_))) => return Err(NoAnswer::Lost),
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        // Nearly every answer is one frame: it is passed on without a copy.
+        match first.take() {
+            None if more.is_empty() => first = Some(data),
+            None => more.extend_from_slice(&data),
+            Some(earlier) => {
+                more.extend_from_slice(&earlier);
+                more.extend_from_slice(&data);
+            }
+        }
+        if first.as_ref().map_or(more.len(), Bytes::len) >= WHOLE_ANSWER_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(first.unwrap_or_else(|| more.freeze()))
+}
