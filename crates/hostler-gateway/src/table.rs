@@ -36,6 +36,8 @@ pub struct RoutingTable {
     pub(crate) book: Book,
     /// Requests that wait for an instance.
     pub(crate) held: AtomicU64,
+    /// Some endpoint has, or had, a limit of its own to the size of a request.
+    limits_payloads: AtomicBool,
 }
 
 /// A route with the lanes of its instances.
@@ -91,11 +93,17 @@ impl RoutingTable {
             drained: Arc::default(),
             book: Book::new(shown),
             held: AtomicU64::new(0),
+            limits_payloads: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
         self.endpoints.pin().get(key).cloned()
+    }
+
+    /// Whether it is worth looking for an endpoint's own limit to the size of a request.
+    pub(crate) fn limits_payloads(&self) -> bool {
+        self.limits_payloads.load(Ordering::Relaxed)
     }
 
     fn lane(&self, id: &InstanceId, address: SocketAddr, tally: &Arc<Tally>) -> Arc<Lane> {
@@ -178,6 +186,9 @@ impl RouteTable for RoutingTable {
         });
         let tallies: Vec<Arc<Tally>> = live.variants.iter().map(|variant| variant.tally.clone()).collect();
         self.book.close_others(&route.uid, &tallies);
+        if route.limits.payload_bytes.is_some() {
+            self.limits_payloads.store(true, Ordering::Relaxed);
+        }
         let endpoints = self.endpoints.pin();
         let before = endpoints.get(&route.key).cloned();
         endpoints.insert(route.key.clone(), live.clone());
@@ -237,6 +248,10 @@ impl LiveEndpoint {
 impl Lane {
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Counts a request in; none when the instance takes no more.

@@ -39,7 +39,9 @@ impl Step<'_> {
             instance_type: record
                 .deployment_of(goal.generation)
                 .and_then(|deployment| deployment.fleet(&goal.variant)?.instance_type.clone()),
-            routing: None,
+            routing: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.routing(&goal.variant)),
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,
