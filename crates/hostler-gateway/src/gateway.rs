@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Verifier};
 use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
-use hostler_types::{Clock, Key, Kind, Scope};
+use hostler_types::{Clock, Key, Kind, Millis, Scope};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -122,6 +122,10 @@ impl Gateway {
         let scope = Scope::new(&caller.identity.account, &caller.region);
         let invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
         self.invoke(&invocation, arrived).await
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
     }
 
     /// The largest body for an endpoint of whoever says that they call.

@@ -6,7 +6,8 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
+//!    to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends.
@@ -16,6 +17,7 @@
 mod arrival;
 mod place;
 mod reply;
+mod session;
 
 use hostler_aws::ApiError;
 use hostler_types::InvocationFailure;
@@ -55,9 +57,11 @@ impl Gateway {
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    self.heed_closing(invocation, &lane, answer.headers());
                     match give_back(invocation, answer, call, deadline).await {
                         Ok(answer) => {
                             lane.troubles.succeeded();
+                            self.heed_opening(invocation, &lane, answer.headers());
                             return Ok(answer);
                         }
                         Err(Unanswered::Finally(error)) => {

@@ -18,6 +18,7 @@ use hostler_types::{
 use papaya::HashMap;
 use tokio::sync::watch;
 
+use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
 use crate::trouble::Troubles;
 use crate::upstream::Kept;
@@ -34,6 +35,7 @@ pub struct RoutingTable {
     pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
     pub(crate) book: Book,
+    pub(crate) sessions: Sessions,
     /// Requests that wait for an instance.
     pub(crate) held: AtomicU64,
     /// Some endpoint has, or had, a limit of its own to the size of a request.
@@ -43,7 +45,7 @@ pub struct RoutingTable {
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
-    uid: EndpointUid,
+    pub(crate) uid: EndpointUid,
     pub(crate) retries_lost: bool,
     pub(crate) limits: InvocationLimits,
     pub(crate) variants: Vec<LiveVariant>,
@@ -92,6 +94,7 @@ impl RoutingTable {
             lanes: Arc::default(),
             drained: Arc::default(),
             book: Book::new(shown),
+            sessions: Sessions::default(),
             held: AtomicU64::new(0),
             limits_payloads: AtomicBool::new(false),
         }
@@ -197,6 +200,7 @@ impl RouteTable for RoutingTable {
                 live.variants.iter().flat_map(|variant| &variant.lanes).any(|lane| lane.id == *id)
             });
             if before.uid != live.uid {
+                self.sessions.forget(&before.uid);
                 self.book.close_others(&before.uid, &[]);
             }
             before.replaced.send_replace(true);
@@ -207,6 +211,7 @@ impl RouteTable for RoutingTable {
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
             self.retire(&before, |_| false);
+            self.sessions.forget(&before.uid);
             self.book.close_others(&before.uid, &[]);
             before.replaced.send_replace(true);
         }

@@ -17,8 +17,9 @@ use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_compute::Capabilities;
 use hostler_control::{
-    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
-    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, DRAIN_MARGIN_MS,
+    LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
+    UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
@@ -294,8 +295,8 @@ async fn open_cache(
 fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
-        payload_bytes: settings.payload_bytes_max,
-        payload_bytes_max: settings.payload_bytes_max,
+        payload_bytes: settings.payload_bytes,
+        payload_bytes_max: settings.limit_bounds.payload_bytes,
         ..GatewaySettings::default()
     }
 }
@@ -306,6 +307,10 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
         began_at,
         provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
         rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+        drain_timeout_ms: Policy::default()
+            .drain_timeout_ms
+            .max(settings.model_timeout.as_millis() as i64 + DRAIN_MARGIN_MS),
+        limit_bounds: settings.limit_bounds,
         ..Policy::default()
     }
 }
