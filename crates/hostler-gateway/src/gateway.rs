@@ -116,8 +116,8 @@ impl Gateway {
             return Err(ApiError::not_implemented(operation.name));
         }
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        let invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&invocation, arrived).await
+        let mut invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
+        self.invoke(&mut invocation, arrived).await
     }
 }
 

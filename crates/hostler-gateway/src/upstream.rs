@@ -14,17 +14,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri, header};
-use http_body_util::Full;
 use thiserror::Error;
 
 pub(crate) use body::ModelBody;
 use connection::{Connection, SendError};
 pub(crate) use kept::Kept;
 
+use crate::payload::PayloadReader;
+
 /// The request that a connection takes.
-type Call = Request<Full<Bytes>>;
+type Call = Request<PayloadReader>;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -54,9 +54,9 @@ impl UpstreamError {
 pub(crate) async fn invoke(
     kept: &Arc<Kept>,
     headers: HeaderMap,
-    body: Bytes,
+    body: impl Into<PayloadReader>,
 ) -> Result<Response<ModelBody>, UpstreamError> {
-    let mut call = Request::new(Full::new(body));
+    let mut call = Request::new(body.into());
     *call.method_mut() = Method::POST;
     *call.uri_mut() = Uri::from_static("/invocations");
     *call.headers_mut() = headers;

@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -25,20 +23,21 @@ use tokio::time::timeout;
 
 use super::Call;
 use super::bell::Bell;
+use crate::payload::PayloadReader;
 
 /// A container must take a connection within 250 ms; a busy machine gets some more.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection between two exchanges, or during one.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: http1::SendRequest<PayloadReader>,
     driver: Driver,
 }
 
 /// The half that reads and writes.
 struct Driver {
     /// None when the connection has ended.
-    running: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    running: Option<http1::Connection<TokioIo<TcpStream>, PayloadReader>>,
     bell: Arc<Bell>,
     /// The bell's.
     waker: Waker,
