@@ -294,6 +294,7 @@ async fn open_cache(
 fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
+        stream_timeout: settings.stream_timeout,
         payload_bytes_max: settings.payload_bytes_max,
         ..GatewaySettings::default()
     }
