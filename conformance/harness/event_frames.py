@@ -14,19 +14,21 @@ from botocore.eventstream import EventStreamBuffer
 PART = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
 
 
-def events(raw):
-    """(headers, payload) of each message; fails where a byte is left over or a sum is wrong."""
+def events(raw, is_whole=True):
+    """(headers, payload) of each message; fails where a sum is wrong, or a byte is left over of what is whole."""
     raw, at = bytes(raw), 0
-    while at < len(raw):
+    while len(raw) - at >= 12:
         length, headers_length, prelude_crc = struct.unpack_from(">III", raw, at)
         message = raw[at : at + length]
-        assert len(message) == length, f"the last message has {len(message)} of {length} bytes"
         assert zlib.crc32(message[:8]) == prelude_crc
-        assert zlib.crc32(message[:-4]) == struct.unpack(">I", message[-4:])[0]
         assert 12 + headers_length + 4 <= length
+        if len(message) < length:
+            break
+        assert zlib.crc32(message[:-4]) == struct.unpack(">I", message[-4:])[0]
         at += length
+    assert at == len(raw) or not is_whole, f"{len(raw) - at} bytes are left of {len(raw)}"
     buffer = EventStreamBuffer()
-    buffer.add_data(raw)
+    buffer.add_data(raw[:at])
     return [(message.headers, message.payload) for message in buffer]
 
 
@@ -49,6 +51,7 @@ class RawStream:
         address = urllib.parse.urlsplit(wire.server.url)
         headers = {"Content-Length": str(len(body))} | (headers or {})
         signed = wire.signed("POST", path_of(endpoint), "sagemaker", headers, body)
+        self.response = None
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -59,11 +62,13 @@ class RawStream:
 
     def answer(self):
         """The head, and a body that can be read; to the end only if it ends well-formed."""
-        response = http.client.HTTPResponse(self.socket, method="POST")
-        response.begin()
-        return response
+        self.response = http.client.HTTPResponse(self.socket, method="POST")
+        self.response.begin()
+        return self.response
 
     def close(self):
+        if self.response is not None:
+            self.response.close()
         self.socket.close()
 
     def __enter__(self):
