@@ -6,7 +6,8 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
+//!    to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
@@ -17,6 +18,7 @@
 mod arrival;
 mod place;
 mod reply;
+mod session;
 mod stream;
 
 use hostler_aws::ApiError;
@@ -62,13 +64,17 @@ impl Gateway {
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    self.heed_closing(invocation, &lane, answer.headers());
                     if !retries_lost || was_lost {
                         invocation.body.let_go();
                     }
                     let given = match invocation.form {
                         Form::Whole => {
                             let given = give_back(invocation, answer, call, deadline).await;
-                            given.inspect(|_| lane.troubles.succeeded())
+                            given.inspect(|answer| {
+                                lane.troubles.succeeded();
+                                self.heed_opening(invocation, &lane, answer.headers());
+                            })
                         }
                         // Whether it succeeds is known at its end.
                         Form::Events => {

@@ -68,6 +68,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };

@@ -47,6 +47,11 @@ pub(super) struct Limits {
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
     pub(super) provision_timeout_s: Option<u64>,
+    pub(super) model_timeout_max_s: Option<u64>,
+    pub(super) stream_timeout_max_s: Option<u64>,
+    pub(super) payload_bytes_max: Option<u64>,
+    pub(super) in_flight_per_instance_max: Option<u64>,
+    pub(super) waiting_max: Option<u64>,
 }
 
 impl Limits {
@@ -55,11 +60,18 @@ impl Limits {
         const DAY_S: u64 = 24 * 60 * 60;
         /// A request is held in memory.
         const PAYLOAD_BYTES: u64 = 1 << 30;
+        /// More than a machine has sockets for.
+        const REQUESTS: u64 = 1_000_000;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("stream_timeout_s", self.stream_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
             ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
+            ("model_timeout_max_s", self.model_timeout_max_s, DAY_S),
+            ("stream_timeout_max_s", self.stream_timeout_max_s, DAY_S),
+            ("payload_bytes_max", self.payload_bytes_max, PAYLOAD_BYTES),
+            ("in_flight_per_instance_max", self.in_flight_per_instance_max, REQUESTS),
+            ("waiting_max", self.waiting_max, REQUESTS),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
         ]
