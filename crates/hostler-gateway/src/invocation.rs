@@ -11,9 +11,8 @@ use crate::payload::Payload;
 use crate::sessions::SessionAsked;
 
 /// The headers that reach the container as they came.
-const FORWARDED: [&str; 5] = [
+const FORWARDED: [&str; 4] = [
     "content-type",
-    "accept",
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-inference-id",
     "x-amzn-sagemaker-prefix-aware-id",
@@ -25,8 +24,37 @@ const SESSION_ID: &str = "x-amzn-sagemaker-session-id";
 /// How SageMaker's own headers begin.
 const SPECIAL: &str = "x-amzn-sagemaker-";
 
+/// How a call is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// With the model's answer: InvokeEndpoint.
+    Whole,
+    /// With events that carry it: InvokeEndpointWithResponseStream.
+    Events,
+}
+
+impl Form {
+    /// That of the operations that there are.
+    pub(crate) fn of(operation: &RuntimeOperation) -> Option<Self> {
+        match operation.name {
+            "InvokeEndpoint" => Some(Self::Whole),
+            "InvokeEndpointWithResponseStream" => Some(Self::Events),
+            _ => None,
+        }
+    }
+
+    /// In which header the client says what the model may answer: that of events is about the events.
+    const fn accept(self) -> &'static str {
+        match self {
+            Self::Whole => "accept",
+            Self::Events => "x-amzn-sagemaker-accept",
+        }
+    }
+}
+
 /// A checked call.
 pub(crate) struct Invocation<'a> {
+    pub(crate) form: Form,
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
@@ -38,7 +66,7 @@ pub(crate) struct Invocation<'a> {
 impl<'a> Invocation<'a> {
     /// Checks a call against the service model and against what there is.
     pub(crate) fn check(
-        operation: &RuntimeOperation,
+        (operation, form): (&RuntimeOperation, Form),
         scope: &'a Scope,
         endpoint_name: &'a str,
         headers: &'a HeaderMap,
@@ -85,7 +113,7 @@ impl<'a> Invocation<'a> {
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
         let session = header(SESSION_ID).map(SessionAsked::read);
-        Ok(Self { scope, endpoint_name, target_variant, session, headers, body })
+        Ok(Self { form, scope, endpoint_name, target_variant, session, headers, body })
     }
 
     /// The request that the container gets.
@@ -96,12 +124,13 @@ impl<'a> Invocation<'a> {
                 forwarded.insert(HeaderName::from_static(name), value.clone());
             }
         }
+        let accept = self.headers.get(self.form.accept()).cloned();
+        forwarded.insert(header::ACCEPT, accept.unwrap_or(HeaderValue::from_static("*/*")));
         if self.session.is_some()
             && let Some(value) = self.headers.get(SESSION_ID)
         {
             forwarded.insert(HeaderName::from_static(SESSION_ID), value.clone());
         }
-        forwarded.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         forwarded
     }
 }

@@ -295,6 +295,7 @@ async fn open_cache(
 fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
+        stream_timeout: settings.stream_timeout,
         payload_bytes: settings.payload_bytes,
         payload_bytes_max: settings.limit_bounds.payload_bytes,
         ..GatewaySettings::default()
@@ -306,10 +307,9 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
         emptied_at,
         began_at,
         provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+        drain_timeout_ms: settings.model_timeout.max(settings.stream_timeout).as_millis() as i64
+            + DRAIN_MARGIN_MS,
         rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
-        drain_timeout_ms: Policy::default()
-            .drain_timeout_ms
-            .max(settings.model_timeout.as_millis() as i64 + DRAIN_MARGIN_MS),
         limit_bounds: settings.limit_bounds,
         ..Policy::default()
     }

@@ -5,7 +5,7 @@
 use hostler_types::LimitBounds;
 
 use super::file::Limits;
-use super::{MODEL_TIMEOUT_DEFAULT_S, PAYLOAD_BYTES_DEFAULT};
+use super::{MODEL_TIMEOUT_DEFAULT_S, PAYLOAD_BYTES_DEFAULT, STREAM_TIMEOUT_DEFAULT_S};
 
 pub(super) fn bounds(limits: &Limits, mistakes: &mut Vec<String>) -> LimitBounds {
     let usual = LimitBounds::default();
@@ -28,7 +28,13 @@ pub(super) fn bounds(limits: &Limits, mistakes: &mut Vec<String>) -> LimitBounds
             "model_timeout_s",
             model_timeout_s,
         ),
-        stream_timeout_s: limits.stream_timeout_max_s.unwrap_or(usual.stream_timeout_s),
+        stream_timeout_s: at_least(
+            "stream_timeout_max_s",
+            limits.stream_timeout_max_s,
+            usual.stream_timeout_s,
+            "stream_timeout_s",
+            limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S),
+        ),
         // Larger requests are more of this machine's memory: only the operator says so.
         payload_bytes: at_least(
             "payload_bytes_max",
