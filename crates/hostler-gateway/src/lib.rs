@@ -13,6 +13,7 @@ mod metrics;
 mod model_error;
 mod payload;
 mod pick;
+mod sessions;
 mod stack;
 mod table;
 mod tally;

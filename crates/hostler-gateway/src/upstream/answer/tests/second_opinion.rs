@@ -75,7 +75,8 @@ fn well_formed() -> impl Strategy<Value = Vec<u8>> {
                         let extension = if *extended { ";name=\"value\"" } else { "" };
                         text += &format!("{:x}{extension}\r\n{data}\r\n", data.len());
                     }
-                    text += if data.len() % 2 == 0 { "0\r\n\r\n" } else { "0\r\nX-Trailer: 1\r\n\r\n" };
+                    text +=
+                        if data.len().is_multiple_of(2) { "0\r\n\r\n" } else { "0\r\nX-Trailer: 1\r\n\r\n" };
                 }
                 _ => text += &format!("Content-Length: {}\r\n\r\n{data}", data.len()),
             }
