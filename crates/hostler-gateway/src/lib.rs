@@ -5,8 +5,12 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod breaker;
 mod gateway;
 mod invocation;
+mod lane;
+mod limits;
+mod line;
 mod metrics;
 mod model_error;
 mod payload;
@@ -19,5 +23,6 @@ mod upstream;
 
 pub use answer::{AnswerBody, BoxError};
 pub use gateway::{Gateway, GatewaySettings};
+pub use limits::AdmissionLimits;
 pub use metrics::GatewayMetrics;
 pub use table::RoutingTable;

@@ -97,7 +97,7 @@ impl Server {
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let table = Arc::new(RoutingTable::showing(places.clone()));
+        let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());
@@ -295,6 +295,7 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
         payload_bytes_max: settings.payload_bytes_max,
+        hold_timeout: settings.hold_timeout,
         ..GatewaySettings::default()
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
+use hostler_gateway::AdmissionLimits;
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
@@ -42,6 +43,8 @@ const STRICT_AWS_DEFAULT: bool = false;
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+/// Longer than it takes to replace an instance that died, shorter than clients wait.
+const HOLD_TIMEOUT_DEFAULT_S: u64 = 10;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
 const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
@@ -64,6 +67,9 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
+    /// How long a request waits for a place at an instance.
+    pub(crate) hold_timeout: Duration,
+    pub(crate) admission: AdmissionLimits,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
@@ -191,6 +197,8 @@ impl Settings {
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            hold_timeout: Duration::from_secs(limits.hold_timeout_s.unwrap_or(HOLD_TIMEOUT_DEFAULT_S)),
+            admission: limits.admission(),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hostler_gateway::AdmissionLimits;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +47,10 @@ pub(super) struct Limits {
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
     pub(super) provision_timeout_s: Option<u64>,
+    pub(super) in_flight_per_instance: Option<u64>,
+    pub(super) in_flight_per_endpoint: Option<u64>,
+    pub(super) waiting: Option<u64>,
+    pub(super) hold_timeout_s: Option<u64>,
 }
 
 impl Limits {
@@ -54,12 +59,18 @@ impl Limits {
         const DAY_S: u64 = 24 * 60 * 60;
         /// A request is held in memory.
         const PAYLOAD_BYTES: u64 = 1 << 30;
+        /// Each has descriptors.
+        const REQUESTS: u64 = 1_000_000;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
             ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
+            ("in_flight_per_instance", self.in_flight_per_instance, REQUESTS),
+            ("in_flight_per_endpoint", self.in_flight_per_endpoint, REQUESTS),
+            ("waiting", self.waiting, REQUESTS),
+            ("hold_timeout_s", self.hold_timeout_s, DAY_S),
         ]
         .into_iter()
         .filter_map(|(name, value, max)| {
@@ -70,6 +81,19 @@ impl Limits {
             })
         })
         .collect()
+    }
+
+    /// What is not set has the gateway's default.
+    pub(super) fn admission(&self) -> AdmissionLimits {
+        let default = AdmissionLimits::default();
+        // A number that is too large is a mistake of its own.
+        let or =
+            |set: Option<u64>, default| set.map_or(default, |set| u32::try_from(set).unwrap_or(u32::MAX));
+        AdmissionLimits {
+            in_flight_per_instance: or(self.in_flight_per_instance, default.in_flight_per_instance),
+            in_flight_per_endpoint: or(self.in_flight_per_endpoint, default.in_flight_per_endpoint),
+            waiting: or(self.waiting, default.waiting),
+        }
     }
 }
 
@@ -256,6 +280,12 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
+        for name in ["in_flight_per_instance", "in_flight_per_endpoint", "waiting"] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000001")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000000")), Vec::<String>::new(), "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nhold_timeout_s = 86401").len(), 1);
         assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
         assert_eq!(mistakes("[limits]\npayload_bytes = 1073741824"), Vec::<String>::new());
         let said = mistakes(
