@@ -6,6 +6,8 @@
 
 mod answer;
 mod breaker;
+#[doc(hidden)]
+pub mod door;
 mod gateway;
 mod invocation;
 mod lane;
@@ -15,6 +17,7 @@ mod metrics;
 mod model_error;
 mod payload;
 mod pick;
+mod sessions;
 mod stack;
 mod table;
 mod tally;

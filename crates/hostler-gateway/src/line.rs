@@ -94,7 +94,10 @@ impl Line {
             state.next_turn
         });
         let ticket = Ticket { line: self, turn, called };
-        let Some(route) = state.route.upgrade() else {
+        // It may have been looked for in an older route.
+        let route = state.route.upgrade();
+        let found = route.and_then(|route| Some((aim_after(&route, aim, draw)?, route)));
+        let Some((aim, route)) = found else {
             drop(state);
             let _ = waiter.send(Called::LookAgain);
             return Ok(ticket);

@@ -5,7 +5,7 @@
 //! Invariants: an endpoint has one line from its first route to its last, and its lanes know it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
@@ -18,6 +18,7 @@ use papaya::HashMap;
 use crate::lane::{DrainHook, Lane, LaneHome, Lanes, pardon_if_nobody_is_left};
 use crate::limits::AdmissionLimits;
 use crate::line::Line;
+use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
 
 /// Endpoints with series of their own, where nobody says how many.
@@ -29,16 +30,19 @@ pub struct RoutingTable {
     pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
     pub(crate) book: Book,
+    pub(crate) sessions: Sessions,
     /// Requests that wait for a place at an instance.
     pub(crate) held: AtomicU64,
     /// Where an endpoint's owner set none.
     limits: AdmissionLimits,
+    /// Some endpoint has, or had, a limit of its own to the size of a request.
+    limits_payloads: AtomicBool,
 }
 
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
-    uid: EndpointUid,
+    pub(crate) uid: EndpointUid,
     pub(crate) retries_lost: bool,
     pub(crate) limits: InvocationLimits,
     pub(crate) variants: Vec<LiveVariant>,
@@ -72,8 +76,10 @@ impl RoutingTable {
             lanes: Arc::default(),
             drained: Arc::default(),
             book: Book::new(shown),
+            sessions: Sessions::default(),
             held: AtomicU64::new(0),
             limits: AdmissionLimits::default(),
+            limits_payloads: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +91,11 @@ impl RoutingTable {
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
         self.endpoints.pin().get(key).cloned()
+    }
+
+    /// Whether it is worth looking for an endpoint's own limit to the size of a request.
+    pub(crate) fn limits_payloads(&self) -> bool {
+        self.limits_payloads.load(Ordering::Relaxed)
     }
 
     fn lane(&self, id: &InstanceId, address: SocketAddr, line: &Arc<Line>, tally: &Arc<Tally>) -> Arc<Lane> {
@@ -170,6 +181,9 @@ impl RouteTable for RoutingTable {
         });
         let tallies: Vec<Arc<Tally>> = live.variants.iter().map(|variant| variant.tally.clone()).collect();
         self.book.close_others(&route.uid, &tallies);
+        if route.limits.payload_bytes.is_some() {
+            self.limits_payloads.store(true, Ordering::Relaxed);
+        }
         endpoints.insert(route.key.clone(), live.clone());
         if let Some(before) = &before {
             Self::retire(before, |lane| live.lanes().any(|other| Arc::ptr_eq(other, lane)));
@@ -180,6 +194,7 @@ impl RouteTable for RoutingTable {
         live.line.reroute(&live, rand::random);
         drop(court);
         if let Some(before) = before.filter(|before| before.uid != live.uid) {
+            self.sessions.forget(&before.uid);
             self.book.close_others(&before.uid, &[]);
             before.line.close();
         }
@@ -189,6 +204,7 @@ impl RouteTable for RoutingTable {
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
             Self::retire(&before, |_| false);
+            self.sessions.forget(&before.uid);
             self.book.close_others(&before.uid, &[]);
             before.line.close();
         }
@@ -234,7 +250,7 @@ impl LiveVariant {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use hostler_types::{
         AccountId, EndpointUid, InstanceRoute, InvocationLimits, Kind, Region, Scope, VariantRoute,

@@ -17,7 +17,8 @@ use crate::lane::Permit;
 use crate::line::{Aim, Called, LineIsFull};
 use crate::model_error::{NoAnswer, unanswered};
 use crate::pick::{by_name, by_weight, place_from};
-use crate::table::{LiveEndpoint, LiveVariant};
+use crate::sessions::SessionAsked;
+use crate::table::LiveEndpoint;
 use crate::tally::{Silence, Tally};
 
 /// A request's search for an instance, which goes on when one could not be reached or was lost with it.
@@ -56,6 +57,23 @@ impl Gateway {
                 .find(&key)
                 .filter(|endpoint| endpoint.name == invocation.endpoint_name)
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
+            if let Some(SessionAsked::Known(id)) = invocation.session {
+                let lane = self.holder_of(invocation, &endpoint, id)?;
+                let free = if endpoint.line.is_empty() { lane.enter_alone() } else { None };
+                let permit = match free {
+                    None => {
+                        let aim = Aim::Instance(lane.id.clone());
+                        self.wait(invocation, (&endpoint, &lane.tally), aim, search).await?
+                    }
+                    free => free,
+                };
+                match permit {
+                    Some(permit) => {
+                        return Ok(Found { retries_lost: false, ..self.found(&endpoint, permit) });
+                    }
+                    None => continue,
+                }
+            }
             let fleet = match invocation.target_variant {
                 Some(name) => by_name(&endpoint, name, rand::random()).ok_or_else(|| {
                     ApiError::validation_error(format!(
@@ -68,47 +86,50 @@ impl Gateway {
             };
             let is_named = invocation.target_variant.is_some();
             // Where somebody waits, a place that is free is theirs.
-            if endpoint.line.is_empty()
-                && let Some(permit) = place_from(&endpoint, fleet, is_named, &search.tried)
-            {
+            let is_next = endpoint.line.is_empty();
+            let free = if is_next { place_from(&endpoint, fleet, is_named, &search.tried) } else { None };
+            if let Some(permit) = free {
                 return Ok(self.found(&endpoint, permit));
             }
             let name = fleet.name.clone();
             let aim = if is_named { Aim::Named(name) } else { Aim::Drawn(name) };
-            match self.wait_for_a_place(&endpoint, fleet, aim, search).await {
-                Ok(Some(permit)) => return Ok(self.found(&endpoint, permit)),
-                Ok(None) => {}
-                Err(silence) => {
-                    fleet.tally.found_no_place(search.arrived, silence);
-                    return Err(self.no_place(invocation, &endpoint, silence));
-                }
+            if let Some(permit) = self.wait(invocation, (&endpoint, &fleet.tally), aim, search).await? {
+                return Ok(self.found(&endpoint, permit));
             }
         }
     }
 
-    /// None when the route is to be looked up anew.
-    async fn wait_for_a_place(
+    /// Waits in line; none when the route is to be looked up anew.
+    async fn wait(
         &self,
-        endpoint: &LiveEndpoint,
-        fleet: &LiveVariant,
+        invocation: &Invocation<'_>,
+        (endpoint, tally): (&LiveEndpoint, &Arc<Tally>),
         aim: Aim,
         search: &mut Search,
-    ) -> Result<Option<Permit>, Silence> {
-        let joined = endpoint.line.join(aim.clone(), &mut search.turn, &search.tried, rand::random());
-        search.tried.clear();
-        let ticket = joined.map_err(|LineIsFull| Silence::LineFull)?;
-        let _held = Held::begin(&self.table.held, &fleet.tally);
-        match ticket.called(search.until).await {
-            Some(Called::Go(permit)) => Ok(Some(permit)),
-            Some(Called::LookAgain) => Ok(None),
-            None if endpoint.line.is_anybody_up(&aim) => Err(Silence::WaitedTooLong),
-            None => Err(Silence::NoInstance),
-        }
+    ) -> Result<Option<Permit>, ApiError> {
+        let called = match endpoint.line.join(aim.clone(), &mut search.turn, &search.tried, rand::random()) {
+            Err(LineIsFull) => Err(Silence::LineFull),
+            Ok(ticket) => {
+                let _held = Held::begin(&self.table.held, tally);
+                search.tried.clear();
+                match ticket.called(search.until).await {
+                    Some(Called::Go(permit)) => Ok(Some(permit)),
+                    Some(Called::LookAgain) => Ok(None),
+                    None if endpoint.line.is_anybody_up(&aim) => Err(Silence::WaitedTooLong),
+                    None => Err(Silence::NoInstance),
+                }
+            }
+        };
+        called.map_err(|silence| {
+            tally.found_no_place(search.arrived, silence);
+            self.no_place(invocation, endpoint, silence)
+        })
     }
 
     fn found(&self, endpoint: &LiveEndpoint, permit: Permit) -> Found {
         let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
-        Found { permit, retries_lost: endpoint.retries_lost, model_timeout }
+        let stream_timeout = endpoint.limits.stream_timeout.unwrap_or(self.settings.stream_timeout);
+        Found { permit, retries_lost: endpoint.retries_lost, model_timeout, stream_timeout }
     }
 
     fn no_place(&self, invocation: &Invocation<'_>, endpoint: &LiveEndpoint, why: Silence) -> ApiError {
@@ -159,4 +180,6 @@ pub(super) struct Found {
     pub(super) retries_lost: bool,
     /// How long the model may take.
     pub(super) model_timeout: Duration,
+    /// How long it may take to the end of a stream.
+    pub(super) stream_timeout: Duration,
 }
