@@ -21,17 +21,17 @@ use crate::payload::Payload;
 use crate::table::RoutingTable;
 use crate::upstream::tests::container::{Container, Play, answer};
 
-fn scope() -> Scope {
+pub(super) fn scope() -> Scope {
     Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"))
 }
 
-fn id(ordinal: u32) -> InstanceId {
+pub(super) fn id(ordinal: u32) -> InstanceId {
     let (endpoint, variant) = (EndpointUid::new("u"), VariantName::new("v"));
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
 
-/// A gateway before one endpoint, whose instances listen there.
-fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
+/// The route of one endpoint, whose instances listen there.
+pub(super) fn route(addresses: &[SocketAddr]) -> EndpointRoute {
     let instances = addresses.iter().zip(0..).map(|(&address, ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
@@ -45,15 +45,20 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         routing: None,
         instances: instances.collect(),
     };
-    let table = Arc::new(RoutingTable::new());
-    table.publish(Arc::new(EndpointRoute {
+    EndpointRoute {
         key: Key::new(&scope(), Kind::Endpoint, "demo"),
         name: "demo".into(),
         uid: EndpointUid::new("u"),
         retries_lost: false,
         limits: InvocationLimits::default(),
         variants: vec![variant],
-    }));
+    }
+}
+
+/// A gateway before it.
+pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
+    let table = Arc::new(RoutingTable::new());
+    table.publish(Arc::new(route(addresses)));
     let clock = Arc::new(SystemClock);
     let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
     let verifier = Arc::new(Verifier::new(keys, clock.clone()));
