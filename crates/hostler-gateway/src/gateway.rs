@@ -117,8 +117,9 @@ impl Gateway {
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        let invocation = Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&invocation, arrived).await
+        let mut invocation =
+            Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
+        self.invoke(&mut invocation, arrived).await
     }
 }
 

@@ -41,7 +41,7 @@ impl Gateway {
     /// Layers 7 to 9.
     pub(crate) async fn invoke(
         &self,
-        invocation: &Invocation<'_>,
+        invocation: &mut Invocation<'_>,
         arrived: Instant,
     ) -> Result<Response<AnswerBody>, ApiError> {
         let mut hold_until = Instant::now() + self.settings.hold_timeout;
@@ -58,10 +58,13 @@ impl Gateway {
             };
             let lane = call.lane().clone();
             let sending =
-                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.bytes());
+                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.reader());
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    if !retries_lost || was_lost {
+                        invocation.body.let_go();
+                    }
                     let given = match invocation.form {
                         Form::Whole => {
                             let given = give_back(invocation, answer, call, deadline).await;
