@@ -32,7 +32,7 @@ async fn in_pieces<const N: usize>(pieces: [&[u8]; N]) -> Container {
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let headers = HeaderMap::new();
     let scope = scope();
-    let invocation = Invocation {
+    let mut invocation = Invocation {
         form: Form::Events,
         scope: &scope,
         endpoint_name: "demo",
@@ -40,7 +40,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
-    gateway.invoke(&invocation, Instant::now()).await
+    gateway.invoke(&mut invocation, Instant::now()).await
 }
 
 /// The next message; none at the end.
