@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn an_operator_says_how_much_owners_may_set() {
         let (bounds, mistakes) = of(
-            "[limits]\nmodel_timeout_max_s = 61\nstream_timeout_max_s = 62\npayload_bytes = 1\npayload_bytes_max = 63\n\
+            "[limits]\nmodel_timeout_max_s = 61\nstream_timeout_max_s = 482\npayload_bytes = 1\npayload_bytes_max = 63\n\
              in_flight_per_instance_max = 64\nwaiting_max = 65",
         );
         let expected = LimitBounds {
             model_timeout_s: 61,
-            stream_timeout_s: 62,
+            stream_timeout_s: 482,
             payload_bytes: 63,
             in_flight_per_instance: 64,
             waiting: 65,
