@@ -5,7 +5,6 @@ answers a good request, nothing is in flight, and what the container left in a c
 """
 
 import json
-import os
 import threading
 from dataclasses import dataclass
 
@@ -22,12 +21,12 @@ from harness.raw_container import (
     RESET,
     SAID,
     WHEN_SEEN,
-    RawContainer,
     echo_and,
     endless,
     read,
     slowly,
 )
+from harness.raw_stage import container, stage  # noqa: F401
 from harness.scraping import Scrape
 from harness.waiting import eventually
 
@@ -266,40 +265,7 @@ EARLY = {
 }
 
 
-# -- the stage --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def container(hosting):
-    """The container of all rows; when they are done the server has no more open than before."""
-    with RawContainer(hosting) as container:
-        with RawClient(hosting.server) as client:
-            assert client.ask(container.endpoint, b"warm").body == b"warm"
-        container.start_afresh()
-        before = descriptors(hosting.server)
-        yield container
-        container.start_afresh()
-        eventually(lambda: descriptors(hosting.server), lambda open: open <= before, f"no more than {before} open")
-
-
-@pytest.fixture
-def stage(hosting, container):
-    """The container afresh; afterwards a good request is answered and nothing is in flight."""
-    container.start_afresh()
-    yield container
-    with RawClient(hosting.server) as client:
-        assert client.ask(container.endpoint, b"afterwards").body == b"afterwards"
-    nothing_in_flight(hosting.server, container.endpoint)
-
-
-def nothing_in_flight(server, endpoint):
-    eventually(
-        lambda: Scrape(server).value("requests_in_flight", endpoint=endpoint), lambda count: count == 0, "in flight"
-    )
-
-
-def descriptors(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+# -- one row --------------------------------------------------------------------------------------------------
 
 
 def perform(stage, client, script, outcome, is_kept, after, body=b"the one"):
