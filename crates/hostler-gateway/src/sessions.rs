@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use hostler_types::{EndpointUid, Millis};
 
 pub(crate) use self::id::{Opened, SessionAsked, opened};
-use crate::table::Lane;
+use crate::lane::Lane;
 
 /// How many sessions there may be.
 #[derive(Clone, Copy, Debug)]
