@@ -251,7 +251,9 @@ mod tests {
         let variant = &endpoint.variants[0];
         let permits: Vec<_> = draws.map(|draw| one_of(variant, &[], draw).unwrap()).collect();
         let mut counts = vec![0; variant.lanes.len()];
-        permits.iter().for_each(|permit| counts[permit.lane().id.ordinal as usize] += 1);
+        for permit in permits.iter() {
+            counts[permit.lane().id.ordinal as usize] += 1;
+        }
         counts
     }
 

@@ -111,13 +111,11 @@ impl Sessions {
             book.end(endpoint, id);
             return Place::Unknown;
         }
-        match holder.filter(|lane| !lane.is_draining()) {
-            Some(lane) => Place::At(lane),
-            None => {
-                book.end(endpoint, id);
-                Place::Gone
-            }
+        if let Some(lane) = holder.filter(|lane| !lane.is_draining()) {
+            return Place::At(lane);
         }
+        book.end(endpoint, id);
+        Place::Gone
     }
 
     /// An instance has closed a session; only its holder can.
