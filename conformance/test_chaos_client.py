@@ -10,10 +10,10 @@ import pytest
 from botocore.credentials import Credentials
 
 from harness.raw_client import Closed, RawClient
-from harness.raw_container import HANG, READ, SAID, RawContainer, endless, slowly
-from harness.waiting import eventually
+from harness.raw_container import HANG, READ, SAID, endless, slowly
+from harness.raw_stage import container, stage  # noqa: F401
 from harness.wire import now
-from test_chaos_upstream import PIECE, descriptors, nothing_in_flight
+from test_chaos_upstream import PIECE
 
 PAYLOAD_MAX = 4 * 1024 * 1024
 CONFIG = f"""
@@ -21,29 +21,6 @@ CONFIG = f"""
 model_timeout_s = 2
 payload_bytes = {PAYLOAD_MAX}
 """
-
-
-@pytest.fixture(scope="module")
-def container(hosting):
-    """The container of all rows; when they are done the server has no more open than before."""
-    with RawContainer(hosting) as container:
-        with RawClient(hosting.server) as client:
-            assert client.ask(container.endpoint, b"warm").body == b"warm"
-        container.start_afresh()
-        before = descriptors(hosting.server)
-        yield container
-        container.start_afresh()
-        eventually(lambda: descriptors(hosting.server), lambda open: open <= before, f"no more than {before} open")
-
-
-@pytest.fixture
-def stage(hosting, container):
-    """The container afresh; afterwards a good request is answered and nothing is in flight."""
-    container.start_afresh()
-    yield container
-    with RawClient(hosting.server) as client:
-        assert client.ask(container.endpoint, b"afterwards").body == b"afterwards"
-    nothing_in_flight(hosting.server, container.endpoint)
 
 
 @pytest.fixture

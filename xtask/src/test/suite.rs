@@ -118,6 +118,12 @@ pub(crate) const SUITES: [Suite; 17] = [
         run: python::sdk3,
     },
     Suite {
+        name: "soak",
+        about: "three minutes of mixed load with kills and updates: nothing is lost, nothing grows",
+        needs: &[Need::Python, Need::Venv(CONFORMANCE)],
+        run: python::soak,
+    },
+    Suite {
         name: "demo",
         about: "`hostler demo` from upload to answers",
         needs: &[Need::Python, Need::Example],

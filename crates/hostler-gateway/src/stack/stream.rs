@@ -88,3 +88,6 @@ async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, No
     }
     Ok(Bytes::new())
 }
+
+#[cfg(test)]
+mod tests;
