@@ -78,7 +78,9 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 
 fn counted(table: &RoutingTable) -> Totals {
     let (shown, mut totals) = table.book.read();
-    shown.iter().for_each(|tally| totals.add(tally));
+    for tally in &shown {
+        totals.add(tally);
+    }
     totals
 }
 
