@@ -100,6 +100,7 @@ impl Gateway {
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     lane.unreached();
+                    search.was_refused();
                     call.passed_on();
                     continue;
                 }
