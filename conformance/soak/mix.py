@@ -64,7 +64,8 @@ class Counts:
 
     def seconds_at(self, kind, quantile):
         """The time that this share of a kind's requests took at most."""
-        rows = sorted((int(name.split(":")[1]), count) for name, count in self.buckets.items() if name.startswith(f"{kind}:"))
+        own = [(name.split(":"), count) for name, count in self.buckets.items()]
+        rows = sorted((int(bucket), count) for (name, bucket), count in own if name == kind)
         wanted = quantile * sum(count for _, count in rows)
         for bucket, count in rows:
             wanted -= count

@@ -1,4 +1,4 @@
-"""The endpoints of the soak, and what is done to them while they are asked: kills, updates, and clients without manners.
+"""The endpoints of the soak, and what is done to them while they are asked: kills, updates, rude clients.
 
 Every injury is written down with its moment, so that a failed request can be laid to one, or to none.
 """
