@@ -152,7 +152,8 @@ def flat(watch, say):
     Compared are the quiet moments of the second and of the last third of the run: the first third warms caches,
     threads' buffers and the allocator up. What may differ is what the allocator keeps of the bodies that were in flight
     (PROCESSES * THREADS connections, of which one or two have 20 MB at a time), and what the store's page cache and
-    the history of endpoints still gain: measured 3 to 12 MiB. A kilobyte kept per request would be 40 MiB in a minute.
+    the history of endpoints still gain: 0.1, 0.1 and 7 MiB in three runs of three minutes. A kilobyte kept per request
+    would be some 40 MiB from third to third.
     """
     before, after = (watch.floor(1, *part) for part in ((1 / 3, 2 / 3), (2 / 3, 1)))
     say(f"memory: floor of the second third {before:.1f} MiB, of the last {after:.1f} MiB")
