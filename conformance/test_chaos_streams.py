@@ -1,4 +1,4 @@
-"""Containers that break off, lie or go silent in a streamed answer: an error before its first byte, an event after it."""
+"""Containers that break off, lie or go silent in a stream: an error before its first byte, an event after it."""
 
 import json
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ ROWS = {
         Events(b"tick", BROKEN),
         CLOSED,
     ),
-    "a body without a length that is reset": ([READ, OK + b"\r\ntick", WHEN_SEEN, RESET], Events(b"tick", BROKEN), CLOSED),
+    "reset in a body without a length": ([READ, OK + b"\r\ntick", WHEN_SEEN, RESET], Events(b"tick", BROKEN), CLOSED),
     "a body without a length": ([READ, OK + b"\r\ntick", CLOSE], Events(b"tick"), CLOSED),
     "silence between chunks": ([READ, HEAD + TICK, HANG], Events(b"tick", TOO_LONG), CLOSED),
     "chunks without end": ([READ, HEAD, endless(chunk(PIECE), 0.01)], Events(PIECE, TOO_LONG), CLOSED),
@@ -95,7 +95,11 @@ ROWS = {
     "trailers and extensions": ([READ, HEAD + b"4;a=b\r\ntick\r\n0\r\nX-S: 1\r\n\r\n"], Events(b"tick"), KEPT),
     "no chunks at all": ([READ, HEAD + b"0\r\n\r\n"], Events(b""), KEPT),
     # What is left in the connection is nobody's answer.
-    "a second answer after the stream": ([READ, HEAD + TICK + b"0\r\n\r\n" + JUNK, SAID, HANG], Events(b"tick"), CLOSED),
+    "a second answer after the stream": (
+        [READ, HEAD + TICK + b"0\r\n\r\n" + JUNK, SAID, HANG],
+        Events(b"tick"),
+        CLOSED,
+    ),
     "a second answer after a length": (
         [READ, OK + LENGTH_4 + b"\r\ntick" + JUNK, SAID, HANG],
         Events(b"tick"),

@@ -39,6 +39,7 @@ KEPT, CLOSED, EITHER = "kept", "closed", "either"
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH_4 = b"Content-Length: 4\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 JUNK = OK + LENGTH_4 + b"\r\njunk"
 # Larger than what is read whole before the first byte goes to the client, and than the sockets' own buffers.
 LARGE = 16 * 1024 * 1024
@@ -130,6 +131,7 @@ BREAKS = {
     "close before the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good"), CLOSE], LOST),
     "reset before the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good"), RESET], LOST),
     "close in the trailers": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\nX-Sum: 1", CLOSE], LOST),
+    "close after 100": ([READ, INTERIM, CLOSE], LOST),
     "close in an error's body": (
         [READ, b"HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\nweights", CLOSE],
         ModelError(500, "Received server error (500) from primary and could not load the entire response body."),
@@ -138,6 +140,7 @@ BREAKS = {
 
 LIES = {
     "a length that is too long": ([READ, OK + b"Content-Length: 9\r\n\r\ngood", CLOSE], LOST),
+    "a length of a petabyte": ([READ, OK + b"Content-Length: 1000000000000000\r\n\r\ngood", CLOSE], LOST),
     "a length below nothing": ([READ, OK + b"Content-Length: -4\r\n\r\ngood", HANG], LOST),
     "a length with a plus": ([READ, OK + b"Content-Length: +4\r\n\r\ngood", HANG], LOST),
     "a length that is no number": ([READ, OK + b"Content-Length: four\r\n\r\ngood", HANG], LOST),
@@ -160,6 +163,15 @@ LIES = {
 HEADS = {
     "garbage": ([READ, b"\x00\xff\x13 what is this\r\n\r\n", HANG], LOST),
     "as HTTP/0.9 has it": ([READ, b"good", CLOSE], LOST),
+    "another protocol that nobody asked for": (
+        [READ, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\n\r\ngood", HANG],
+        ModelError(101, "Received server error (101) from primary"),
+    ),
+    "chunks of HTTP/1.0": (
+        [READ, b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n", HANG],
+        LOST,
+    ),
+    "seventeen times 100": ([READ, INTERIM * 17 + GOOD, HANG], LOST),
     "another protocol": ([READ, b"SSH-2.0-OpenSSH_9.2\r\n", HANG], LOST),
     "a version that is not there": ([READ, b"HTTP/3.7 200 OK\r\n" + LENGTH_4 + b"\r\ngood", HANG], LOST),
     "a status of two digits": ([READ, b"HTTP/1.1 20 OK\r\n" + LENGTH_4 + b"\r\ngood", HANG], LOST),
@@ -192,9 +204,11 @@ ODD_BUT_GOOD = {
     "no reason": ([READ, b"HTTP/1.1 200\r\n" + LENGTH_4 + b"\r\ngood"], Answered(), KEPT),
     "bytes above ASCII in a header": ([READ, OK + b"X-Name: \xe4\r\n" + LENGTH_4 + b"\r\ngood"], Answered(), KEPT),
     "lines that end in LF alone": ([READ, b"HTTP/1.1 200 OK\nContent-Length: 4\n\ngood"], Answered(), KEPT),
-    "100 first": ([READ, b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD], Answered(), KEPT),
+    "100 first": ([READ, INTERIM + GOOD], Answered(), KEPT),
+    "sixteen times 100": ([READ, INTERIM * 16 + GOOD], Answered(), KEPT),
+    "100 before the request is read": ([INTERIM, READ, GOOD], Answered(), KEPT),
     "several 1xx first": (
-        [READ, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + GOOD],
+        [READ, INTERIM + b"HTTP/1.1 102 Work\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + GOOD],
         Answered(),
         KEPT,
     ),
@@ -221,7 +235,10 @@ TOO_MUCH = {
     "a line break after the answer": ([READ, GOOD + b"\r\n", SAID, HANG], Answered()),
     "a 100 after the answer": ([READ, GOOD + b"HTTP/1.1 100 Continue\r\n\r\n", SAID, HANG], Answered()),
     "a length that is too short": ([READ, OK + b"Content-Length: 2\r\n\r\ngood", SAID, HANG], Answered(b"go")),
-    "after the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n" + JUNK, SAID, HANG], Answered()),
+    "after the last chunk": (
+        [READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n" + JUNK, SAID, HANG],
+        Answered(),
+    ),
     "204 with a body": ([READ, b"HTTP/1.1 204 No Content\r\n\r\n" + JUNK, SAID, HANG], Answered(b"")),
     "304 with a body": (
         [READ, b"HTTP/1.1 304 Not Modified\r\n" + LENGTH_4 + b"\r\n" + JUNK, SAID, HANG],

@@ -1,5 +1,6 @@
 """InvokeEndpointWithResponseStream: events as the model's chunks come, and every way in which a stream can end."""
 
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -454,3 +455,26 @@ def test_an_update_waits_for_streams_under_way(wire, hosting):
     assert b"".join(parts(received)) == b"".join(b"id: %d\ndata: tick\n\n" % number for number in range(60))
     hosting.in_service(name)
     hosting.delete(name)
+
+
+def test_a_stop_lets_streams_go_on_for_a_while_and_then_tells_them(make_server):
+    server = make_server("[limits]\nmodel_timeout_s = 1\n")
+    hosting = Hosting(server)
+    name = hosting.deploy("status")
+    wire = Wire(server)
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        RawStream(wire, name, asking(events=20, body="tick", pause_ms=50)) as short,
+        RawStream(wire, name, asking(events=1_000_000, body="tick", pause_ms=50)) as long,
+    ):
+        answers = short.answer(), long.answer()
+        begun = [answer.read1() for answer in answers]
+        stopping = pool.submit(server.stop)
+        whole, cut = (came + answer.read() for came, answer in zip(begun, answers, strict=True))
+        assert stopping.result() == 0
+    assert len(parts(whole)) == 20
+    *before, (headers, payload) = events(cut)
+    assert len(before) > 20
+    assert headers[":exception-type"] == "InternalStreamFailure"
+    message = f"The server stopped while the model of endpoint {name} was streaming its response."
+    assert json.loads(payload) == {"Message": message}

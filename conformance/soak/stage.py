@@ -1,4 +1,4 @@
-"""The endpoints of the soak, and what is done to them while they are asked: kills, updates, and clients without manners.
+"""The endpoints of the soak, and what is done to them while they are asked: kills, updates, rude clients.
 
 Every injury is written down with its moment, so that a failed request can be laid to one, or to none.
 """
@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 
-from harness.hosting import production_variant, fresh
+from harness.hosting import fresh, production_variant
 from harness.raw_client import RawClient
 from harness.waiting import eventually
 from soak.mix import KIB, MIB, Kind
@@ -72,6 +72,7 @@ class Stage:
             Kind("retried", self.kept, 20.0, KIB),
             Kind("weighted", self.weighted, 10.0, 4 * KIB),
             Kind("slow", self.small, 5.0, KIB, "delay_ms=100"),
+            Kind("streamed", self.small, 3.0, KIB, "chunks=5; pause_ms=10", streamed_chunks=5),
             Kind("1 MB", self.large, 3.0, MIB),
             Kind("20 MB", self.large, 0.15, 20 * MIB),
         ]

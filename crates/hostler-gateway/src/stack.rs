@@ -30,7 +30,7 @@ use tracing::debug;
 pub(crate) use self::arrival::authenticate;
 use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back};
-use self::stream::{Deadlines, give_stream};
+use self::stream::{Limits, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
@@ -77,8 +77,9 @@ impl Gateway {
                         }
                         // Whether it succeeds is known at its end.
                         Form::Events => {
-                            let deadlines = Deadlines { first_byte: deadline, last_byte };
-                            give_stream(invocation, answer, call, deadlines).await
+                            let limits =
+                                Limits { first_byte: deadline, last_byte, end: self.streams_end.subscribe() };
+                            give_stream(invocation, answer, call, limits).await
                         }
                     };
                     match given {
@@ -99,6 +100,7 @@ impl Gateway {
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     lane.unreached();
+                    search.was_refused();
                     call.passed_on();
                     continue;
                 }

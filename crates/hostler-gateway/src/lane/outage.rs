@@ -21,6 +21,12 @@ use super::probe::probe;
 use crate::breaker::{Breaker, Failure, Fleet, Move, State};
 use crate::table::{LiveEndpoint, LiveVariant};
 
+/// AWS's limit for the answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whoever took a connection and has not closed it after so long is there, though perhaps busy.
+const REACH_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// A breaker, and which of its outages is being probed.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -41,7 +47,8 @@ impl Lane {
     pub(crate) fn failed(self: &Arc<Self>, failure: InvocationFailure) {
         self.troubles.failed(failure);
         let failure = match failure {
-            InvocationFailure::TimedOut | InvocationFailure::Lost => Failure::Silent,
+            InvocationFailure::TimedOut => Failure::TimedOut,
+            InvocationFailure::Lost => Failure::Lost,
             InvocationFailure::Answered { status: 500.. } => Failure::Answered,
             // It works, and says that the client is mistaken.
             InvocationFailure::Answered { .. } => {
@@ -112,7 +119,8 @@ impl Lane {
                 let Some(lane) = lane.upgrade().filter(|lane| lane.watched().outage == outage) else {
                     return;
                 };
-                let probed = probe(lane.address).await;
+                let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
+                let probed = probe(lane.address, patience).await;
                 let mut next = None;
                 lane.judge(|breaker, _| {
                     // It may have been pardoned meanwhile.

@@ -246,3 +246,22 @@ async fn what_is_lost_before_its_first_byte_is_tried_again_only_where_the_owner_
     assert!(first.calls() > 0, "nobody asked the one that fails");
     assert_eq!(counted(&table).retries, first.connections() as u64);
 }
+
+#[tokio::test]
+async fn streams_are_told_when_the_server_ends_them() {
+    let container = in_pieces([HEAD, b"3\r\none\r\n", b"3\r\ntwo\r\n"]).await;
+    let (gateway, table) = gateway(&[container.kept.address()]);
+    container.go_on();
+    container.go_on();
+    let mut body = ask(&gateway).await.unwrap().into_body();
+    assert_eq!(said(next(&mut body).await), "one");
+    let mut ending = Box::pin(next(&mut body));
+    assert!(timeout(Duration::ZERO, &mut ending).await.is_err(), "the stream goes on");
+    gateway.end_streams();
+    let failure = said(ending.await);
+    assert!(failure.starts_with("InternalStreamFailure") && failure.contains("stopped"), "{failure}");
+    assert_eq!(next(&mut body).await, None);
+    container.until_closed(1).await;
+    assert_eq!(classes(&table, InvocationClass::ServerError), (1, 1));
+    assert_eq!(table.trouble(&id(0)), None, "it is not the model's fault");
+}
