@@ -25,7 +25,7 @@ pub use checksum::ChecksumKind;
 pub use chunked::{ChunkError, ChunkedDecoder};
 pub use claim::{Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm};
 pub use date::AmzDate;
-pub use key::{SIGNING_KEYS_MAX, SigningKey, SigningKeys, payload_hash};
+pub use key::{PayloadHasher, SIGNING_KEYS_MAX, SigningKey, SigningKeys, payload_hash};
 pub use presented::{AuthForm, CredentialScope, Presented};
 pub use refusals::{RefusalReason, Refusals};
 pub use sign::{Payload, SignError, Signer};

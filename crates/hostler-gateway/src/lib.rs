@@ -5,12 +5,15 @@
 #![warn(missing_docs)]
 
 mod answer;
+#[doc(hidden)]
+pub mod door;
 mod gateway;
 mod invocation;
 mod metrics;
 mod model_error;
 mod payload;
 mod pick;
+mod sessions;
 mod stack;
 mod table;
 mod tally;

@@ -167,7 +167,17 @@ impl Collector for GatewayMetrics {
                 None,
                 MetricType::Gauge,
             )?
-            .encode_gauge(&held)
+            .encode_gauge(&held)?;
+        let sessions = self.0.sessions.count() as u64;
+        encoder
+            .encode_descriptor(
+                "sessions_open",
+                "Sessions that instances hold, of all endpoints; those that have expired count until something is opened. \
+                 Fifty thousand is the most: then the oldest of the endpoint that has the most make room.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&sessions)
     }
 }
 

@@ -72,7 +72,9 @@ fn draw_from<'a>(
 /// A place at an instance that has not been tried: the least busy one, where the config does not ask for any; `draw`
 /// decides between equals.
 pub(crate) fn one_of(variant: &LiveVariant, tried: &[InstanceId], draw: f64) -> Option<Permit> {
-    let mut free: Vec<&Arc<Lane>> = variant.lanes.iter().filter(|lane| !tried.contains(&lane.id)).collect();
+    // One that drains would hand its chances to whoever stands behind it.
+    let may_take = |lane: &&Arc<Lane>| !lane.is_draining() && !tried.contains(&lane.id);
+    let mut free: Vec<&Arc<Lane>> = variant.lanes.iter().filter(may_take).collect();
     if free.is_empty() {
         return None;
     }
@@ -93,11 +95,22 @@ mod tests {
         RouteTable, Scope, VariantName, VariantRoute,
     };
     use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
 
     use super::*;
     use crate::table::RoutingTable;
 
     fn endpoint(weights: &[f64], instances: u32) -> Arc<LiveEndpoint> {
+        routed(weights, instances, None, &[])
+    }
+
+    /// The instances of these ordinals drain.
+    fn routed(
+        weights: &[f64],
+        instances: u32,
+        routing: Option<RoutingStrategy>,
+        draining: &[u32],
+    ) -> Arc<LiveEndpoint> {
         let scope = Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"));
         let key = Key::new(&scope, Kind::Endpoint, "demo");
         let table = RoutingTable::new();
@@ -106,7 +119,7 @@ mod tests {
             weight,
             share: 1.0,
             instance_type: None,
-            routing: None,
+            routing,
             instances: (0..instances)
                 .map(|ordinal| InstanceRoute {
                     id: InstanceId {
@@ -117,7 +130,7 @@ mod tests {
                         attempt: 1,
                     },
                     address: SocketAddr::from(([127, 0, 0, 1], 1)),
-                    draining: false,
+                    draining: draining.contains(&ordinal),
                 })
                 .collect(),
         });
@@ -153,6 +166,47 @@ mod tests {
         drop(permits);
         let tried: Vec<_> = variant.lanes.iter().map(|lane| lane.id.clone()).collect();
         assert!(one_of(variant, &tried, 0.0).is_none());
+    }
+
+    /// How often each ordinal is drawn, while every request stays with the instance that got it.
+    fn spread(endpoint: &LiveEndpoint, draws: impl Iterator<Item = f64>) -> Vec<usize> {
+        let variant = &endpoint.variants[0];
+        let permits: Vec<_> = draws.map(|draw| one_of(variant, &[], draw).unwrap()).collect();
+        let mut counts = vec![0; variant.lanes.len()];
+        for permit in permits.iter() {
+            counts[permit.lane().id.ordinal as usize] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn random_gives_every_instance_the_same_part_whoever_is_busy() {
+        let random = Some(RoutingStrategy::Random);
+        let endpoint = routed(&[1.0], 4, random, &[]);
+        let busy: Vec<_> = (0..500).filter_map(|_| endpoint.variants[0].lanes[1].enter()).collect();
+        assert_eq!(spread(&endpoint, (0..4000).map(|step| f64::from(step) / 4000.0)), [1000; 4]);
+        // Drawn with a seed: 4000 draws of one in four, and five standard deviations are 137.
+        let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+        let drawn = spread(&endpoint, (0..4000).map(|_| rng.random::<f64>()));
+        assert!(drawn.iter().all(|count| (863..=1137).contains(count)), "{drawn:?}");
+        drop(busy);
+        // The part of one that drains goes to all others, not to its neighbour.
+        let draining = routed(&[1.0], 4, random, &[1, 2]);
+        assert_eq!(spread(&draining, (0..4000).map(|step| f64::from(step) / 4000.0)), [2000, 0, 0, 2000]);
+    }
+
+    #[test]
+    fn a_busy_instance_gets_nothing_until_the_others_are_as_busy() {
+        for routing in [None, Some(RoutingStrategy::LeastOutstandingRequests), Some(RoutingStrategy::KvAware)]
+        {
+            let endpoint = routed(&[1.0], 3, routing, &[]);
+            let busy: Vec<_> = (0..10).filter_map(|_| endpoint.variants[0].lanes[2].enter()).collect();
+            let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+            let mut drawn = |requests| spread(&endpoint, (0..requests).map(|_| rng.random::<f64>()));
+            assert_eq!(drawn(20), [10, 10, 0], "{routing:?}");
+            assert_eq!(drawn(23)[2], 1, "{routing:?}");
+            drop(busy);
+        }
     }
 
     #[test]

@@ -6,16 +6,20 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
+//!    to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
-//!    ones streamed, the permit in the body until it ends.
+//!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
+//!    model's first byte on.
 //!
 //! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
 
 mod arrival;
 mod place;
 mod reply;
+mod session;
+mod stream;
 
 use hostler_aws::ApiError;
 use hostler_types::InvocationFailure;
@@ -26,9 +30,10 @@ use tracing::debug;
 pub(crate) use self::arrival::authenticate;
 use self::place::Found;
 use self::reply::{Unanswered, give_back};
+use self::stream::{Deadlines, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
-use crate::invocation::Invocation;
+use crate::invocation::{Form, Invocation};
 use crate::model_error::{NoAnswer, unanswered};
 use crate::table::Lane;
 use crate::tally::{Call, Silence};
@@ -38,28 +43,47 @@ impl Gateway {
     /// Layers 7 to 9.
     pub(crate) async fn invoke(
         &self,
-        invocation: &Invocation<'_>,
+        invocation: &mut Invocation<'_>,
         arrived: Instant,
     ) -> Result<Response<AnswerBody>, ApiError> {
         let mut hold_until = Instant::now() + self.settings.hold_timeout;
         let mut tried = Vec::new();
         let mut was_lost = false;
         loop {
-            let Found { permit, retries_lost, model_timeout } =
+            let Found { permit, retries_lost, model_timeout, stream_timeout } =
                 self.find_instance(invocation, &mut tried, (arrived, hold_until)).await?;
             let mut call = Call::begin(permit, arrived);
-            let deadline = call.sent() + model_timeout;
+            let last_byte = call.sent() + stream_timeout;
+            let deadline = match invocation.form {
+                Form::Whole => call.sent() + model_timeout,
+                Form::Events => (call.sent() + model_timeout).min(last_byte),
+            };
             let lane = call.lane().clone();
             let sending =
-                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.bytes());
+                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.reader());
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
-                    match give_back(invocation, answer, call, deadline).await {
-                        Ok(answer) => {
-                            lane.troubles.succeeded();
-                            return Ok(answer);
+                    self.heed_closing(invocation, &lane, answer.headers());
+                    if !retries_lost || was_lost {
+                        invocation.body.let_go();
+                    }
+                    let given = match invocation.form {
+                        Form::Whole => {
+                            let given = give_back(invocation, answer, call, deadline).await;
+                            given.inspect(|answer| {
+                                lane.troubles.succeeded();
+                                self.heed_opening(invocation, &lane, answer.headers());
+                            })
                         }
+                        // Whether it succeeds is known at its end.
+                        Form::Events => {
+                            let deadlines = Deadlines { first_byte: deadline, last_byte };
+                            give_stream(invocation, answer, call, deadlines).await
+                        }
+                    };
+                    match given {
+                        Ok(answer) => return Ok(answer),
                         Err(Unanswered::Finally(error)) => {
                             lane.troubles.failed(if status.is_success() {
                                 InvocationFailure::TimedOut

@@ -18,6 +18,7 @@ use hostler_types::{
 use papaya::HashMap;
 use tokio::sync::watch;
 
+use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
 use crate::trouble::Troubles;
 use crate::upstream::Kept;
@@ -34,14 +35,17 @@ pub struct RoutingTable {
     pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
     pub(crate) book: Book,
+    pub(crate) sessions: Sessions,
     /// Requests that wait for an instance.
     pub(crate) held: AtomicU64,
+    /// Some endpoint has, or had, a limit of its own to the size of a request.
+    limits_payloads: AtomicBool,
 }
 
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
-    uid: EndpointUid,
+    pub(crate) uid: EndpointUid,
     pub(crate) retries_lost: bool,
     pub(crate) limits: InvocationLimits,
     pub(crate) variants: Vec<LiveVariant>,
@@ -90,12 +94,19 @@ impl RoutingTable {
             lanes: Arc::default(),
             drained: Arc::default(),
             book: Book::new(shown),
+            sessions: Sessions::default(),
             held: AtomicU64::new(0),
+            limits_payloads: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
         self.endpoints.pin().get(key).cloned()
+    }
+
+    /// Whether it is worth looking for an endpoint's own limit to the size of a request.
+    pub(crate) fn limits_payloads(&self) -> bool {
+        self.limits_payloads.load(Ordering::Relaxed)
     }
 
     fn lane(&self, id: &InstanceId, address: SocketAddr, tally: &Arc<Tally>) -> Arc<Lane> {
@@ -178,6 +189,9 @@ impl RouteTable for RoutingTable {
         });
         let tallies: Vec<Arc<Tally>> = live.variants.iter().map(|variant| variant.tally.clone()).collect();
         self.book.close_others(&route.uid, &tallies);
+        if route.limits.payload_bytes.is_some() {
+            self.limits_payloads.store(true, Ordering::Relaxed);
+        }
         let endpoints = self.endpoints.pin();
         let before = endpoints.get(&route.key).cloned();
         endpoints.insert(route.key.clone(), live.clone());
@@ -186,6 +200,7 @@ impl RouteTable for RoutingTable {
                 live.variants.iter().flat_map(|variant| &variant.lanes).any(|lane| lane.id == *id)
             });
             if before.uid != live.uid {
+                self.sessions.forget(&before.uid);
                 self.book.close_others(&before.uid, &[]);
             }
             before.replaced.send_replace(true);
@@ -196,6 +211,7 @@ impl RouteTable for RoutingTable {
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
             self.retire(&before, |_| false);
+            self.sessions.forget(&before.uid);
             self.book.close_others(&before.uid, &[]);
             before.replaced.send_replace(true);
         }
@@ -237,6 +253,10 @@ impl LiveEndpoint {
 impl Lane {
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Counts a request in; none when the instance takes no more.

@@ -17,8 +17,9 @@ use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_compute::Capabilities;
 use hostler_control::{
-    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
-    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, DRAIN_MARGIN_MS,
+    LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
+    UsageSettings,
 };
 use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
@@ -294,7 +295,9 @@ async fn open_cache(
 fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
-        payload_bytes_max: settings.payload_bytes_max,
+        stream_timeout: settings.stream_timeout,
+        payload_bytes: settings.payload_bytes,
+        payload_bytes_max: settings.limit_bounds.payload_bytes,
         ..GatewaySettings::default()
     }
 }
@@ -304,7 +307,10 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
         emptied_at,
         began_at,
         provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+        drain_timeout_ms: settings.model_timeout.max(settings.stream_timeout).as_millis() as i64
+            + DRAIN_MARGIN_MS,
         rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+        limit_bounds: settings.limit_bounds,
         ..Policy::default()
     }
 }

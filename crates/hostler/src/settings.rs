@@ -6,6 +6,7 @@
 
 mod file;
 mod image;
+mod limits;
 mod metrics;
 mod quotas;
 mod services;
@@ -20,7 +21,7 @@ use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
-use hostler_types::{AccountId, Region};
+use hostler_types::{AccountId, LimitBounds, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
@@ -40,6 +41,8 @@ const PROTECT_IN_USE_DEFAULT: bool = false;
 const STRICT_AWS_DEFAULT: bool = false;
 /// AWS's limit for a model's answer.
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
+/// AWS's limit for a model's stream.
+const STREAM_TIMEOUT_DEFAULT_S: u64 = 8 * 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
@@ -63,7 +66,11 @@ pub(crate) struct Settings {
     pub(crate) strict_aws: bool,
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
-    pub(crate) payload_bytes_max: u64,
+    pub(crate) stream_timeout: Duration,
+    /// Of an endpoint whose owner set none.
+    pub(crate) payload_bytes: u64,
+    /// The most that owners may set.
+    pub(crate) limit_bounds: LimitBounds,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
@@ -134,6 +141,7 @@ impl Settings {
             Region::new(REGION_DEFAULT)
         });
         mistakes.extend(file.limits.mistakes());
+        let limit_bounds = limits::bounds(&file.limits, &mut mistakes);
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
             Some("simulated") => BackendKind::Simulated,
@@ -190,7 +198,9 @@ impl Settings {
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
-            payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            stream_timeout: Duration::from_secs(limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S)),
+            payload_bytes: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            limit_bounds,
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

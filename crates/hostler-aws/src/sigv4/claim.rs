@@ -2,7 +2,7 @@
 //!
 //! Why: a body streams after its head was verified, or decides over the head when its hash was not declared; one
 //! type covers both, so that no room can take a name before the signature is decided.
-//! Invariants: [`Claim::caller`] is none until the signature was found right. A body may take a minute: whose key was
+//! Invariants: [`Claim::caller`] is none until the signature was found right; [`Claim::claimed`] only bounds. A body may take a minute: whose key was
 //! revoked meanwhile is refused at its end.
 
 use std::sync::Arc;
@@ -119,6 +119,11 @@ impl Claim {
     /// Who signed; none as long as the signature is not verified, which is when the payload is undeclared.
     pub fn caller(&self) -> Option<&Caller> {
         self.pending.is_none().then_some(&self.caller)
+    }
+
+    /// Who says that they signed. Good for holding them to a limit; what they ask for waits for the proof.
+    pub fn claimed(&self) -> &Caller {
+        &self.caller
     }
 
     /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,

@@ -30,6 +30,39 @@ pub fn payload_hash(body: &[u8]) -> [u8; 32] {
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
+/// The same of a body that comes in pieces.
+#[derive(Clone)]
+pub struct PayloadHasher(digest::Context);
+
+impl PayloadHasher {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next piece in.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all pieces.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl Default for PayloadHasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for PayloadHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayloadHasher").finish_non_exhaustive()
+    }
+}
+
 /// A SHA-256 in hexadecimal digits.
 #[derive(Clone, Copy)]
 pub(crate) struct HexDigest([u8; 64]);

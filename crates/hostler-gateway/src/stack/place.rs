@@ -14,6 +14,7 @@ use crate::gateway::Gateway;
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, unanswered};
 use crate::pick::{by_name, by_weight, one_of, others, twins};
+use crate::sessions::SessionAsked;
 use crate::table::Permit;
 
 /// The pause before instances that refused a connection are asked again.
@@ -34,6 +35,12 @@ impl Gateway {
                 .find(&key)
                 .filter(|endpoint| endpoint.name == invocation.endpoint_name)
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
+            let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
+            let stream_timeout = endpoint.limits.stream_timeout.unwrap_or(self.settings.stream_timeout);
+            if let Some(SessionAsked::Known(id)) = invocation.session {
+                let permit = self.enter_session(invocation, (&endpoint, id), tried, arrived)?;
+                return Ok(Found { permit, retries_lost: false, model_timeout, stream_timeout });
+            }
             let fleet = match invocation.target_variant {
                 Some(name) => by_name(&endpoint, name, rand::random()).ok_or_else(|| {
                     ApiError::validation_error(format!(
@@ -51,8 +58,8 @@ impl Gateway {
                 None => others(&endpoint, fleet).find_map(place),
             };
             if let Some(permit) = place(fleet).or_else(beside).or_else(elsewhere) {
-                let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
-                return Ok(Found { permit, retries_lost: endpoint.retries_lost, model_timeout });
+                let retries_lost = endpoint.retries_lost;
+                return Ok(Found { permit, retries_lost, model_timeout, stream_timeout });
             }
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
             let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
@@ -97,4 +104,6 @@ pub(super) struct Found {
     pub(super) retries_lost: bool,
     /// How long the model may take.
     pub(super) model_timeout: Duration,
+    /// How long it may take to the end of a stream.
+    pub(super) stream_timeout: Duration,
 }

@@ -9,6 +9,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 
+use super::session::{CLOSES, OPENS};
 use crate::answer::{AnswerBody, ModelStream, whole};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
@@ -42,18 +43,7 @@ pub(super) async fn give_back(
 ) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
     if !parts.status.is_success() {
-        let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
-        let body = match timeout_at(deadline, reading).await {
-            Ok(Ok(body)) => Some(body.to_bytes()),
-            Ok(Err(_)) | Err(_) => None,
-        };
-        let error = answered(invocation, parts.status.as_u16(), body.as_deref());
-        call.ends(if parts.status.is_client_error() {
-            InvocationClass::ClientError
-        } else {
-            InvocationClass::ServerError
-        });
-        return Err(Unanswered::Finally(error));
+        return Err(refused(invocation, parts.status, body, call, deadline).await);
     }
     let variant = call.lane().id.variant.to_string();
     let first = match read_first(&mut body, deadline).await {
@@ -79,10 +69,39 @@ pub(super) async fn give_back(
             headers.insert(HeaderName::from_static(name), value.clone());
         }
     }
+    if invocation.session.is_some() {
+        for name in [OPENS, CLOSES] {
+            if let Some(value) = parts.headers.get(name) {
+                headers.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+    }
     if let Ok(value) = HeaderValue::from_str(&variant) {
         headers.insert("x-amzn-invoked-production-variant", value);
     }
     Ok(response)
+}
+
+/// The model answered with something else than success.
+pub(super) async fn refused(
+    invocation: &Invocation<'_>,
+    status: StatusCode,
+    body: ModelBody,
+    mut call: Call,
+    deadline: Instant,
+) -> Unanswered {
+    let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
+    let body = match timeout_at(deadline, reading).await {
+        Ok(Ok(body)) => Some(body.to_bytes()),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let error = answered(invocation, status.as_u16(), body.as_deref());
+    call.ends(if status.is_client_error() {
+        InvocationClass::ClientError
+    } else {
+        InvocationClass::ServerError
+    });
+    Unanswered::Finally(error)
 }
 
 /// Reads until the end or until it is too much to keep.

@@ -63,14 +63,16 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let headers = HeaderMap::new();
     let scope = scope();
-    let invocation = Invocation {
+    let mut invocation = Invocation {
+        form: Form::Whole,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
-    gateway.invoke(&invocation, Instant::now()).await
+    gateway.invoke(&mut invocation, Instant::now()).await
 }
 
 async fn text(answer: Response<AnswerBody>) -> Bytes {

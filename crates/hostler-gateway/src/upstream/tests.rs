@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::time::{Duration, advance, pause};

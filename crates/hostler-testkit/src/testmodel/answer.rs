@@ -30,7 +30,7 @@ pub(super) enum Then {
 
 /// Answers one invocation.
 pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -> io::Result<Then> {
-    let wish = match Wish::of(request, &server.every) {
+    let mut wish = match Wish::of(request, &server.every) {
         Ok(wish) => wish,
         Err(what) => {
             complain(&what);
@@ -38,6 +38,7 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
         }
     };
     prepare(&wish, server)?;
+    server.sessions.take_part(&mut wish, request);
     let piece = match (&wish.body, wish.tell) {
         (_, Some(tell)) => tell::document(tell, request, server).to_string().into_bytes(),
         (Some(body), None) => body.clone(),

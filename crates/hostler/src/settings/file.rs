@@ -42,10 +42,16 @@ pub(super) struct SettingsFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) model_timeout_s: Option<u64>,
+    pub(super) stream_timeout_s: Option<u64>,
     pub(super) payload_bytes: Option<u64>,
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
     pub(super) provision_timeout_s: Option<u64>,
+    pub(super) model_timeout_max_s: Option<u64>,
+    pub(super) stream_timeout_max_s: Option<u64>,
+    pub(super) payload_bytes_max: Option<u64>,
+    pub(super) in_flight_per_instance_max: Option<u64>,
+    pub(super) waiting_max: Option<u64>,
 }
 
 impl Limits {
@@ -54,10 +60,18 @@ impl Limits {
         const DAY_S: u64 = 24 * 60 * 60;
         /// A request is held in memory.
         const PAYLOAD_BYTES: u64 = 1 << 30;
+        /// More than a machine has sockets for.
+        const REQUESTS: u64 = 1_000_000;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
+            ("stream_timeout_s", self.stream_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
             ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
+            ("model_timeout_max_s", self.model_timeout_max_s, DAY_S),
+            ("stream_timeout_max_s", self.stream_timeout_max_s, DAY_S),
+            ("payload_bytes_max", self.payload_bytes_max, PAYLOAD_BYTES),
+            ("in_flight_per_instance_max", self.in_flight_per_instance_max, REQUESTS),
+            ("waiting_max", self.waiting_max, REQUESTS),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
         ]
@@ -252,19 +266,25 @@ mod tests {
     #[test]
     fn limits_that_nobody_means_are_mistakes_and_their_borders_are_not() {
         let mistakes = |text: &str| SettingsFile::parse(text).0.limits.mistakes();
-        for name in ["model_timeout_s", "provision_timeout_s", "payload_bytes", "artifact_bytes"] {
+        let names =
+            ["model_timeout_s", "stream_timeout_s", "provision_timeout_s", "payload_bytes", "artifact_bytes"];
+        for name in names {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
-        assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
+        assert_eq!(
+            mistakes("[limits]\nmodel_timeout_s = 86400\nstream_timeout_s = 86400"),
+            Vec::<String>::new()
+        );
         assert_eq!(mistakes("[limits]\npayload_bytes = 1073741824"), Vec::<String>::new());
         let said = mistakes(
-            "[limits]\nmodel_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
+            "[limits]\nmodel_timeout_s = 86401\nstream_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
         );
         assert_eq!(
             said,
             [
                 "[limits] model_timeout_s = 86401 is not between 1 and 86400",
+                "[limits] stream_timeout_s = 86401 is not between 1 and 86400",
                 "[limits] payload_bytes = 1073741825 is not between 1 and 1073741824",
                 "[limits] instance_memory_bytes = 0 is not 1 or more"
             ]
@@ -275,14 +295,14 @@ mod tests {
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
             "listen = '127.0.0.1:0'\nprotect_in_use = true\nstrict_aws = false\nmodel_dirs = ['/srv/models']\nregion = 'eu-central-1'\naccount = '123456789012'\n\
-             [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
+             [limits]\nmodel_timeout_s = 5\nstream_timeout_s = 7\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
              [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n\
              needs_opt_ml = true\nmemory_mib = 512\ncpu_millis = 500\n",
         );
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!((file.protect_in_use, file.strict_aws), (Some(true), Some(false)));
-        assert_eq!(file.limits.model_timeout_s, Some(5));
+        assert_eq!((file.limits.model_timeout_s, file.limits.stream_timeout_s), (Some(5), Some(7)));
         assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
         assert_eq!(file.model_dirs, [PathBuf::from("/srv/models")]);
         assert_eq!(file.role[0].allow, ["s3://b/p*"]);
