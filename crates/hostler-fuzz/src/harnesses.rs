@@ -1,5 +1,6 @@
 //! One file for each decoder, and what they share.
 
+pub(crate) mod answer_codec;
 pub(crate) mod archive;
 pub(crate) mod archive_members;
 pub(crate) mod classify;

@@ -15,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -62,6 +63,8 @@ pub struct Gateway {
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
     throttle: Arc<Throttle>,
+    /// Becomes true when streams have to end.
+    pub(crate) streams_end: watch::Sender<bool>,
 }
 
 impl Gateway {
@@ -72,13 +75,24 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
-        Self { table, settings, verifier, clock, throttle: Arc::default() }
+        let streams_end = watch::Sender::new(false);
+        Self { table, settings, verifier, clock, throttle: Arc::default(), streams_end }
     }
 
     /// The same, for accounts that may not ask as often as they like.
     #[must_use]
     pub fn throttled_by(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
+    }
+
+    /// How long a model may take where its endpoint says nothing else.
+    pub fn model_timeout(&self) -> Duration {
+        self.settings.model_timeout
+    }
+
+    /// Ends every stream with an event that says so: the server is about to stop.
+    pub fn end_streams(&self) {
+        self.streams_end.send_replace(true);
     }
 
     /// Answers one request.

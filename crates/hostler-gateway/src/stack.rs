@@ -28,14 +28,14 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 pub(crate) use self::arrival::authenticate;
-use self::place::Found;
+use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back};
-use self::stream::{Deadlines, give_stream};
+use self::stream::{Limits, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
+use crate::lane::Lane;
 use crate::model_error::{NoAnswer, unanswered};
-use crate::table::Lane;
 use crate::tally::{Call, Silence};
 use crate::upstream;
 
@@ -46,12 +46,11 @@ impl Gateway {
         invocation: &mut Invocation<'_>,
         arrived: Instant,
     ) -> Result<Response<AnswerBody>, ApiError> {
-        let mut hold_until = Instant::now() + self.settings.hold_timeout;
-        let mut tried = Vec::new();
+        let mut search = Search::begin(arrived, self.settings.hold_timeout);
         let mut was_lost = false;
         loop {
             let Found { permit, retries_lost, model_timeout, stream_timeout } =
-                self.find_instance(invocation, &mut tried, (arrived, hold_until)).await?;
+                self.find_instance(invocation, &mut search).await?;
             let mut call = Call::begin(permit, arrived);
             let last_byte = call.sent() + stream_timeout;
             let deadline = match invocation.form {
@@ -72,20 +71,21 @@ impl Gateway {
                         Form::Whole => {
                             let given = give_back(invocation, answer, call, deadline).await;
                             given.inspect(|answer| {
-                                lane.troubles.succeeded();
+                                lane.succeeded();
                                 self.heed_opening(invocation, &lane, answer.headers());
                             })
                         }
                         // Whether it succeeds is known at its end.
                         Form::Events => {
-                            let deadlines = Deadlines { first_byte: deadline, last_byte };
-                            give_stream(invocation, answer, call, deadlines).await
+                            let limits =
+                                Limits { first_byte: deadline, last_byte, end: self.streams_end.subscribe() };
+                            give_stream(invocation, answer, call, limits).await
                         }
                     };
                     match given {
                         Ok(answer) => return Ok(answer),
                         Err(Unanswered::Finally(error)) => {
-                            lane.troubles.failed(if status.is_success() {
+                            lane.failed(if status.is_success() {
                                 InvocationFailure::TimedOut
                             } else {
                                 InvocationFailure::Answered { status: status.as_u16() }
@@ -99,18 +99,19 @@ impl Gateway {
                     let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
-                    tried.push(lane.id.clone());
+                    lane.unreached();
+                    search.was_refused();
                     call.passed_on();
                     continue;
                 }
                 Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
-                    lane.troubles.failed(InvocationFailure::TimedOut);
+                    lane.failed(InvocationFailure::TimedOut);
                     call.ends_without_answer(Silence::Timeout);
                     return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
                 }
             };
-            lane.troubles.failed(InvocationFailure::Lost);
+            lane.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
                 call.ends_without_answer(Silence::Lost);
@@ -120,8 +121,7 @@ impl Gateway {
             debug!(endpoint, generation, instance = %lane.id, "a request was lost with its instance and is tried once more");
             was_lost = true;
             call.passed_on();
-            tried.push(lane.id.clone());
-            hold_until = Instant::now() + self.settings.hold_timeout;
+            search.begin_again(&lane.id, self.settings.hold_timeout);
         }
     }
 }

@@ -23,6 +23,7 @@
 //! | `body` | text | the answer's body; the request's own otherwise |
 //! | `tell` | `pid`, `all` | the answer is JSON: the process id, or everything it sees (request, environment, files) |
 //! | `repeat` | count | the body so many times over |
+//! | `interim` | 100 to 199 | a head with this status and nothing else, before the answer |
 //! | `content_type` | text | otherwise `Accept` if it names a type, then that of the request |
 //! | `header` | `Name: value` | one more header |
 //! | `attributes` | text | `X-Amzn-SageMaker-Custom-Attributes` of the answer |

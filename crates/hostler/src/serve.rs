@@ -99,7 +99,7 @@ impl Server {
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let table = Arc::new(RoutingTable::showing(places.clone()));
+        let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());
@@ -299,6 +299,7 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
         stream_timeout: settings.stream_timeout,
         payload_bytes: settings.payload_bytes,
         payload_bytes_max: settings.limit_bounds.payload_bytes,
+        hold_timeout: settings.hold_timeout,
         ..GatewaySettings::default()
     }
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
+use hostler_gateway::AdmissionLimits;
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, LimitBounds, Region};
 
@@ -45,6 +46,8 @@ const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 const STREAM_TIMEOUT_DEFAULT_S: u64 = 8 * 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+/// Longer than it takes to replace an instance that died, shorter than clients wait.
+const HOLD_TIMEOUT_DEFAULT_S: u64 = 10;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
 const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
@@ -69,6 +72,10 @@ pub(crate) struct Settings {
     pub(crate) stream_timeout: Duration,
     /// Of an endpoint whose owner set none.
     pub(crate) payload_bytes: u64,
+    /// How long a request waits for a place at an instance.
+    pub(crate) hold_timeout: Duration,
+    /// Of an endpoint whose owner set none.
+    pub(crate) admission: AdmissionLimits,
     /// The most that owners may set.
     pub(crate) limit_bounds: LimitBounds,
     pub(crate) artifact_bytes_max: Option<u64>,
@@ -200,6 +207,8 @@ impl Settings {
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             stream_timeout: Duration::from_secs(limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S)),
             payload_bytes: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            hold_timeout: Duration::from_secs(limits.hold_timeout_s.unwrap_or(HOLD_TIMEOUT_DEFAULT_S)),
+            admission: limits::admission(&limits),
             limit_bounds,
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,

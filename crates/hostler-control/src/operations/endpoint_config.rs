@@ -251,6 +251,7 @@ fn check_variant(variant: &ProductionVariant, notes: &mut Vec<String>) -> Result
         (variant.volume_size_in_gb.is_some(), "VolumeSizeInGB"),
         (variant.enable_ssm_access == Some(true), "EnableSSMAccess"),
         (looks_into_requests(variant), "RoutingStrategy (requests go where the fewest are in flight)"),
+        (has_prefix_settings(variant), "PrefixAwareRoutingConfig"),
         (variant.inference_ami_version.is_some(), "InferenceAmiVersion"),
         (variant.capacity_reservation_config.is_some(), "CapacityReservationConfig"),
         (variant.accelerator_partition_layouts.is_some(), "AcceleratorPartitionLayouts"),
@@ -272,6 +273,11 @@ fn looks_into_requests(variant: &ProductionVariant) -> bool {
         RoutingStrategy::Random | RoutingStrategy::LeastOutstandingRequests => false,
         RoutingStrategy::PrefixAware | RoutingStrategy::KvAware => true,
     })
+}
+
+/// It says how to tell that a request has been seen before.
+fn has_prefix_settings(variant: &ProductionVariant) -> bool {
+    variant.routing_config.as_ref().is_some_and(|routing| routing.prefix_aware_routing_config.is_some())
 }
 
 pub(super) fn document(record: &EndpointConfigRecord) -> Document {

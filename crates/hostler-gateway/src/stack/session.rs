@@ -1,21 +1,19 @@
 //! Layer 7 for requests of a session, and what answers say of sessions.
 //!
 //! Why: what a session's instance remembers is nowhere else, so its requests go there or nowhere.
-//! Invariants: a request that goes on with a session is sent to its instance alone, and once. A request that names no
+//! Invariants: a request that goes on with a session waits for its instance alone, and is sent to it once. A request that names no
 //! session opens none and closes none.
 
 use std::sync::Arc;
 
 use hostler_aws::ApiError;
-use hostler_types::InstanceId;
 use http::HeaderMap;
-use tokio::time::Instant;
 
 use crate::gateway::Gateway;
 use crate::invocation::Invocation;
-use crate::model_error::{NoAnswer, unanswered};
+use crate::lane::Lane;
 use crate::sessions::{Place, opened};
-use crate::table::{Lane, LiveEndpoint, Permit};
+use crate::table::LiveEndpoint;
 
 /// Opens a session: its id, and until when it lives.
 pub(super) const OPENS: &str = "x-amzn-sagemaker-new-session-id";
@@ -24,24 +22,22 @@ pub(super) const OPENS: &str = "x-amzn-sagemaker-new-session-id";
 pub(super) const CLOSES: &str = "x-amzn-sagemaker-closed-session-id";
 
 impl Gateway {
-    /// The right to send to the instance that holds a session.
-    pub(super) fn enter_session(
+    /// The way to the instance that holds a session.
+    pub(super) fn holder_of(
         &self,
         invocation: &Invocation<'_>,
-        (endpoint, id): (&LiveEndpoint, &str),
-        tried: &[InstanceId],
-        arrived: Instant,
-    ) -> Result<Permit, ApiError> {
+        endpoint: &LiveEndpoint,
+        id: &str,
+    ) -> Result<Arc<Lane>, ApiError> {
         let name = invocation.endpoint_name;
-        let gone = || {
-            ApiError::validation_error(format!(
-                "Session {id} of endpoint {name} has ended: its instance takes no more requests. Begin another with the \
-                 session id NEW_SESSION."
-            ))
-        };
         let lane = match self.table.sessions.find(&endpoint.uid, id, self.now()) {
             Place::At(lane) => lane,
-            Place::Gone => return Err(gone()),
+            Place::Gone => {
+                return Err(ApiError::validation_error(format!(
+                    "Session {id} of endpoint {name} has ended: its instance takes no more requests. Begin another with \
+                     the session id NEW_SESSION."
+                )));
+            }
             Place::Unknown => {
                 return Err(ApiError::validation_error(format!(
                     "Session {id} of endpoint {name} not found: it has expired, was closed, or never was. Begin another \
@@ -57,12 +53,7 @@ impl Gateway {
                 lane.id.variant
             )));
         }
-        // It could not be connected to, and nobody else has the session: the client hears that the model is not there.
-        if tried.contains(&lane.id) {
-            lane.tally.found_no_instance(arrived);
-            return Err(unanswered(invocation, NoAnswer::Lost));
-        }
-        lane.enter().ok_or_else(gone)
+        Ok(lane)
     }
 
     /// What a container says of the end of a session, whatever else it answers.

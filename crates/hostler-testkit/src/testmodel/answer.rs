@@ -48,6 +48,9 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     if wish.at == At::Start {
         out.meet_fate()?;
     }
+    if let Some(status) = wish.interim {
+        write!(out.stream, "HTTP/1.1 {status} Test\r\n\r\n")?;
+    }
     out.stream.write_all(head(&wish, request, piece.len() as u64).as_bytes())?;
     // A fate after no byte of the body, or after its head, is the same moment.
     if matches!(wish.at, At::Head | At::Byte(0)) {

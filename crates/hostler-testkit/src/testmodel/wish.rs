@@ -61,6 +61,7 @@ pub(super) enum Form {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Wish {
     pub(super) status: Option<u16>,
+    pub(super) interim: Option<u16>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) tell: Option<Tell>,
     pub(super) repeat: Option<u64>,
@@ -131,6 +132,10 @@ impl Wish {
         let number = || value.parse::<u64>().map_err(|_| wrong("a number"));
         match name {
             "status" => self.status = Some(status(value).ok_or_else(|| wrong("a status"))?),
+            "interim" => {
+                let interim = status(value).filter(|status| *status < 200);
+                self.interim = Some(interim.ok_or_else(|| wrong("an interim status"))?);
+            }
             "body" => self.body = Some(value.as_bytes().to_vec()),
             "tell" => {
                 self.tell = Some(match value {
