@@ -6,6 +6,7 @@ pub(crate) mod archive_members;
 pub(crate) mod classify;
 pub(crate) mod csv;
 pub(crate) mod error_document;
+pub(crate) mod event_stream;
 pub(crate) mod form;
 pub(crate) mod head;
 pub(crate) mod invocation;
