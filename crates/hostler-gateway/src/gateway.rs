@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hostler_aws::sigv4::Verifier;
+use hostler_aws::sigv4::{Caller, Verifier};
 use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
-use hostler_types::{Clock, Scope};
+use hostler_types::{Clock, Key, Kind, Millis, Scope};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -31,7 +31,9 @@ pub struct GatewaySettings {
     pub model_timeout: Duration,
     /// How long a model may take to stream its answer; AWS's eight minutes.
     pub stream_timeout: Duration,
-    /// The largest request body; AWS's 25 MB.
+    /// The largest request body where the endpoint's owner set none; AWS's 25 MB.
+    pub payload_bytes: u64,
+    /// The largest request body whatever an owner set.
     pub payload_bytes_max: u64,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
@@ -44,6 +46,7 @@ impl Default for GatewaySettings {
         Self {
             model_timeout: Duration::from_secs(60),
             stream_timeout: Duration::from_secs(8 * 60),
+            payload_bytes: 25 * 1024 * 1024,
             payload_bytes_max: 25 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             hold_timeout: Duration::from_secs(10),
@@ -126,7 +129,8 @@ impl Gateway {
         B::Error: Into<BoxError>,
     {
         let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
-        let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body).await?;
+        let bytes_max = |caller: &Caller| self.payload_bytes_max(caller, &endpoint_name);
+        let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body, bytes_max).await?;
         let class = self.throttle.class_of(operation.name);
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
@@ -134,6 +138,21 @@ impl Gateway {
         let mut invocation =
             Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
         self.invoke(&mut invocation, arrived).await
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// The largest body for an endpoint of whoever says that they call.
+    fn payload_bytes_max(&self, caller: &Caller, endpoint_name: &str) -> u64 {
+        let own = || {
+            let scope = Scope::new(&caller.identity.account, &caller.region);
+            self.table.find(&Key::new(&scope, Kind::Endpoint, endpoint_name))?.limits.payload_bytes
+        };
+        // Nearly no server has an endpoint with a limit of its own: the look-up is saved.
+        let own = if self.table.limits_payloads() { own() } else { None };
+        own.unwrap_or(self.settings.payload_bytes)
     }
 }
 

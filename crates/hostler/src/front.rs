@@ -204,7 +204,7 @@ impl Front {
         };
         let caller = claim.verify_payload(&payload_hash(&body)).map_err(denied)?;
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        Ok((Caller { scope, identity: caller.identity }, body))
+        Ok((Caller { scope, identity: Arc::unwrap_or_clone(caller.identity) }, body))
     }
 }
 

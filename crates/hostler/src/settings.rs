@@ -6,6 +6,7 @@
 
 mod file;
 mod image;
+mod limits;
 mod metrics;
 mod quotas;
 mod services;
@@ -19,8 +20,9 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
+use hostler_gateway::AdmissionLimits;
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
-use hostler_types::{AccountId, Region};
+use hostler_types::{AccountId, LimitBounds, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
@@ -44,6 +46,8 @@ const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 const STREAM_TIMEOUT_DEFAULT_S: u64 = 8 * 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+/// Longer than it takes to replace an instance that died, shorter than clients wait.
+const HOLD_TIMEOUT_DEFAULT_S: u64 = 10;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
 const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
@@ -66,7 +70,14 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) stream_timeout: Duration,
-    pub(crate) payload_bytes_max: u64,
+    /// Of an endpoint whose owner set none.
+    pub(crate) payload_bytes: u64,
+    /// How long a request waits for a place at an instance.
+    pub(crate) hold_timeout: Duration,
+    /// Of an endpoint whose owner set none.
+    pub(crate) admission: AdmissionLimits,
+    /// The most that owners may set.
+    pub(crate) limit_bounds: LimitBounds,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
@@ -137,6 +148,7 @@ impl Settings {
             Region::new(REGION_DEFAULT)
         });
         mistakes.extend(file.limits.mistakes());
+        let limit_bounds = limits::bounds(&file.limits, &mut mistakes);
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
             Some("simulated") => BackendKind::Simulated,
@@ -194,7 +206,10 @@ impl Settings {
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             stream_timeout: Duration::from_secs(limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S)),
-            payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            payload_bytes: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            hold_timeout: Duration::from_secs(limits.hold_timeout_s.unwrap_or(HOLD_TIMEOUT_DEFAULT_S)),
+            admission: limits::admission(&limits),
+            limit_bounds,
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

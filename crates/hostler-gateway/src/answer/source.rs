@@ -119,7 +119,7 @@ impl Stage {
                 },
                 Some(Err(_)) => {
                     running.call.ends_without_answer(Silence::Lost);
-                    running.call.lane().troubles.failed(InvocationFailure::Lost);
+                    running.call.lane().failed(InvocationFailure::Lost);
                     let failure = StreamFailure::Broken;
                     let message = stream_ended(failure, &running.call.lane().tally.of.name);
                     *self = Self::Ended;
@@ -143,7 +143,7 @@ impl Stage {
         match failure {
             StreamFailure::TimeExceeded if waiting.is_some() => {
                 running.call.ends_without_answer(Silence::Timeout);
-                running.call.lane().troubles.failed(InvocationFailure::TimedOut);
+                running.call.lane().failed(InvocationFailure::TimedOut);
             }
             // It is the client who did not take what the model had said.
             StreamFailure::TimeExceeded => running.call.ends(InvocationClass::Abandoned),
@@ -160,7 +160,7 @@ impl Stage {
 
 fn succeeded(call: &mut Call) {
     call.ends(InvocationClass::Success);
-    call.lane().troubles.succeeded();
+    call.lane().succeeded();
 }
 
 fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {

@@ -1,7 +1,8 @@
 //! Layers 1 to 4: who calls, and the whole body.
 //!
 //! Why: nothing of a stranger's is kept, computed or looked up beyond the head of the request.
-//! Invariants: bounded in size and time; the caller is known before the body is read, the body before the call.
+//! Invariants: bounded in size and time; the caller is known before the body is read, the body before the call. What
+//! an endpoint's owner set is looked up only for who presents a good key; before that the server's own bound holds.
 
 use std::pin::pin;
 
@@ -23,19 +24,17 @@ pub(crate) async fn authenticate<B>(
     settings: &GatewaySettings,
     parts: &Parts,
     body: B,
+    bytes_max_of: impl FnOnce(&Caller) -> u64,
 ) -> Result<(Caller, Payload), ApiError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let limit = settings.payload_bytes_max;
-    let announced =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|bytes: u64| bytes > limit) {
-        return Err(ApiError::payload_too_large(limit));
-    }
+    refuse_announced(parts, settings.payload_bytes_max)?;
     let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
     let claim = verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+    let limit = bytes_max_of(claim.claimed()).min(settings.payload_bytes_max);
+    refuse_announced(parts, limit)?;
     let (payload, hash) = tokio::time::timeout(settings.body_timeout, read(body, limit))
         .await
         .map_err(|_| ApiError::validation_error("The request body did not arrive in time."))??;
@@ -70,4 +69,14 @@ where
         pieces.push(piece);
     }
     Ok((Payload::in_pieces(pieces), hasher.finish()))
+}
+
+/// A body over a limit is refused by its header.
+fn refuse_announced(parts: &Parts, limit: u64) -> Result<(), ApiError> {
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match announced {
+        Some(bytes) if bytes > limit => Err(ApiError::payload_too_large(limit)),
+        _ => Ok(()),
+    }
 }

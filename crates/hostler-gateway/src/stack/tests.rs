@@ -30,12 +30,47 @@ pub(super) fn id(ordinal: u32) -> InstanceId {
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
 
+mod overload;
+
+/// A gateway before one endpoint, whose instances listen there.
+pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
+    limited(addresses, InvocationLimits::default(), GatewaySettings::default())
+}
+
+fn limited(
+    addresses: &[SocketAddr],
+    limits: InvocationLimits,
+    settings: GatewaySettings,
+) -> (Gateway, Arc<RoutingTable>) {
+    let table = Arc::new(RoutingTable::new());
+    publish(&table, addresses, limits);
+    let clock = Arc::new(SystemClock);
+    let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
+    let verifier = Arc::new(Verifier::new(keys, clock.clone()));
+    (Gateway::new(table.clone(), verifier, clock, settings), table)
+}
+
+fn publish(table: &RoutingTable, addresses: &[SocketAddr], limits: InvocationLimits) {
+    let instances: Vec<_> = addresses.iter().map(|&address| (address, false)).collect();
+    publish_draining(table, &instances, limits);
+}
+
+/// Some of the instances drain.
+fn publish_draining(table: &RoutingTable, instances: &[(SocketAddr, bool)], limits: InvocationLimits) {
+    table.publish(Arc::new(EndpointRoute { limits, ..draining_route(instances) }));
+}
+
 /// The route of one endpoint, whose instances listen there.
 pub(super) fn route(addresses: &[SocketAddr]) -> EndpointRoute {
-    let instances = addresses.iter().zip(0..).map(|(&address, ordinal)| InstanceRoute {
+    let instances: Vec<_> = addresses.iter().map(|&address| (address, false)).collect();
+    draining_route(&instances)
+}
+
+fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
+    let instances = instances.iter().zip(0..).map(|(&(address, draining), ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
-        draining: false,
+        draining,
     });
     let variant = VariantRoute {
         name: VariantName::new("v"),
@@ -55,16 +90,6 @@ pub(super) fn route(addresses: &[SocketAddr]) -> EndpointRoute {
     }
 }
 
-/// A gateway before it.
-pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
-    let table = Arc::new(RoutingTable::new());
-    table.publish(Arc::new(route(addresses)));
-    let clock = Arc::new(SystemClock);
-    let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
-    let verifier = Arc::new(Verifier::new(keys, clock.clone()));
-    (Gateway::new(table.clone(), verifier, clock, GatewaySettings::default()), table)
-}
-
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let headers = HeaderMap::new();
     let scope = scope();
@@ -73,6 +98,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };

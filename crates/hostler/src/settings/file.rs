@@ -47,6 +47,15 @@ pub(super) struct Limits {
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
     pub(super) provision_timeout_s: Option<u64>,
+    pub(super) in_flight_per_instance: Option<u64>,
+    pub(super) in_flight_per_endpoint: Option<u64>,
+    pub(super) waiting: Option<u64>,
+    pub(super) hold_timeout_s: Option<u64>,
+    pub(super) model_timeout_max_s: Option<u64>,
+    pub(super) stream_timeout_max_s: Option<u64>,
+    pub(super) payload_bytes_max: Option<u64>,
+    pub(super) in_flight_per_instance_max: Option<u64>,
+    pub(super) waiting_max: Option<u64>,
 }
 
 impl Limits {
@@ -55,13 +64,24 @@ impl Limits {
         const DAY_S: u64 = 24 * 60 * 60;
         /// A request is held in memory.
         const PAYLOAD_BYTES: u64 = 1 << 30;
+        /// More than a machine has sockets for.
+        const REQUESTS: u64 = 1_000_000;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("stream_timeout_s", self.stream_timeout_s, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, DAY_S),
             ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
+            ("model_timeout_max_s", self.model_timeout_max_s, DAY_S),
+            ("stream_timeout_max_s", self.stream_timeout_max_s, DAY_S),
+            ("payload_bytes_max", self.payload_bytes_max, PAYLOAD_BYTES),
+            ("in_flight_per_instance_max", self.in_flight_per_instance_max, REQUESTS),
+            ("waiting_max", self.waiting_max, REQUESTS),
             ("artifact_bytes", self.artifact_bytes, u64::MAX),
             ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
+            ("in_flight_per_instance", self.in_flight_per_instance, REQUESTS),
+            ("in_flight_per_endpoint", self.in_flight_per_endpoint, REQUESTS),
+            ("waiting", self.waiting, REQUESTS),
+            ("hold_timeout_s", self.hold_timeout_s, DAY_S),
         ]
         .into_iter()
         .filter_map(|(name, value, max)| {
@@ -260,6 +280,12 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
+        for name in ["in_flight_per_instance", "in_flight_per_endpoint", "waiting"] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000001")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000000")), Vec::<String>::new(), "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nhold_timeout_s = 86401").len(), 1);
         assert_eq!(
             mistakes("[limits]\nmodel_timeout_s = 86400\nstream_timeout_s = 86400"),
             Vec::<String>::new()

@@ -37,6 +37,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
@@ -77,7 +78,9 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 
 fn counted(table: &RoutingTable) -> Totals {
     let (shown, mut totals) = table.book.read();
-    shown.iter().for_each(|tally| totals.add(tally));
+    for tally in &shown {
+        totals.add(tally);
+    }
     totals
 }
 
