@@ -148,7 +148,7 @@ impl Stage {
             // It is the client who did not take what the model had said.
             StreamFailure::TimeExceeded => running.call.ends(InvocationClass::Abandoned),
             StreamFailure::Internal | StreamFailure::Broken => {
-                running.call.ends(InvocationClass::ServerError)
+                running.call.ends(InvocationClass::ServerError);
             }
         }
         *self = Self::Failed(failure, message);
