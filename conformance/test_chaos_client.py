@@ -256,10 +256,11 @@ ODD = {
         CLOSED,
     ),
     "chunks that are too large together": (
+        # Kept only when all of it came.
         lambda c, s: in_chunks(c, s, chunks(*[PIECE] * 65), PIECE * 65),
         413,
         "413",
-        CLOSED,
+        EITHER,
     ),
 }
 
