@@ -18,7 +18,7 @@ from test_chaos_upstream import PIECE
 PAYLOAD_MAX = 4 * 1024 * 1024
 CONFIG = f"""
 [limits]
-model_timeout_s = 2
+model_timeout_s = 30
 payload_bytes = {PAYLOAD_MAX}
 """
 
