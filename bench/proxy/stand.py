@@ -74,7 +74,8 @@ def standing(hostler, limits=()):
         data, config = folder / "data", folder / "hostler.toml"
         command = [sys.executable, str(HERE / "model.py"), "{port}"]
         config.write_text("\n".join(limits) + f"\n[[image]]\nmatch = {json.dumps(MODEL_IMAGE)}\ncommand = {json.dumps(command)}\n")
-        server = stack.enter_context(running([hostler, "serve", "--config", config, "--data-dir", data, "--listen", "127.0.0.1:0"]))
+        server = stack.enter_context(running([hostler, "serve", "--config", config, "--data-dir", data, "--listen", "127.0.0.1:0"],
+                                             env={**os.environ, "HOSTLER_LOG": "warn"}))
         found = re.search(r"https?://\S+", server.stdout.readline())
         if not found:
             raise SystemExit("hostler did not start")

@@ -15,6 +15,7 @@ STREAMS = 1000
 # The gateway keeps the first 256 KiB of a plain answer back, to make an error of a model that dies in them.
 FIRST_BYTES = 300 * 1024
 RECEIVE_BYTES = 256 * 1024
+SETTLE_SECONDS = 3
 
 
 def measure(gateway, nginx, _, arguments):
@@ -75,6 +76,11 @@ def one_round(side, operation, first_bytes, seconds):
                     waiting.discard(number)
             if time.monotonic() > deadline:
                 raise SystemExit(f"{side.name}: {len(waiting)} streams did not begin")
+        # What came together while the last ones began is caught up with first.
+        settled = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < settled:
+            for _ in received(poll, streams):
+                pass
         before, begun, chunks = cpu_seconds(side.processes()), time.monotonic(), 0
         while time.monotonic() < begun + seconds:
             chunks += sum(data.count(MARK) for _, data in received(poll, streams))

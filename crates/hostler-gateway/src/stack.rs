@@ -6,14 +6,14 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
-//!    to the instance that holds it, or nowhere.
+//! 7. route: endpoint, variant, instance; waits in the endpoint's line, a bounded time and behind a bounded number, while
+//!    no instance has a place. A session's request goes to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
 //!    model's first byte on.
 //!
-//! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
+//! Invariants: every wait has a deadline (all of them: ARCHITECTURE.md, the walk of InvokeEndpoint). One that expires names itself in AWS's words.
 
 mod arrival;
 mod place;

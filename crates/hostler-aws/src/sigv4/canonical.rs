@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::ALGORITHM;
 use super::key::HexDigest;
+use super::presented::split;
 
 /// Everything but RFC 3986's unreserved characters.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -98,7 +99,7 @@ pub fn canonical_headers(headers: &HeaderMap, uri: &Uri, signed: &str) -> Vec<u8
 }
 
 fn push_headers(out: &mut Vec<u8>, headers: &HeaderMap, uri: &Uri, signed: &str) {
-    for name in signed.split(';') {
+    for name in split(signed, b';') {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
         let mut values = headers.get_all(name).iter().peekable();

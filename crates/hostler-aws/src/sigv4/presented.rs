@@ -117,19 +117,22 @@ impl<'a> Presented<'a> {
 
     fn read_header(parts: &'a Parts, value: &'a str) -> Result<Self, AuthError> {
         let form = AuthForm::Header;
-        let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+        let value = value.trim_ascii();
+        let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
         if algorithm != ALGORITHM {
             return Err(incomplete(form, Incomplete::Algorithm(quoted(algorithm))));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for field in rest.split(',').map(str::trim).filter(|field| !field.is_empty()) {
-            let Some((name, value)) = field.split_once('=') else {
+        for field in split(rest, b',').map(str::trim_ascii).filter(|field| !field.is_empty()) {
+            let mut sides = split(field, b'=');
+            let (Some(name), Some(_)) = (sides.next(), sides.next()) else {
                 return Err(incomplete(form, Incomplete::NotKeyValue(quoted(field))));
             };
-            match name.trim() {
-                "Credential" => credential = Some(value.trim()),
-                "SignedHeaders" => signed_headers = Some(value.trim()),
-                "Signature" => signature = Some(value.trim()),
+            let value = || Some(field[name.len() + 1..].trim_ascii());
+            match name.trim_ascii() {
+                "Credential" => credential = value(),
+                "SignedHeaders" => signed_headers = value(),
+                "Signature" => signature = value(),
                 _ => {}
             }
         }
@@ -266,7 +269,7 @@ fn check_signed_headers(form: AuthForm, text: Cow<'_, str>) -> Result<Cow<'_, st
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
     };
     let (mut count, mut last) = (0, "");
-    let is_well = text.split(';').all(|name| {
+    let is_well = split(&text, b';').all(|name| {
         let is_next = is_name(name) && last < name;
         (count, last) = (count + 1, name);
         is_next
@@ -276,6 +279,17 @@ fn check_signed_headers(form: AuthForm, text: Cow<'_, str>) -> Result<Cow<'_, st
     } else {
         Err(incomplete(form, Incomplete::SignedHeaders(quoted(&text))))
     }
+}
+
+/// The parts of a text between ASCII characters; the standard library's search is made for long texts.
+pub(super) fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == at);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
+    })
 }
 
 fn read_signature(text: &str) -> Option<[u8; 32]> {

@@ -18,6 +18,7 @@ use crate::keys::{KeyOwner, Keys};
 
 use super::claim::Presenter;
 use super::pending::Pending;
+use super::presented::split;
 use super::{
     AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
     Refusals, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
@@ -207,7 +208,7 @@ fn check_date(presented: &Presented<'_>, rules: &Rules, now: Millis) -> Result<(
 /// `host` is always signed; a header by which AWS decides anything (`x-amz-target`, `x-amz-date`, …) may not come in
 /// beside the signature.
 fn check_signed_headers(presented: &Presented<'_>, headers: &HeaderMap) -> Result<(), AuthError> {
-    let is_signed = |name: &str| presented.signed_headers.split(';').any(|signed| signed == name);
+    let is_signed = |name: &str| split(&presented.signed_headers, b';').any(|signed| signed == name);
     let mut names: Vec<String> = headers
         .keys()
         .map(http::HeaderName::as_str)

@@ -14,7 +14,7 @@ use std::time::Duration;
 use hostler_types::{InvocationClass, InvocationFailure};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Lane;
 use super::probe::probe;
@@ -99,7 +99,7 @@ impl Lane {
     fn take_move(self: &Arc<Self>, watched: &mut Watched, before: State, moved: Move) {
         self.set_places(moved.to);
         if moved.to != before || moved.to == State::Ejected {
-            self.tell(moved);
+            self.tell(before, moved);
         }
         if before == moved.to && moved.probe_in.is_some() {
             // The probe that brought the news goes on.
@@ -165,21 +165,25 @@ impl Lane {
         Fleet { successes, may_eject: is_another_up && (ejected + 1) * 2 <= all }
     }
 
-    fn tell(&self, Move { to, probe_in }: Move) {
+    /// That a connection was closed may be any client's doing: it is said to whoever debugs.
+    fn tell(&self, before: State, Move { to, probe_in }: Move) {
         let (endpoint, generation, instance) = (&self.tally.of.name, self.id.generation, &self.id);
         let probe_in_ms = probe_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        match to {
-            State::Ejected => {
+        match (before, to) {
+            (_, State::Ejected) => {
                 self.tally.ejected();
                 warn!(endpoint, generation, %instance, probe_in_ms, "an instance that keeps failing is ejected");
             }
-            State::Unreachable { .. } => {
-                info!(endpoint, generation, %instance, probe_in_ms, "an instance cannot be reached and gets nothing");
+            (_, State::Unreachable { .. }) => {
+                debug!(endpoint, generation, %instance, probe_in_ms, "an instance gets nothing until a probe reaches it");
             }
-            State::OnTrial => {
+            (State::Unreachable { .. }, State::Well | State::OnTrial) => {
+                debug!(endpoint, generation, %instance, "a probe has reached an instance");
+            }
+            (_, State::OnTrial) => {
                 info!(endpoint, generation, %instance, "an instance gets one request at a time, on trial");
             }
-            State::Well => info!(endpoint, generation, %instance, "an instance gets requests again"),
+            (_, State::Well) => info!(endpoint, generation, %instance, "an instance gets requests again"),
         }
     }
 }
