@@ -94,10 +94,17 @@ class RawClient:
         return line.decode("latin-1")
 
     def _exactly(self, count):
-        while len(self._read) < count:
-            self._more()
-        data, self._read = self._read[:count], self._read[count:]
-        return data
+        data, self._read = bytearray(self._read[:count]), self._read[count:]
+        try:
+            while len(data) < count:
+                self._more()
+                wanted = count - len(data)
+                data += self._read[:wanted]
+                self._read = self._read[wanted:]
+        except Closed:
+            self._read = bytes(data)
+            raise
+        return bytes(data)
 
     def reply(self, on_head=lambda: None):
         """The next answer. Raises `Closed` when there is none; one that breaks off says so."""
