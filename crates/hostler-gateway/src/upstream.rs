@@ -2,8 +2,8 @@
 //!
 //! Why: whoever waits for the answer drives the connection, so no request goes from one task to another; and it speaks
 //! the little of HTTP/1.1 that it takes itself. An exchange of 1 KB each way by hyper's client, driven in the same way,
-//! took 23.3 thousand instructions, by this one 9.7, of which the runtime has 2 and the measurement 1
-//! (`examples/upstream_exchange.rs` says how that is counted).
+//! took 23.3 thousand instructions and 11.4 us of processor time with the kernel's, by this one 9.7 and 5.7; the runtime
+//! has 2 of the 9.7 and the measurement 1 (`examples/upstream_exchange.rs` says how that is counted).
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
 //! sent again. A kept connection that turns out to be closed costs nobody an error.
 
