@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::Invocation;
-use crate::stack::authenticate;
+use crate::payload::{BodyBudget, BodyLimits};
 use crate::table::RoutingTable;
 
 /// What an operator may set.
@@ -32,6 +32,8 @@ pub struct GatewaySettings {
     pub payload_bytes_max: u64,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// In each span of this length its client must send a part worth mentioning.
+    pub stall_timeout: Duration,
     /// How long a request waits while its endpoint has no healthy instance.
     pub hold_timeout: Duration,
 }
@@ -42,6 +44,7 @@ impl Default for GatewaySettings {
             model_timeout: Duration::from_secs(60),
             payload_bytes_max: 25 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
             hold_timeout: Duration::from_secs(10),
         }
     }
@@ -51,7 +54,8 @@ impl Default for GatewaySettings {
 pub struct Gateway {
     pub(crate) table: Arc<RoutingTable>,
     pub(crate) settings: GatewaySettings,
-    verifier: Arc<Verifier>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) bodies: Arc<BodyBudget>,
     clock: Arc<dyn Clock>,
     throttle: Arc<Throttle>,
 }
@@ -64,13 +68,20 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
-        Self { table, settings, verifier, clock, throttle: Arc::default() }
+        let bodies = BodyBudget::in_memory(BodyLimits::default());
+        Self { table, settings, verifier, bodies, clock, throttle: Arc::default() }
     }
 
     /// The same, for accounts that may not ask as often as they like.
     #[must_use]
     pub fn throttled_by(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
+    }
+
+    /// The same, with room for bodies that others know of.
+    #[must_use]
+    pub fn keeping_bodies_in(self, bodies: Arc<BodyBudget>) -> Self {
+        Self { bodies, ..self }
     }
 
     /// Answers one request.
@@ -109,7 +120,7 @@ impl Gateway {
         B::Error: Into<BoxError>,
     {
         let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
-        let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body).await?;
+        let (caller, body) = self.authenticate(&endpoint_name, parts, body).await?;
         let class = self.throttle.class_of(operation.name);
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         if operation.name != "InvokeEndpoint" {

@@ -20,4 +20,5 @@ mod upstream;
 pub use answer::{AnswerBody, BoxError};
 pub use gateway::{Gateway, GatewaySettings};
 pub use metrics::GatewayMetrics;
+pub use payload::{BodyBudget, BodyLimits};
 pub use table::RoutingTable;

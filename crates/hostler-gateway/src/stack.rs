@@ -23,7 +23,6 @@ use http::Response;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-pub(crate) use self::arrival::authenticate;
 use self::place::Found;
 use self::reply::{Unanswered, give_back};
 use crate::answer::AnswerBody;

@@ -17,7 +17,7 @@ use hostler_artifacts::ArtifactCache;
 use hostler_aws::Throttle;
 use hostler_aws::sigv4::{RefusalReason, Refusals, Verifier};
 use hostler_control::{Prober, Reconciler, register_control_metrics};
-use hostler_gateway::{AnswerBody, GatewayMetrics, RoutingTable};
+use hostler_gateway::{AnswerBody, BodyBudget, GatewayMetrics, RoutingTable};
 use hostler_store_sql::SqliteStore;
 use hostler_types::Clock;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -34,6 +34,7 @@ use text::Form;
 /// Whose numbers are shown.
 pub(crate) struct Counted<'a> {
     pub(crate) table: &'a Arc<RoutingTable>,
+    pub(crate) bodies: &'a Arc<BodyBudget>,
     pub(crate) reconciler: &'a Arc<Reconciler>,
     pub(crate) prober: &'a Arc<Prober>,
     pub(crate) store: &'a SqliteStore,
@@ -60,7 +61,8 @@ impl Metrics {
             "Always 1; the label says which release answers. Several values in one fleet mean an upgrade half done",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        hostler.register_collector(Box::new(GatewayMetrics::new(counted.table.clone())));
+        hostler
+            .register_collector(Box::new(GatewayMetrics::new(counted.table.clone(), counted.bodies.clone())));
         register_control_metrics(hostler, counted.reconciler, counted.prober);
         counted.store.register_metrics(hostler);
         counted.cache.register_metrics(hostler);

@@ -20,7 +20,7 @@ use hostler_control::{
     AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
     Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
 };
-use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
+use hostler_gateway::{BodyBudget, Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
@@ -132,8 +132,10 @@ impl Server {
         };
         let reconciler = Reconciler::showing(parts, places);
         let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
+        let bodies = open_bodies(&settings, &dir)?;
         let counted = Counted {
             table: &table,
+            bodies: &bodies,
             reconciler: &reconciler,
             prober: &prober,
             store: &store,
@@ -145,7 +147,8 @@ impl Server {
         let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
         let metrics = Metrics::new(&counted, access);
         let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
-            .throttled_by(throttle.clone());
+            .throttled_by(throttle.clone())
+            .keeping_bodies_in(bodies);
         let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
         let rooms = Arc::new(Rooms {
             control,
@@ -278,6 +281,13 @@ fn warn_of_missing_limits(capabilities: &Capabilities) {
     }
 }
 
+/// Room for the bodies of requests.
+fn open_bodies(settings: &Settings, dir: &DataDir) -> anyhow::Result<Arc<BodyBudget>> {
+    let spool = dir.join("spool");
+    BodyBudget::with_spool(settings.bodies, &spool)
+        .with_context(|| format!("making `{}` ready for request bodies failed", spool.display()))
+}
+
 /// Keeps what the reader reads.
 async fn open_cache(
     settings: &Settings,
@@ -295,6 +305,8 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
         payload_bytes_max: settings.payload_bytes_max,
+        body_timeout: settings.body_timeout,
+        stall_timeout: settings.connections.stall_timeout,
         ..GatewaySettings::default()
     }
 }

@@ -6,6 +6,7 @@
 
 mod file;
 mod image;
+mod limits;
 mod metrics;
 mod quotas;
 mod services;
@@ -19,11 +20,13 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
+use hostler_gateway::BodyLimits;
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 use file::SettingsFile;
+pub(crate) use limits::ConnectionLimits;
 pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
@@ -64,6 +67,9 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
+    pub(crate) bodies: BodyLimits,
+    pub(crate) body_timeout: Duration,
+    pub(crate) connections: ConnectionLimits,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
@@ -191,6 +197,9 @@ impl Settings {
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            bodies: limits.bodies(),
+            body_timeout: limits.body_timeout(),
+            connections: limits.connections(),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

@@ -2,7 +2,7 @@
 //!
 //! Why: a body streams after its head was verified, or decides over the head when its hash was not declared; one
 //! type covers both, so that no room can take a name before the signature is decided.
-//! Invariants: [`Claim::caller`] is none until the signature was found right. A body may take a minute: whose key was
+//! Invariants: [`Claim::caller`] is none until the signature was found right; before, a name is good for counting only. A body may take a minute: whose key was
 //! revoked meanwhile is refused at its end.
 
 use std::sync::Arc;
@@ -160,6 +160,11 @@ impl Claim {
     /// Who signed; none as long as the signature is not verified, which is when the payload is undeclared.
     pub fn caller(&self) -> Option<&Caller> {
         self.pending.is_none().then_some(&self.caller)
+    }
+
+    /// Whom the head names, right or wrong: to count by while the body comes, never to answer by.
+    pub fn presumed_caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,

@@ -1,73 +1,74 @@
 //! Layers 1 to 4: who calls, and the whole body.
 //!
 //! Why: nothing of a stranger's is kept, computed or looked up beyond the head of the request.
-//! Invariants: bounded in size and time; the caller is known before the body is read, the body before the call.
-
-use std::pin::pin;
+//! Invariants: bounded in size, time and room; the caller is known before the body is read, the body before the call.
 
 use bytes::Bytes;
-use hostler_aws::sigv4::{Caller, PayloadHasher, Rules, Verifier, payload_hash};
+use hostler_aws::sigv4::{Caller, Rules};
 use hostler_aws::{ApiError, Protocol};
+use hostler_types::{Key, Kind, Scope};
 use http::header;
 use http::request::Parts;
 use http_body::Body;
-use http_body_util::BodyExt;
+use tracing::warn;
 
 use crate::answer::BoxError;
-use crate::gateway::GatewaySettings;
-use crate::payload::Payload;
+use crate::gateway::Gateway;
+use crate::payload::{CollectError, PaceLimits, Payload, Terms, collect};
 
-/// Layers 1 to 4: who calls, and the whole body.
-pub(crate) async fn authenticate<B>(
-    verifier: &Verifier,
-    settings: &GatewaySettings,
-    parts: &Parts,
-    body: B,
-) -> Result<(Caller, Payload), ApiError>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let limit = settings.payload_bytes_max;
-    let announced =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|bytes: u64| bytes > limit) {
-        return Err(ApiError::payload_too_large(limit));
-    }
-    let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
-    let claim = verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
-    let (payload, hash) = tokio::time::timeout(settings.body_timeout, read(body, limit))
-        .await
-        .map_err(|_| ApiError::validation_error("The request body did not arrive in time."))??;
-    let caller = claim.verify_payload(&hash).map_err(denied)?;
-    Ok((caller, payload))
-}
-
-/// Reads a body to its end, hashing it as it comes.
-async fn read<B>(body: B, limit: u64) -> Result<(Payload, [u8; 32]), ApiError>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let mut body = pin!(body);
-    let mut pieces = Vec::new();
-    let mut hasher = PayloadHasher::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame
-            .map_err(|error| ApiError::validation_error("The request body broke off.").with_source(error))?;
-        let Ok(piece) = frame.into_data() else { continue };
-        length += piece.len() as u64;
-        if length > limit {
+impl Gateway {
+    /// Layers 1 to 4: who calls, and the whole body.
+    pub(crate) async fn authenticate<B>(
+        &self,
+        endpoint_name: &str,
+        parts: &Parts,
+        body: B,
+    ) -> Result<(Caller, Payload), ApiError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let limit = self.settings.payload_bytes_max;
+        let announced =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|bytes: u64| bytes > limit) {
             return Err(ApiError::payload_too_large(limit));
         }
-        // Nearly every body is one piece: it is passed on without a copy.
-        if pieces.is_empty() && body.is_end_stream() {
-            let hash = payload_hash(&piece);
-            return Ok((Payload::in_memory(piece), hash));
-        }
-        hasher.update(&piece);
-        pieces.push(piece);
+        let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
+        let claim = self.verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+        let terms = Terms {
+            budget: &self.bodies,
+            bytes_max: limit,
+            announced,
+            pace: PaceLimits { whole: self.settings.body_timeout, window: self.settings.stall_timeout },
+        };
+        let share = || {
+            let caller = claim.presumed_caller();
+            let scope = Scope::new(&caller.identity.account, &caller.region);
+            let key = Key::new(&scope, Kind::Endpoint, endpoint_name);
+            self.bodies.share(self.table.find(&key).map(|_| key))
+        };
+        let (payload, hash) = collect(body, terms, share).await.map_err(|error| refusal(error, limit))?;
+        let caller = claim.verify_payload(&hash).map_err(denied)?;
+        Ok((caller, payload))
     }
-    Ok((Payload::in_pieces(pieces), hasher.finish()))
+}
+
+fn refusal(error: CollectError, limit: u64) -> ApiError {
+    match error {
+        CollectError::TooLarge => ApiError::payload_too_large(limit),
+        CollectError::BrokenOff(source) => {
+            ApiError::validation_error("The request body broke off.").with_source(source)
+        }
+        CollectError::Late => ApiError::validation_error("The request body did not arrive in time."),
+        CollectError::NoRoom => {
+            ApiError::service_unavailable("Too many request bodies are under way. Try again later.")
+        }
+        CollectError::Disk(source) => {
+            let error: &dyn std::error::Error = &source;
+            warn!(error, "a request body could not be kept on disk");
+            ApiError::service_unavailable("Too many request bodies are under way. Try again later.")
+                .with_source(source)
+        }
+    }
 }

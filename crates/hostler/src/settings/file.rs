@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::image::Image;
+use super::limits::Limits;
 use super::metrics::Written;
 
 #[derive(Debug, Default)]
@@ -36,41 +37,6 @@ pub(super) struct SettingsFile {
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
     pub(super) metrics: Written,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    pub(super) model_timeout_s: Option<u64>,
-    pub(super) payload_bytes: Option<u64>,
-    pub(super) artifact_bytes: Option<u64>,
-    pub(super) instance_memory_bytes: Option<u64>,
-    pub(super) provision_timeout_s: Option<u64>,
-}
-
-impl Limits {
-    /// Numbers that nobody means: nothing at all, or a time past every clock.
-    pub(super) fn mistakes(&self) -> Vec<String> {
-        const DAY_S: u64 = 24 * 60 * 60;
-        /// A request is held in memory.
-        const PAYLOAD_BYTES: u64 = 1 << 30;
-        [
-            ("model_timeout_s", self.model_timeout_s, DAY_S),
-            ("provision_timeout_s", self.provision_timeout_s, DAY_S),
-            ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
-            ("artifact_bytes", self.artifact_bytes, u64::MAX),
-            ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
-        ]
-        .into_iter()
-        .filter_map(|(name, value, max)| {
-            let value = value.filter(|value| !(1..=max).contains(value))?;
-            Some(match max {
-                u64::MAX => format!("[limits] {name} = {value} is not 1 or more"),
-                _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
-            })
-        })
-        .collect()
-    }
 }
 
 /// Limits by name: `endpoints`, `variants`, `default_instances`, or an instance type.
