@@ -8,12 +8,14 @@
 mod absent;
 mod document;
 mod error;
+pub mod event_stream;
 mod front;
 mod keys;
 mod last_use;
 mod query;
 mod region;
 mod request_id;
+mod response_stream;
 mod seal;
 mod sealed;
 mod sealed_secret;
@@ -30,6 +32,9 @@ pub use last_use::{LAST_USE_STEP_MS, LastUse};
 pub use query::{FORM_BYTES_MAX, FORM_PAIRS_MAX, Form, FormError};
 pub use region::aws_service_host;
 pub use request_id::RequestId;
+pub use response_stream::{
+    EVENT_STREAM_TYPE, PART_BYTES_MAX, StreamFailure, payload_part, payload_part_around, stream_failure,
+};
 pub use sealed::{Session, TokenError, TokenSealer};
 pub use sealed_secret::{SecretOwner, SecretSealer};
 pub use throttle::{ClassIndex, DEFAULT_CLASS, Rate, Throttle, ThrottleClass};

@@ -1,5 +1,8 @@
 //! The body of an answer: bytes that are there, or a model's stream that holds its permit until it ends.
 
+mod events;
+mod source;
+
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,6 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
+pub(crate) use self::events::EventStream;
+pub(crate) use self::source::Source;
 use crate::tally::{Call, Silence};
 use crate::upstream::ModelBody;
 

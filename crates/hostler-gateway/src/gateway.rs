@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
-use crate::invocation::Invocation;
+use crate::invocation::{Form, Invocation};
 use crate::payload::{BodyBudget, BodyLimits};
 use crate::table::RoutingTable;
 
@@ -28,6 +28,8 @@ use crate::table::RoutingTable;
 pub struct GatewaySettings {
     /// How long a model may take; AWS's 60 s.
     pub model_timeout: Duration,
+    /// How long a model may take to stream its answer; AWS's eight minutes.
+    pub stream_timeout: Duration,
     /// The largest request body; AWS's 25 MB.
     pub payload_bytes_max: u64,
     /// How long a request's body may take to arrive.
@@ -42,6 +44,7 @@ impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
             model_timeout: Duration::from_secs(60),
+            stream_timeout: Duration::from_secs(8 * 60),
             payload_bytes_max: 25 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(30),
@@ -123,11 +126,10 @@ impl Gateway {
         let (caller, body) = self.authenticate(&endpoint_name, parts, body).await?;
         let class = self.throttle.class_of(operation.name);
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
-        if operation.name != "InvokeEndpoint" {
-            return Err(ApiError::not_implemented(operation.name));
-        }
+        let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        let mut invocation = Invocation::check(operation, &scope, &endpoint_name, &parts.headers, body)?;
+        let mut invocation =
+            Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
         self.invoke(&mut invocation, arrived).await
     }
 }

@@ -10,9 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::payload::Payload;
 
 /// The headers that reach the container as they came.
-const FORWARDED: [&str; 5] = [
+const FORWARDED: [&str; 4] = [
     "content-type",
-    "accept",
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-inference-id",
     "x-amzn-sagemaker-prefix-aware-id",
@@ -21,8 +20,37 @@ const FORWARDED: [&str; 5] = [
 /// How SageMaker's own headers begin.
 const SPECIAL: &str = "x-amzn-sagemaker-";
 
+/// How a call is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// With the model's answer: InvokeEndpoint.
+    Whole,
+    /// With events that carry it: InvokeEndpointWithResponseStream.
+    Events,
+}
+
+impl Form {
+    /// That of the operations that there are.
+    pub(crate) fn of(operation: &RuntimeOperation) -> Option<Self> {
+        match operation.name {
+            "InvokeEndpoint" => Some(Self::Whole),
+            "InvokeEndpointWithResponseStream" => Some(Self::Events),
+            _ => None,
+        }
+    }
+
+    /// In which header the client says what the model may answer: that of events is about the events.
+    const fn accept(self) -> &'static str {
+        match self {
+            Self::Whole => "accept",
+            Self::Events => "x-amzn-sagemaker-accept",
+        }
+    }
+}
+
 /// A checked call.
 pub(crate) struct Invocation<'a> {
+    pub(crate) form: Form,
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
@@ -33,7 +61,7 @@ pub(crate) struct Invocation<'a> {
 impl<'a> Invocation<'a> {
     /// Checks a call against the service model and against what there is.
     pub(crate) fn check(
-        operation: &RuntimeOperation,
+        (operation, form): (&RuntimeOperation, Form),
         scope: &'a Scope,
         endpoint_name: &'a str,
         headers: &'a HeaderMap,
@@ -84,7 +112,7 @@ impl<'a> Invocation<'a> {
             ));
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
-        Ok(Self { scope, endpoint_name, target_variant, headers, body })
+        Ok(Self { form, scope, endpoint_name, target_variant, headers, body })
     }
 
     /// The request that the container gets.
@@ -95,7 +123,8 @@ impl<'a> Invocation<'a> {
                 forwarded.insert(HeaderName::from_static(name), value.clone());
             }
         }
-        forwarded.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let accept = self.headers.get(self.form.accept()).cloned();
+        forwarded.insert(header::ACCEPT, accept.unwrap_or(HeaderValue::from_static("*/*")));
         forwarded
     }
 }

@@ -5,6 +5,8 @@
 #![warn(missing_docs)]
 
 mod answer;
+#[doc(hidden)]
+pub mod door;
 mod gateway;
 mod invocation;
 mod metrics;

@@ -3,7 +3,7 @@
 //! Source: facts gathered from public issues; the console's address is printed as AWS prints it, because people and
 //! programs cut the message at `See https://`.
 
-use hostler_aws::{ApiError, ModelFault};
+use hostler_aws::{ApiError, ModelFault, StreamFailure};
 
 use crate::invocation::Invocation;
 
@@ -68,6 +68,23 @@ pub(crate) fn unanswered(invocation: &Invocation<'_>, why: NoAnswer) -> ApiError
         log_stream_arn: log_group_arn(invocation),
     };
     ApiError::model_error(message, fault)
+}
+
+/// What the client of a stream is told when it ends before its time. AWS's texts were not seen, so these are ours.
+pub(crate) fn stream_ended(failure: StreamFailure, endpoint_name: &str) -> String {
+    match failure {
+        StreamFailure::Broken => format!(
+            "The connection to the model of endpoint {endpoint_name} was closed before the end of its response."
+        ),
+        StreamFailure::TimeExceeded => {
+            format!(
+                "The model of endpoint {endpoint_name} did not finish its response in the time that a stream may take."
+            )
+        }
+        StreamFailure::Internal => {
+            "The stream was ended by the server, not by its model. Try your request again.".to_owned()
+        }
+    }
 }
 
 fn see(invocation: &Invocation<'_>) -> String {

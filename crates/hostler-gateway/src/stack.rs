@@ -9,13 +9,15 @@
 //! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
-//!    ones streamed, the permit in the body until it ends.
+//!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
+//!    model's first byte on.
 //!
 //! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
 
 mod arrival;
 mod place;
 mod reply;
+mod stream;
 
 use hostler_aws::ApiError;
 use hostler_types::InvocationFailure;
@@ -25,9 +27,10 @@ use tracing::debug;
 
 use self::place::Found;
 use self::reply::{Unanswered, give_back};
+use self::stream::{Deadlines, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
-use crate::invocation::Invocation;
+use crate::invocation::{Form, Invocation};
 use crate::model_error::{NoAnswer, unanswered};
 use crate::table::Lane;
 use crate::tally::{Call, Silence};
@@ -44,10 +47,14 @@ impl Gateway {
         let mut tried = Vec::new();
         let mut was_lost = false;
         loop {
-            let Found { permit, retries_lost, model_timeout } =
+            let Found { permit, retries_lost, model_timeout, stream_timeout } =
                 self.find_instance(invocation, &mut tried, (arrived, hold_until)).await?;
             let mut call = Call::begin(permit, arrived);
-            let deadline = call.sent() + model_timeout;
+            let last_byte = call.sent() + stream_timeout;
+            let deadline = match invocation.form {
+                Form::Whole => call.sent() + model_timeout,
+                Form::Events => (call.sent() + model_timeout).min(last_byte),
+            };
             let lane = call.lane().clone();
             let sending =
                 upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.reader());
@@ -57,11 +64,19 @@ impl Gateway {
                     if !retries_lost || was_lost {
                         invocation.body.let_go();
                     }
-                    match give_back(invocation, answer, call, deadline).await {
-                        Ok(answer) => {
-                            lane.troubles.succeeded();
-                            return Ok(answer);
+                    let given = match invocation.form {
+                        Form::Whole => {
+                            let given = give_back(invocation, answer, call, deadline).await;
+                            given.inspect(|_| lane.troubles.succeeded())
                         }
+                        // Whether it succeeds is known at its end.
+                        Form::Events => {
+                            let deadlines = Deadlines { first_byte: deadline, last_byte };
+                            give_stream(invocation, answer, call, deadlines).await
+                        }
+                    };
+                    match given {
+                        Ok(answer) => return Ok(answer),
                         Err(Unanswered::Finally(error)) => {
                             lane.troubles.failed(if status.is_success() {
                                 InvocationFailure::TimedOut

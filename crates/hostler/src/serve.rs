@@ -45,6 +45,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(20);
 const LEASE_HOLDER: &str = "server";
 /// Renewed at a third of it: a write to the disk of an idle server.
 const LEASE_TTL: Duration = Duration::from_secs(60);
+/// An instance may finish what it has for as long as the gateway would wait for it, and a little.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub(crate) struct Server {
@@ -304,6 +306,7 @@ async fn open_cache(
 fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
+        stream_timeout: settings.stream_timeout,
         payload_bytes_max: settings.payload_bytes_max,
         body_timeout: settings.body_timeout,
         stall_timeout: settings.connections.stall_timeout,
@@ -316,6 +319,8 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
         emptied_at,
         began_at,
         provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
+        drain_timeout_ms: (settings.model_timeout.max(settings.stream_timeout) + DRAIN_MARGIN).as_millis()
+            as i64,
         rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
         ..Policy::default()
     }

@@ -43,6 +43,8 @@ const PROTECT_IN_USE_DEFAULT: bool = false;
 const STRICT_AWS_DEFAULT: bool = false;
 /// AWS's limit for a model's answer.
 const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
+/// AWS's limit for a model's stream.
+const STREAM_TIMEOUT_DEFAULT_S: u64 = 8 * 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
@@ -66,6 +68,7 @@ pub(crate) struct Settings {
     pub(crate) strict_aws: bool,
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
+    pub(crate) stream_timeout: Duration,
     pub(crate) payload_bytes_max: u64,
     pub(crate) bodies: BodyLimits,
     pub(crate) body_timeout: Duration,
@@ -196,6 +199,7 @@ impl Settings {
             strict_aws: args.strict_aws.or(file.strict_aws).unwrap_or(STRICT_AWS_DEFAULT),
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
+            stream_timeout: Duration::from_secs(limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S)),
             payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
             bodies: limits.bodies(),
             body_timeout: limits.body_timeout(),

@@ -52,7 +52,9 @@ impl Gateway {
             };
             if let Some(permit) = place(fleet).or_else(beside).or_else(elsewhere) {
                 let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
-                return Ok(Found { permit, retries_lost: endpoint.retries_lost, model_timeout });
+                let stream_timeout = endpoint.limits.stream_timeout.unwrap_or(self.settings.stream_timeout);
+                let retries_lost = endpoint.retries_lost;
+                return Ok(Found { permit, retries_lost, model_timeout, stream_timeout });
             }
             // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
             let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
@@ -97,4 +99,6 @@ pub(super) struct Found {
     pub(super) retries_lost: bool,
     /// How long the model may take.
     pub(super) model_timeout: Duration,
+    /// How long it may take to the end of a stream.
+    pub(super) stream_timeout: Duration,
 }

@@ -42,18 +42,7 @@ pub(super) async fn give_back(
 ) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
     if !parts.status.is_success() {
-        let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
-        let body = match timeout_at(deadline, reading).await {
-            Ok(Ok(body)) => Some(body.to_bytes()),
-            Ok(Err(_)) | Err(_) => None,
-        };
-        let error = answered(invocation, parts.status.as_u16(), body.as_deref());
-        call.ends(if parts.status.is_client_error() {
-            InvocationClass::ClientError
-        } else {
-            InvocationClass::ServerError
-        });
-        return Err(Unanswered::Finally(error));
+        return Err(refused(invocation, parts.status, body, call, deadline).await);
     }
     let variant = call.lane().id.variant.to_string();
     let first = match read_first(&mut body, deadline).await {
@@ -83,6 +72,28 @@ pub(super) async fn give_back(
         headers.insert("x-amzn-invoked-production-variant", value);
     }
     Ok(response)
+}
+
+/// The model answered with something else than success.
+pub(super) async fn refused(
+    invocation: &Invocation<'_>,
+    status: StatusCode,
+    body: ModelBody,
+    mut call: Call,
+    deadline: Instant,
+) -> Unanswered {
+    let reading = Limited::new(body, ERROR_BODY_BYTES_MAX).collect();
+    let body = match timeout_at(deadline, reading).await {
+        Ok(Ok(body)) => Some(body.to_bytes()),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let error = answered(invocation, status.as_u16(), body.as_deref());
+    call.ends(if status.is_client_error() {
+        InvocationClass::ClientError
+    } else {
+        InvocationClass::ServerError
+    });
+    Unanswered::Finally(error)
 }
 
 /// Reads until the end or until it is too much to keep.

@@ -64,6 +64,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let headers = HeaderMap::new();
     let scope = scope();
     let mut invocation = Invocation {
+        form: Form::Whole,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,

@@ -1,92 +1,72 @@
-//! The body of a container's answer: reading it drives the connection, its end gives the connection back.
+//! The body of a container's answer: reading it drives the exchange, its end gives the connection back.
 //!
-//! Invariants: a connection is kept only when its answer was read to the end and it waits for the next request; one
-//! whose body is dropped half-way is closed, so the container learns that nobody listens.
+//! Invariants: data is given out as it came, one chunk or one read at a time; nothing is waited for to fill a buffer. A
+//! connection is kept only when its answer was read to the end; one whose body is dropped half-way is closed, so the
+//! container learns that nobody listens.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio::task::coop::unconstrained;
 
 use super::Kept;
-use super::bell::Bell;
-use super::connection::Connection;
+use super::exchange::{Exchange, ExchangeError};
 
 /// What a container answers.
 pub(crate) struct ModelBody {
-    incoming: Incoming,
-    /// None once it was given back, or closed.
-    connection: Option<Connection>,
+    /// What came with the head.
+    first: Bytes,
+    /// None when everything was read; mostly it was read with the head.
+    rest: Option<Box<Exchange>>,
     kept: Arc<Kept>,
-    has_ended: bool,
 }
 
 impl ModelBody {
-    pub(super) fn new(incoming: Incoming, connection: Connection, kept: Arc<Kept>) -> Self {
-        let has_ended = incoming.is_end_stream();
-        let mut body = Self { incoming, connection: Some(connection), kept, has_ended };
-        if has_ended {
-            body.give_back();
+    pub(super) fn new(first: Bytes, exchange: Exchange, kept: &Arc<Kept>) -> Self {
+        let mut body = Self { first, rest: None, kept: kept.clone() };
+        if exchange.has_ended() {
+            body.give_back(exchange);
+        } else {
+            body.rest = Some(Box::new(exchange));
         }
         body
     }
 
-    fn give_back(&mut self) {
-        self.has_ended = true;
-        if let Some(mut connection) = self.connection.take()
-            && connection.is_ready()
-        {
+    fn give_back(&self, exchange: Exchange) {
+        if let Some(connection) = exchange.into_connection() {
             self.kept.keep(connection);
         }
-    }
-
-    /// What has been read already. It needs no waker: only the driver fills it, and it is looked at after that.
-    fn poll_read_already(&mut self) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut frame = pin!(unconstrained(self.incoming.frame()));
-        Bell::hush(|| frame.as_mut().poll(&mut Context::from_waker(Waker::noop())))
     }
 }
 
 impl Body for ModelBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ExchangeError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if self.has_ended {
-            return Poll::Ready(None);
+    ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
         }
-        let mut frame = self.poll_read_already();
-        if frame.is_pending() {
-            if let Some(connection) = &mut self.connection {
-                connection.drive(context);
-            }
-            frame = self.poll_read_already();
+        let Some(exchange) = &mut self.rest else { return Poll::Ready(None) };
+        let data = ready!(exchange.poll_data(context));
+        let is_over = data.is_err() || exchange.has_ended();
+        if is_over && let Some(exchange) = self.rest.take() {
+            self.give_back(*exchange);
         }
-        match &frame {
-            Poll::Pending => {}
-            Poll::Ready(Some(Err(_))) => {
-                self.has_ended = true;
-                self.connection = None;
-            }
-            Poll::Ready(Some(Ok(_))) if !self.incoming.is_end_stream() => {}
-            Poll::Ready(_) => self.give_back(),
-        }
-        frame
+        Poll::Ready(data.transpose().map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.has_ended
+        self.first.is_empty() && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.has_ended { SizeHint::with_exact(0) } else { self.incoming.size_hint() }
+        let left = self.rest.as_ref().map_or(Some(0), |exchange| exchange.data_left());
+        left.map_or_else(SizeHint::default, |left| SizeHint::with_exact(self.first.len() as u64 + left))
     }
 }

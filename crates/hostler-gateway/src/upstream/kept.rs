@@ -16,6 +16,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
+use super::request::beginning;
 
 /// Connections are closed before common servers close them (gunicorn: 2 s, many others 5 s).
 const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -26,8 +27,8 @@ pub(super) const KEPT_MAX: usize = 256;
 /// Where an instance is, and its waiting connections.
 pub(crate) struct Kept {
     address: SocketAddr,
-    /// `Host`, made once for all requests.
-    host: HeaderValue,
+    /// How every request begins, made once for all.
+    beginning: Box<[u8]>,
     waiting: Mutex<Waiting>,
 }
 
@@ -47,15 +48,15 @@ struct Shelf {
 impl Kept {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let host = HeaderValue::try_from(address.to_string()).expect("a socket address is a header's value");
-        Self { address, host, waiting: Mutex::default() }
+        Self { address, beginning: beginning(&host), waiting: Mutex::default() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn host(&self) -> &HeaderValue {
-        &self.host
+    pub(super) fn beginning(&self) -> &[u8] {
+        &self.beginning
     }
 
     /// The connection that waits for the shortest time.
@@ -79,7 +80,7 @@ impl Kept {
         drop(waiting);
         drop(surplus);
         if must_start {
-            runtime.spawn(sweep(Arc::downgrade(self)));
+            runtime.spawn(sweep(Arc::downgrade(self), Instant::now() + IDLE_TIMEOUT));
         }
     }
 
@@ -137,7 +138,9 @@ impl Waiting {
     }
 }
 
-async fn sweep(kept: Weak<Kept>) {
+/// Looks for the first time when the first one is old: until then connections come and go without another sweep.
+async fn sweep(kept: Weak<Kept>, first: Instant) {
+    sleep_until(first).await;
     while let Some(next) = kept.upgrade().and_then(|kept| kept.close_old()) {
         sleep_until(next).await;
     }

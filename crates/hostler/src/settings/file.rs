@@ -218,19 +218,25 @@ mod tests {
     #[test]
     fn limits_that_nobody_means_are_mistakes_and_their_borders_are_not() {
         let mistakes = |text: &str| SettingsFile::parse(text).0.limits.mistakes();
-        for name in ["model_timeout_s", "provision_timeout_s", "payload_bytes", "artifact_bytes"] {
+        let names =
+            ["model_timeout_s", "stream_timeout_s", "provision_timeout_s", "payload_bytes", "artifact_bytes"];
+        for name in names {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
-        assert_eq!(mistakes("[limits]\nmodel_timeout_s = 86400"), Vec::<String>::new());
+        assert_eq!(
+            mistakes("[limits]\nmodel_timeout_s = 86400\nstream_timeout_s = 86400"),
+            Vec::<String>::new()
+        );
         assert_eq!(mistakes("[limits]\npayload_bytes = 1073741824"), Vec::<String>::new());
         let said = mistakes(
-            "[limits]\nmodel_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
+            "[limits]\nmodel_timeout_s = 86401\nstream_timeout_s = 86401\npayload_bytes = 1073741825\ninstance_memory_bytes = 0",
         );
         assert_eq!(
             said,
             [
                 "[limits] model_timeout_s = 86401 is not between 1 and 86400",
+                "[limits] stream_timeout_s = 86401 is not between 1 and 86400",
                 "[limits] payload_bytes = 1073741825 is not between 1 and 1073741824",
                 "[limits] instance_memory_bytes = 0 is not 1 or more"
             ]
@@ -241,14 +247,14 @@ mod tests {
     fn a_full_file_is_read() {
         let (file, mistakes) = SettingsFile::parse(
             "listen = '127.0.0.1:0'\nprotect_in_use = true\nstrict_aws = false\nmodel_dirs = ['/srv/models']\nregion = 'eu-central-1'\naccount = '123456789012'\n\
-             [limits]\nmodel_timeout_s = 5\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
+             [limits]\nmodel_timeout_s = 5\nstream_timeout_s = 7\n[quotas]\nvariants = 3\n'ml.m5.large' = 2\n\
              [[role]]\narn = 'arn:aws:iam::123456789012:role/r'\nallow = ['s3://b/p*']\n\
              [[image]]\nmatch = '*/x*'\ncommand = ['serve', '{port}']\nenv = { A = 'b' }\n\
              needs_opt_ml = true\nmemory_mib = 512\ncpu_millis = 500\n",
         );
         assert!(mistakes.is_empty(), "{mistakes:?}");
         assert_eq!((file.protect_in_use, file.strict_aws), (Some(true), Some(false)));
-        assert_eq!(file.limits.model_timeout_s, Some(5));
+        assert_eq!((file.limits.model_timeout_s, file.limits.stream_timeout_s), (Some(5), Some(7)));
         assert_eq!((file.quotas["variants"], file.quotas["ml.m5.large"]), (3, 2));
         assert_eq!(file.model_dirs, [PathBuf::from("/srv/models")]);
         assert_eq!(file.role[0].allow, ["s3://b/p*"]);

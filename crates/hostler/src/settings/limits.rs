@@ -23,6 +23,7 @@ const BODY_TIMEOUT_DEFAULT_S: u64 = 60;
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) model_timeout_s: Option<u64>,
+    pub(super) stream_timeout_s: Option<u64>,
     pub(super) payload_bytes: Option<u64>,
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
@@ -67,6 +68,7 @@ impl Limits {
         const CONNECTIONS: u64 = 1_000_000;
         [
             ("model_timeout_s", self.model_timeout_s, 1, DAY_S),
+            ("stream_timeout_s", self.stream_timeout_s, 1, DAY_S),
             ("provision_timeout_s", self.provision_timeout_s, 1, DAY_S),
             ("payload_bytes", self.payload_bytes, 1, PAYLOAD_BYTES),
             ("artifact_bytes", self.artifact_bytes, 1, u64::MAX),

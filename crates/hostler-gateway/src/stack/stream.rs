@@ -1,0 +1,90 @@
+//! Layer 9 of a streamed call: the model's answer becomes events.
+//!
+//! Why: the client's head says 200, and what fails after it can be told by an event only. So the head waits for the
+//! model's first byte: until then everything that fails is a plain error, as of InvokeEndpoint, and what was lost may
+//! be tried again. No byte of the answer waits for that.
+//! Invariants: the first byte comes within the limit of an invocation, the last one within the limit of a stream.
+
+use bytes::Bytes;
+use hostler_aws::EVENT_STREAM_TYPE;
+use http::{HeaderName, HeaderValue, Response, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::reply::{Unanswered, refused};
+use crate::answer::{AnswerBody, EventStream, Source};
+use crate::invocation::Invocation;
+use crate::model_error::{NoAnswer, unanswered};
+use crate::tally::{Call, Silence};
+use crate::upstream::ModelBody;
+
+/// Names of the container's headers, and of those that the client gets.
+const RETURNED: [(HeaderName, HeaderName); 2] = [
+    (header::CONTENT_TYPE, HeaderName::from_static("x-amzn-sagemaker-content-type")),
+    (
+        HeaderName::from_static("x-amzn-sagemaker-custom-attributes"),
+        HeaderName::from_static("x-amzn-sagemaker-custom-attributes"),
+    ),
+];
+
+/// When a stream must have begun, and when it must have ended.
+#[derive(Clone, Copy)]
+pub(super) struct Deadlines {
+    pub(super) first_byte: Instant,
+    pub(super) last_byte: Instant,
+}
+
+/// Layer 9.
+pub(super) async fn give_stream(
+    invocation: &Invocation<'_>,
+    answer: Response<ModelBody>,
+    mut call: Call,
+    deadlines: Deadlines,
+) -> Result<Response<AnswerBody>, Unanswered> {
+    let (parts, mut body) = answer.into_parts();
+    if !parts.status.is_success() {
+        return Err(refused(invocation, parts.status, body, call, deadlines.first_byte).await);
+    }
+    let first = match read_first(&mut body, deadlines.first_byte).await {
+        Ok(first) => first,
+        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
+        Err(why @ NoAnswer::TimedOut) => {
+            call.ends_without_answer(Silence::Timeout);
+            return Err(Unanswered::Finally(unanswered(invocation, why)));
+        }
+    };
+    let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
+    let stream = EventStream::new(first, Source::new(body, call, deadlines.last_byte));
+    let mut response = Response::new(stream.boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM_TYPE));
+    for (name, returned) in RETURNED {
+        if let Some(value) = parts.headers.get(name) {
+            headers.insert(returned, value.clone());
+        }
+    }
+    if let Ok(value) = variant {
+        headers.insert("x-amzn-invoked-production-variant", value);
+    }
+    Ok(response)
+}
+
+/// The first chunk; an empty one for an answer without any.
+async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, NoAnswer> {
+    while !body.is_end_stream() {
+        match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(NoAnswer::TimedOut),
+            Ok(Some(Err(_))) => return Err(NoAnswer::Lost),
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Ok(data);
+                }
+            }
+        }
+    }
+    Ok(Bytes::new())
+}
