@@ -43,12 +43,14 @@ impl Backend {
         dir: &DataDir,
         cache: ArtifactCache,
         clock: Arc<dyn Clock>,
+        open_files_max: Option<u64>,
     ) -> anyhow::Result<Self> {
         let (kind, emptied_at) = match settings.backend {
             BackendKind::Process => {
                 let exe = std::env::current_exe().context("finding this program's own file failed")?;
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
+                config.open_files_max = open_files_max;
                 config.payload_bytes_max = settings.payload_bytes_max;
                 let data = Arc::new(CachedModelData(cache));
                 let backend = ProcessBackend::open(config, data, clock).await?;
