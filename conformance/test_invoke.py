@@ -229,24 +229,140 @@ def test_the_raw_body_of_a_model_error_names_whose_fault_it_was(wire, status):
         assert answer.json["OriginalStatusCode"] == code
 
 
-def test_a_long_error_message_is_cut(hosting, status):
-    error = model_error(hosting, status, status=500, body="0123456789", repeat=100_000)
-    assert len(error["OriginalMessage"]) <= 2048
-    assert len(error["Error"]["Message"]) <= 2048
+def see(endpoint):
+    """How every Message of a ModelError ends."""
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    return (
+        "See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEventViewer:"
+        f"group={group} in account {ACCOUNT} for more information."
+    )
+
+
+@pytest.mark.parametrize("text", ["", 'a "quoted"\nline\t\\ with \u0001 and \u2028', "Gr\u00fc\u00dfe \U0001f600"])
+def test_the_models_words_come_back_as_they_were(hosting, status, text):
+    error = model_error(hosting, status, status=500, body=text)
+    assert error["OriginalMessage"] == text
+    assert error["Error"]["Message"] == f'Received server error (500) from primary with message "{text}". {see(status)}'
+
+
+def test_words_that_are_no_text_are_shown_as_far_as_they_are(hosting, wire, status):
+    """An echo of bytes that are not UTF-8; a character stands for what cannot be read."""
+    headers = {"X-Amzn-SageMaker-Custom-Attributes": "test: status=503"}
+    answer = wire.invoke(status, b"w\xff\xfe!\xc3", headers)
+    assert (answer.status, answer.code) == (424, "ModelError")
+    assert answer.json["OriginalMessage"] == "w\ufffd\ufffd!\ufffd"
+    assert 'with message "w\ufffd\ufffd!\ufffd". See https://' in answer.json["Message"]
+
+
+@pytest.mark.parametrize(("letter", "count"), [("x", 2048), ("x", 2049), ("\u00e4", 2049), ("\U0001f600", 5000)])
+def test_a_long_error_message_is_cut_between_two_characters(hosting, status, letter, count):
+    error = model_error(hosting, status, status=500, body=letter, repeat=count)
+    assert error["OriginalMessage"] == letter * min(count, 2048)
+    whole = f'Received server error (500) from primary with message "{letter * count}". {see(status)}'
+    assert error["Error"]["Message"] == whole[:2048]
+
+
+@pytest.mark.parametrize(("code", "word"), [(500, "server"), (400, "client")])
+@pytest.mark.parametrize(
+    "commands",
+    [
+        {"body": "0123456789abcdef", "repeat": 100_000},
+        {"body": "too short", "length": "+5"},
+        {"body": "x", "repeat": 100, "close": True, "at": 50},
+        {"body": "piece", "chunks": 3, "close": True, "at": 12},
+    ],
+    ids=["large", "short", "broken off", "broken chunks"],
+)
+def test_an_error_whose_body_cannot_be_loaded_says_so(hosting, status, code, word, commands):
+    error = model_error(hosting, status, status=code, **commands)
+    assert error["OriginalStatusCode"] == code
+    assert error["Error"]["Message"] == (
+        f"Received {word} error ({code}) from primary and could not load the entire response body. {see(status)}"
+    )
+
+
+@pytest.mark.parametrize("code", [300, 301, 302, 304, 307, 600, 999])
+def test_a_status_that_is_neither_success_nor_the_clients_mistake_is_the_models(hosting, status, code):
+    """A redirection is not followed, and its target is not told."""
+    target = f"Location: http://127.0.0.1:{hosting.server.port}/healthz"
+    body = "" if code == 304 else "elsewhere"
+    error = model_error(hosting, status, status=code, body=body, header=target)
+    assert error["OriginalStatusCode"] == code
+    assert error["Error"]["Message"].startswith(f'Received server error ({code}) from primary with message "{body}"')
+    assert "location" not in error["ResponseMetadata"]["HTTPHeaders"]
+
+
+@pytest.mark.parametrize("code", [201, 202, 203, 206, 226, 299])
+def test_any_success_of_the_model_is_200(wire, status, code):
+    answer = wire.invoke(status, asking(status=code, body="done"))
+    assert (answer.status, answer.body) == (200, b"done")
+
+
+@pytest.mark.parametrize("code", [204, 205])
+def test_a_success_without_a_body_is_200_and_empty(wire, status, code):
+    for _ in range(2):
+        answer = wire.invoke(status, asking(status=code, body=""))
+        assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("code", [100, 102, 103])
+def test_an_interim_answer_is_passed_over(wire, status, code):
+    for number in range(2):
+        answer = wire.invoke(status, asking(interim=code, body=str(number)))
+        assert (answer.status, answer.body) == (200, str(number).encode())
+
+
+def test_a_model_that_changes_protocols_is_a_model_error(hosting, status):
+    error = model_error(hosting, status, status=101, body="", header="Upgrade: other\r\nConnection: upgrade")
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert hosting.invoke(status, b"next")["Payload"] == b"next"
 
 
 def test_a_model_that_takes_too_long_times_out(make_server):
     hosting = Hosting(make_server("[limits]\nmodel_timeout_s = 2\n"))
-    error = model_error(hosting, hosting.deploy("status"), delay_ms=30_000)
-    assert error["OriginalStatusCode"] == 0
-    expected = "Your invocation timed out while waiting for a response from container primary."
-    assert expected in error["Error"]["Message"]
+    name = hosting.deploy("status")
+    late_body = {"body": "x", "repeat": 100, "hang": True, "at": 50}
+    for commands in ({"delay_ms": 30_000}, {"hang": True}, {"body": "x", "hang": True, "at": "head"}, late_body):
+        error = model_error(hosting, name, **commands)
+        assert (error["OriginalStatusCode"], error["LogStreamArn"].rsplit("/", 1)[1]) == (0, name)
+        text = (
+            "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
+            "for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+        assert error["OriginalMessage"] == text
+        assert error["Error"]["Message"] == f'Received server error (0) from primary with message "{text}". {see(name)}'
 
 
-def test_a_model_that_hangs_up_is_a_model_error(hosting, status):
-    error = model_error(hosting, status, close=True)
+@pytest.mark.parametrize(
+    "commands",
+    [
+        {"close": True},
+        {"body": "x", "close": True, "at": "head"},
+        {"body": "x", "repeat": 100, "close": True, "at": 50},
+        {"body": "x", "length": "+5"},
+        {"body": "piece", "chunks": 3, "close": True, "at": 12},
+    ],
+    ids=["at once", "after the head", "half-way", "too short", "in a chunk"],
+)
+def test_a_model_that_breaks_off_is_a_model_error(hosting, wire, status, commands):
+    error = model_error(hosting, status, **commands)
     assert error["OriginalStatusCode"] == 0
-    assert "Amazon SageMaker could not get a response from the" in error["Error"]["Message"]
+    text = (
+        f"Amazon SageMaker could not get a response from the {status} endpoint. This can occur when CPU or memory "
+        "utilization is high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an instance "
+        "type with more CPU capacity or memory."
+    )
+    assert error["OriginalMessage"] == text
+    assert error["Error"]["Message"] == f'Received server error (0) from model with message "{text}". {see(status)}'
+    assert wire.invoke(status, asking(**commands)).json["ErrorCode"] == "INTERNAL_FAILURE_FROM_MODEL"
+
+
+def test_a_model_that_dies_is_a_model_error_and_comes_back(hosting):
+    name = hosting.deploy("status")
+    for fate in ({"exit": 3}, {"signal": "KILL"}, {"body": "x", "signal": "SEGV", "at": "head"}):
+        error = model_error(hosting, name, **fate)
+        assert (error["OriginalStatusCode"], error["Error"]["Message"][:32]) == (0, "Received server error (0) from m")
+        assert hosting.invoke(name, b"again")["Payload"] == b"again", "it is held until another instance is there"
 
 
 def test_built_in_kmeans_says_what_it_expected(hosting):

@@ -92,7 +92,7 @@ def test_silence_has_its_reason_and_a_client_that_goes_away_is_no_failure_of_the
     )
     seen = Scrape(server)
     reasons = seen.by("reason", "invocations_unanswered_total", endpoint=name)
-    assert reasons == {"timeout": 1, "lost": 1, "no_instance": 0}
+    assert reasons == {"timeout": 1, "lost": 1, "no_instance": 0, "line_full": 0, "waited_too_long": 0}
     assert seen.value("model_latency_seconds_count", endpoint=name) == 2
     assert seen.value("requests_in_flight", endpoint=name) == 0
     hosting.delete(name)

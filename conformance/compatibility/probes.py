@@ -401,6 +401,14 @@ def what_is_forwarded_reaches_the_model(world):
     world.hosting.delete(endpoint)
 
 
+def a_container_opens_and_closes_a_session(world):
+    endpoint = world.hosting.deploy("status")
+    body = {session: json.dumps({"test": {"session": session}}).encode() for session in ("keep", "close")}
+    opened = world.hosting.invoke(endpoint, body["keep"], SessionId="NEW_SESSION")["NewSessionId"]
+    assert world.hosting.invoke(endpoint, body["close"], SessionId=opened)["ClosedSessionId"] == opened
+    world.hosting.delete(endpoint)
+
+
 def a_model_may_leave_its_content_type_out(world):
     endpoint = world.hosting.deploy("untyped")
     assert "ContentType" not in world.hosting.invoke(endpoint, b"x")

@@ -3,13 +3,14 @@
 //! Why: a newcomer and CI must run the same thing, and a check that was left out must say so. One
 //! failing suite does not hide the others: all run, the exit code tells.
 //! Invariants: with `--all` no suite may be left out; a suite that lacks what it needs then fails.
-//! Everything but the simulation and the fuzz harnesses is built in the dev profile, so that the suites share one target
-//! directory.
+//! Everything but the simulation, the fuzz harnesses and what is counted is built in the dev profile, so that the suites
+//! share one target directory.
 
 mod arrows;
 mod cargo;
 mod context;
 mod demo;
+mod instructions;
 mod node;
 mod python;
 mod sources;

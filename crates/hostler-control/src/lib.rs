@@ -31,7 +31,8 @@ pub use admin::{Admin, AdminRequest};
 pub use control::{Caller, Control, ControlParts, ControlSettings};
 pub use metrics::register_control_metrics;
 pub use plan::{
-    Action, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms, lint_plan, plan,
+    Action, DRAIN_MARGIN_MS, Happening, Health, Move, Plan, Policy, Sighting, WhyFailed, backoff_ms,
+    lint_plan, plan,
 };
 pub use prober::{HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 pub use quotas::Quotas;

@@ -24,13 +24,16 @@ mod update;
 use std::net::SocketAddr;
 
 use hostler_compute::InstanceState;
-use hostler_types::{EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, Millis};
+use hostler_types::{EndpointRecord, EndpointRoute, EndpointStatus, Goal, InstanceId, LimitBounds, Millis};
 
 use crate::history::generation;
 use crate::prober::PingTrouble;
 
 pub use failure::{WhyFailed, backoff_ms};
 pub use lint::lint_plan;
+
+/// How much longer an instance is waited for than its model may take.
+pub const DRAIN_MARGIN_MS: i64 = 5_000;
 
 /// What the prober knows of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +76,10 @@ pub struct Policy {
     pub backoff_max_ms: i64,
     /// Healthy for this long forgives earlier failures.
     pub stable_after_ms: i64,
-    /// How long requests in flight may hold up a removal.
+    /// How long requests in flight may hold up a removal; longer where the endpoint's owner gives models more time.
     pub drain_timeout_ms: i64,
+    /// The most that owners may set of their endpoints' limits.
+    pub limit_bounds: LimitBounds,
     /// How long RollingBack is shown at least: clients that poll must see it, for it alone tells of a failed update.
     pub rollback_shown_ms: i64,
     /// How long a container has from the polite signal to the other one.
@@ -96,6 +101,7 @@ impl Default for Policy {
             stable_after_ms: 30_000,
             // The longest a model may take to answer, and a little.
             drain_timeout_ms: 65_000,
+            limit_bounds: LimitBounds::default(),
             // Terraform polls every ten seconds, the SageMaker SDKs more often.
             rollback_shown_ms: 12_000,
             // AWS's figure.
@@ -103,6 +109,16 @@ impl Default for Policy {
             began_at: Millis(0),
             emptied_at: Millis(0),
         }
+    }
+}
+
+impl Policy {
+    /// How long requests in flight may hold up the removal of an endpoint's instance: as long as its model may take.
+    fn drain_timeout_ms(&self, record: &EndpointRecord) -> i64 {
+        let limits = self.limit_bounds.limits(&record.tags);
+        let longest = limits.model_timeout.max(limits.stream_timeout).unwrap_or_default();
+        let longest_ms = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+        self.drain_timeout_ms.max(longest_ms.saturating_add(DRAIN_MARGIN_MS))
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hostler_aws::sigv4::Verifier;
+use hostler_aws::sigv4::{Caller, Verifier};
 use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
-use hostler_types::{Clock, Scope};
+use hostler_types::{Clock, Key, Kind, Millis, Scope};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -30,7 +30,9 @@ pub struct GatewaySettings {
     pub model_timeout: Duration,
     /// How long a model may take to stream its answer; AWS's eight minutes.
     pub stream_timeout: Duration,
-    /// The largest request body; AWS's 25 MB.
+    /// The largest request body where the endpoint's owner set none; AWS's 25 MB.
+    pub payload_bytes: u64,
+    /// The largest request body whatever an owner set.
     pub payload_bytes_max: u64,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
@@ -45,6 +47,7 @@ impl Default for GatewaySettings {
         Self {
             model_timeout: Duration::from_secs(60),
             stream_timeout: Duration::from_secs(8 * 60),
+            payload_bytes: 25 * 1024 * 1024,
             payload_bytes_max: 25 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(30),
@@ -131,6 +134,21 @@ impl Gateway {
         let mut invocation =
             Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
         self.invoke(&mut invocation, arrived).await
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// The largest body for an endpoint of whoever says that they call.
+    pub(crate) fn payload_bytes_max(&self, caller: &Caller, endpoint_name: &str) -> u64 {
+        let own = || {
+            let scope = Scope::new(&caller.identity.account, &caller.region);
+            self.table.find(&Key::new(&scope, Kind::Endpoint, endpoint_name))?.limits.payload_bytes
+        };
+        // Nearly no server has an endpoint with a limit of its own: the look-up is saved.
+        let own = if self.table.limits_payloads() { own() } else { None };
+        own.unwrap_or(self.settings.payload_bytes)
     }
 }
 

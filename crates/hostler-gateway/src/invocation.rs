@@ -8,6 +8,7 @@ use hostler_types::Scope;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::payload::Payload;
+use crate::sessions::SessionAsked;
 
 /// The headers that reach the container as they came.
 const FORWARDED: [&str; 4] = [
@@ -16,6 +17,9 @@ const FORWARDED: [&str; 4] = [
     "x-amzn-sagemaker-inference-id",
     "x-amzn-sagemaker-prefix-aware-id",
 ];
+
+/// It reaches the container too, where there is one.
+const SESSION_ID: &str = "x-amzn-sagemaker-session-id";
 
 /// How SageMaker's own headers begin.
 const SPECIAL: &str = "x-amzn-sagemaker-";
@@ -54,6 +58,7 @@ pub(crate) struct Invocation<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
+    pub(crate) session: Option<SessionAsked<'a>>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Payload,
 }
@@ -101,23 +106,19 @@ impl<'a> Invocation<'a> {
                  name header."
             )));
         }
-        if header("x-amzn-sagemaker-session-id").is_some() {
-            return Err(ApiError::validation_error(
-                "Stateful sessions are not supported by Hostler yet: leave SessionId out.",
-            ));
-        }
         if header("x-amzn-sagemaker-enable-explanations").is_some() {
             return Err(ApiError::validation_error(
                 "Explanations are not supported by Hostler yet: leave EnableExplanations out.",
             ));
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
-        Ok(Self { form, scope, endpoint_name, target_variant, headers, body })
+        let session = header(SESSION_ID).map(SessionAsked::read);
+        Ok(Self { form, scope, endpoint_name, target_variant, session, headers, body })
     }
 
     /// The request that the container gets.
     pub(crate) fn container_headers(&self) -> HeaderMap {
-        let mut forwarded = HeaderMap::with_capacity(FORWARDED.len() + 1);
+        let mut forwarded = HeaderMap::with_capacity(FORWARDED.len() + 2);
         for name in FORWARDED {
             if let Some(value) = self.headers.get(name) {
                 forwarded.insert(HeaderName::from_static(name), value.clone());
@@ -125,6 +126,11 @@ impl<'a> Invocation<'a> {
         }
         let accept = self.headers.get(self.form.accept()).cloned();
         forwarded.insert(header::ACCEPT, accept.unwrap_or(HeaderValue::from_static("*/*")));
+        if self.session.is_some()
+            && let Some(value) = self.headers.get(SESSION_ID)
+        {
+            forwarded.insert(HeaderName::from_static(SESSION_ID), value.clone());
+        }
         forwarded
     }
 }

@@ -5,14 +5,19 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod breaker;
 #[doc(hidden)]
 pub mod door;
 mod gateway;
 mod invocation;
+mod lane;
+mod limits;
+mod line;
 mod metrics;
 mod model_error;
 mod payload;
 mod pick;
+mod sessions;
 mod stack;
 mod table;
 mod tally;
@@ -21,6 +26,7 @@ mod upstream;
 
 pub use answer::{AnswerBody, BoxError};
 pub use gateway::{Gateway, GatewaySettings};
+pub use limits::AdmissionLimits;
 pub use metrics::GatewayMetrics;
 pub use payload::{BodyBudget, BodyLimits};
 pub use table::RoutingTable;

@@ -49,6 +49,8 @@ type Series = [(&'static str, String); 4];
 struct Row {
     totals: Totals,
     in_flight: u64,
+    /// Instances.
+    ejected: u64,
 }
 
 impl GatewayMetrics {
@@ -59,7 +61,7 @@ impl GatewayMetrics {
         for tally in &shown {
             rows.entry(series(&tally.of)).or_default().totals.add(tally);
         }
-        let mut others = Row { totals: others, in_flight: 0 };
+        let mut others = Row { totals: others, ..Row::default() };
         for lane in self.table.lanes.pin().values() {
             let row = match &*lane.tally {
                 Tally { is_shown: true, of, .. } => rows.get_mut(&series(of)),
@@ -67,9 +69,11 @@ impl GatewayMetrics {
             };
             if let Some(row) = row {
                 row.in_flight += lane.in_flight() as u64;
+                row.ejected += u64::from(lane.is_ejected() && !lane.is_draining());
             }
         }
-        if others.totals.classes.iter().any(|count| *count > 0) || others.in_flight > 0 {
+        let Row { totals, in_flight, .. } = &others;
+        if totals.classes.iter().any(|count| *count > 0) || totals.waiting + in_flight > 0 {
             rows.insert(
                 ["account", "region", "endpoint", "variant"].map(|name| (name, OTHERS.to_owned())),
                 others,
@@ -112,9 +116,10 @@ impl Collector for GatewayMetrics {
         let mut unanswered = encoder.encode_descriptor(
             "invocations_unanswered",
             "Those of the 5xx that had no answer of the model's: timeout it took longer than it may, lost it could not \
-             be reached or died with the request, no_instance none was healthy for as long as a request may wait. \
-             Should be 0: see timeouts as a model that is too slow, lost as one that crashes, no_instance as too few \
-             instances.",
+             be reached or died with the request, no_instance none was healthy for as long as a request may wait, \
+             line_full and waited_too_long all instances were busy and as many requests waited as may, or for as long \
+             as one may. Should be 0: see timeouts as a model that is too slow, lost as one that crashes, all others as \
+             too few instances. Clients were told to try again by the last two.",
             None,
             MetricType::Counter,
         )?;
@@ -152,31 +157,75 @@ impl Collector for GatewayMetrics {
             MetricType::Histogram,
         )?;
         histograms(overhead, &rows, |row| &row.totals.overhead)?;
-        let mut in_flight = encoder.encode_descriptor(
+        self.encode_now(encoder, &rows)
+    }
+}
+
+impl GatewayMetrics {
+    /// What is so at this moment.
+    fn encode_now(&self, mut encoder: DescriptorEncoder<'_>, rows: &BTreeMap<Series, Row>) -> fmt::Result {
+        let in_flight = encoder.encode_descriptor(
             "requests_in_flight",
             "Requests that instances have and have not answered to the end. About how many work at the same time; near \
              the number that the instances can do at once, latency begins to grow.",
             None,
             MetricType::Gauge,
         )?;
-        for (series, row) in &rows {
-            in_flight.encode_family(series)?.encode_gauge(&row.in_flight)?;
-        }
+        gauges(in_flight, rows, |row| row.in_flight)?;
+        gauges(
+            encoder.encode_descriptor(
+                "requests_waiting",
+                "Requests that wait for a place at an instance of the variant, because all are busy or none is healthy. \
+                 Short peaks are what the line is for; if it is never empty, add instances or have them take more at \
+                 once.",
+                None,
+                MetricType::Gauge,
+            )?,
+            rows,
+            |row| row.totals.waiting,
+        )?;
+        gauges(
+            encoder.encode_descriptor(
+                "instances_ejected",
+                "Instances that get no requests, or one at a time on trial, because they failed several in a row while \
+                 others of their variant succeeded. Should be 0: `hostler diagnose` and `hostler logs` say how they fail.",
+                None,
+                MetricType::Gauge,
+            )?,
+            rows,
+            |row| row.ejected,
+        )?;
+        let ejections = encoder.encode_descriptor(
+            "instance_ejections",
+            "How often an instance was ejected, also anew because it failed its ping or its trial. One that is ejected \
+             again and again is worth being replaced.",
+            None,
+            MetricType::Counter,
+        )?;
+        counters(ejections, rows, |row| row.totals.ejections)?;
         self.bodies(&mut encoder)?;
         let held = self.table.held.load(Ordering::Relaxed);
         encoder
             .encode_descriptor(
                 "requests_held",
-                "Requests that wait because no instance of their endpoint is healthy. Should be 0; they are given up after \
-                 ten seconds as unanswered for want of an instance.",
+                "All requests that wait for a place at an instance, of all endpoints together: see \
+                 hostler_requests_waiting for which.",
                 None,
                 MetricType::Gauge,
             )?
-            .encode_gauge(&held)
+            .encode_gauge(&held)?;
+        let sessions = self.table.sessions.count() as u64;
+        encoder
+            .encode_descriptor(
+                "sessions_open",
+                "Sessions that instances hold, of all endpoints; those that have expired count until something is opened. \
+                 Fifty thousand is the most: then the oldest of the endpoint that has the most make room.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&sessions)
     }
-}
 
-impl GatewayMetrics {
     fn bodies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (in_memory, on_disk) = self.bodies.taken();
         let mut bytes = encoder.encode_descriptor(
@@ -201,6 +250,17 @@ impl GatewayMetrics {
             )?
             .encode_counter::<NoLabelSet, _, u64>(&self.bodies.refused(), None)
     }
+}
+
+fn gauges(
+    mut metric: MetricEncoder<'_>,
+    rows: &BTreeMap<Series, Row>,
+    value: impl Fn(&Row) -> u64,
+) -> fmt::Result {
+    for (series, row) in rows {
+        metric.encode_family(series)?.encode_gauge(&value(row))?;
+    }
+    Ok(())
 }
 
 fn counters(

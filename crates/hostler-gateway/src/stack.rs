@@ -6,7 +6,8 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy.
+//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
+//!    to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
@@ -17,6 +18,7 @@
 mod arrival;
 mod place;
 mod reply;
+mod session;
 mod stream;
 
 use hostler_aws::ApiError;
@@ -25,14 +27,14 @@ use http::Response;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use self::place::Found;
+use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back};
 use self::stream::{Deadlines, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
+use crate::lane::Lane;
 use crate::model_error::{NoAnswer, unanswered};
-use crate::table::Lane;
 use crate::tally::{Call, Silence};
 use crate::upstream;
 
@@ -43,12 +45,11 @@ impl Gateway {
         invocation: &mut Invocation<'_>,
         arrived: Instant,
     ) -> Result<Response<AnswerBody>, ApiError> {
-        let mut hold_until = Instant::now() + self.settings.hold_timeout;
-        let mut tried = Vec::new();
+        let mut search = Search::begin(arrived, self.settings.hold_timeout);
         let mut was_lost = false;
         loop {
             let Found { permit, retries_lost, model_timeout, stream_timeout } =
-                self.find_instance(invocation, &mut tried, (arrived, hold_until)).await?;
+                self.find_instance(invocation, &mut search).await?;
             let mut call = Call::begin(permit, arrived);
             let last_byte = call.sent() + stream_timeout;
             let deadline = match invocation.form {
@@ -61,13 +62,17 @@ impl Gateway {
             let (mut call, lost) = match timeout_at(deadline, sending).await {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    self.heed_closing(invocation, &lane, answer.headers());
                     if !retries_lost || was_lost {
                         invocation.body.let_go();
                     }
                     let given = match invocation.form {
                         Form::Whole => {
                             let given = give_back(invocation, answer, call, deadline).await;
-                            given.inspect(|_| lane.troubles.succeeded())
+                            given.inspect(|answer| {
+                                lane.succeeded();
+                                self.heed_opening(invocation, &lane, answer.headers());
+                            })
                         }
                         // Whether it succeeds is known at its end.
                         Form::Events => {
@@ -78,7 +83,7 @@ impl Gateway {
                     match given {
                         Ok(answer) => return Ok(answer),
                         Err(Unanswered::Finally(error)) => {
-                            lane.troubles.failed(if status.is_success() {
+                            lane.failed(if status.is_success() {
                                 InvocationFailure::TimedOut
                             } else {
                                 InvocationFailure::Answered { status: status.as_u16() }
@@ -92,18 +97,18 @@ impl Gateway {
                     let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
-                    tried.push(lane.id.clone());
+                    lane.unreached();
                     call.passed_on();
                     continue;
                 }
                 Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
                 Err(_) => {
-                    lane.troubles.failed(InvocationFailure::TimedOut);
+                    lane.failed(InvocationFailure::TimedOut);
                     call.ends_without_answer(Silence::Timeout);
                     return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
                 }
             };
-            lane.troubles.failed(InvocationFailure::Lost);
+            lane.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
             if !retries_lost || was_lost {
                 call.ends_without_answer(Silence::Lost);
@@ -113,8 +118,7 @@ impl Gateway {
             debug!(endpoint, generation, instance = %lane.id, "a request was lost with its instance and is tried once more");
             was_lost = true;
             call.passed_on();
-            tried.push(lane.id.clone());
-            hold_until = Instant::now() + self.settings.hold_timeout;
+            search.begin_again(&lane.id, self.settings.hold_timeout);
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The routing table: one immutable value per endpoint, read without locks.
 //!
-//! Why: a request looks up one `Arc`; a change replaces one `Arc`, however many endpoints there are. Counts of
-//! requests in flight live beside the routes and survive their replacement, because draining waits for them.
-//! Invariants: a request counts itself in before it looks whether the instance drains, and control marks it draining
-//! before it reads the count: of the two, one always sees the other, so no request is sent to an instance whose
-//! count was read as zero.
+//! Why: a request looks up one `Arc`; a change replaces one `Arc`, however many endpoints there are. The lanes to the
+//! instances and the line of those who wait live beside the routes and survive their replacement.
+//! Invariants: an endpoint has one line from its first route to its last, and its lanes know it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
@@ -16,14 +14,12 @@ use hostler_types::{
     Metered, RouteTable, ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
-use tokio::sync::watch;
 
+use crate::lane::{DrainHook, Lane, LaneHome, Lanes, pardon_if_nobody_is_left};
+use crate::limits::AdmissionLimits;
+use crate::line::Line;
+use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
-use crate::trouble::Troubles;
-use crate::upstream::Kept;
-
-type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
-type Lanes = HashMap<InstanceId, Arc<Lane>>;
 
 /// Endpoints with series of their own, where nobody says how many.
 const SHOWN_DEFAULT: usize = 200;
@@ -34,19 +30,28 @@ pub struct RoutingTable {
     pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
     pub(crate) book: Book,
-    /// Requests that wait for an instance.
+    pub(crate) sessions: Sessions,
+    /// Requests that wait for a place at an instance.
     pub(crate) held: AtomicU64,
+    /// Where an endpoint's owner set none.
+    limits: AdmissionLimits,
+    /// Some endpoint has, or had, a limit of its own to the size of a request.
+    limits_payloads: AtomicBool,
 }
 
 /// A route with the lanes of its instances.
 pub(crate) struct LiveEndpoint {
     pub(crate) name: String,
-    uid: EndpointUid,
+    pub(crate) uid: EndpointUid,
     pub(crate) retries_lost: bool,
     pub(crate) limits: InvocationLimits,
     pub(crate) variants: Vec<LiveVariant>,
-    /// Changes when this route was replaced: whoever waits for an instance looks again.
-    replaced: watch::Sender<bool>,
+    /// Who waits for a place; the next route has the same.
+    pub(crate) line: Arc<Line>,
+    /// As many may.
+    pub(crate) waiting_max: usize,
+    /// So many requests an instance works on at once.
+    pub(crate) places_per_instance: usize,
 }
 
 pub(crate) struct LiveVariant {
@@ -57,25 +62,6 @@ pub(crate) struct LiveVariant {
     pub(crate) lanes: Vec<Arc<Lane>>,
     pub(crate) tally: Arc<Tally>,
 }
-
-/// The way to one instance.
-pub(crate) struct Lane {
-    pub(crate) id: InstanceId,
-    address: SocketAddr,
-    pub(crate) kept: Arc<Kept>,
-    pub(crate) troubles: Troubles,
-    /// Where what goes along it is counted.
-    pub(crate) tally: Arc<Tally>,
-    in_flight: AtomicUsize,
-    is_draining: AtomicBool,
-    /// It left its route: the last request takes it out of `home`.
-    is_retired: AtomicBool,
-    home: Weak<Lanes>,
-    drained: Arc<OnceLock<DrainHook>>,
-}
-
-/// The right to send one request to an instance; the request counts until it is dropped.
-pub(crate) struct Permit(Arc<Lane>);
 
 impl RoutingTable {
     /// An empty table.
@@ -90,50 +76,60 @@ impl RoutingTable {
             lanes: Arc::default(),
             drained: Arc::default(),
             book: Book::new(shown),
+            sessions: Sessions::default(),
             held: AtomicU64::new(0),
+            limits: AdmissionLimits::default(),
+            limits_payloads: AtomicBool::new(false),
         }
+    }
+
+    /// The same, with these limits for endpoints whose owners set none.
+    #[must_use]
+    pub fn limited_by(self, limits: AdmissionLimits) -> Self {
+        Self { limits, ..self }
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<LiveEndpoint>> {
         self.endpoints.pin().get(key).cloned()
     }
 
-    fn lane(&self, id: &InstanceId, address: SocketAddr, tally: &Arc<Tally>) -> Arc<Lane> {
+    /// Whether it is worth looking for an endpoint's own limit to the size of a request.
+    pub(crate) fn limits_payloads(&self) -> bool {
+        self.limits_payloads.load(Ordering::Relaxed)
+    }
+
+    fn lane(&self, id: &InstanceId, address: SocketAddr, line: &Arc<Line>, tally: &Arc<Tally>) -> Arc<Lane> {
         let lanes = self.lanes.pin();
         if let Some(lane) = lanes.get(id)
             && lane.address == address
         {
             return lane.clone();
         }
-        let lane = Arc::new(Lane {
-            id: id.clone(),
-            address,
-            kept: Arc::new(Kept::new(address)),
-            troubles: Troubles::default(),
+        let home = LaneHome {
+            line: line.clone(),
             tally: tally.clone(),
-            in_flight: AtomicUsize::new(0),
-            is_draining: AtomicBool::new(false),
-            is_retired: AtomicBool::new(false),
-            home: Arc::downgrade(&self.lanes),
+            lanes: Arc::downgrade(&self.lanes),
             drained: self.drained.clone(),
-        });
+        };
+        let lane = Arc::new(Lane::new(id.clone(), address, home));
         lanes.insert(id.clone(), lane.clone());
         lane
     }
 
-    /// Lanes that left a route take nothing new; they are forgotten when they are empty.
-    fn retire(&self, before: &LiveEndpoint, is_kept: impl Fn(&InstanceId) -> bool) {
-        let lanes = self.lanes.pin();
-        for lane in before.variants.iter().flat_map(|variant| &variant.lanes) {
-            if !is_kept(&lane.id) {
-                lane.is_draining.store(true, Ordering::SeqCst);
-                lane.is_retired.store(true, Ordering::SeqCst);
-                lane.kept.close();
-                if lane.in_flight.load(Ordering::SeqCst) == 0 {
-                    lanes.remove(&lane.id);
-                }
-            }
+    /// The line that the endpoint has already. One that was withdrawn and comes back finds it by its instances.
+    fn line_of(&self, route: &EndpointRoute, before: Option<&Arc<LiveEndpoint>>) -> Arc<Line> {
+        if let Some(before) = before.filter(|before| before.uid == route.uid) {
+            return before.line.clone();
         }
+        let lanes = self.lanes.pin();
+        let mut instances = route.variants.iter().flat_map(|variant| &variant.instances);
+        let known = instances.find_map(|instance| lanes.get(&instance.id));
+        known.map_or_else(Arc::default, |lane| lane.line.clone())
+    }
+
+    /// Lanes that left a route take nothing new; they are forgotten when they are empty.
+    fn retire(before: &LiveEndpoint, is_kept: impl Fn(&Arc<Lane>) -> bool) {
+        before.lanes().filter(|lane| !is_kept(lane)).for_each(|lane| lane.retire());
     }
 }
 
@@ -145,6 +141,12 @@ impl Default for RoutingTable {
 
 impl RouteTable for RoutingTable {
     fn publish(&self, route: Arc<EndpointRoute>) {
+        let endpoints = self.endpoints.pin();
+        let before = endpoints.get(&route.key).cloned();
+        let line = self.line_of(&route, before.as_ref());
+        let instances = route.variants.iter().flat_map(|variant| &variant.instances);
+        let takers = instances.filter(|instance| !instance.draining).count();
+        let places_per_instance = self.limits.places_per_instance(&route.limits, takers);
         let variants = route.variants.iter().map(|variant| {
             let tally = self.book.open(Metered {
                 uid: route.uid.clone(),
@@ -154,9 +156,8 @@ impl RouteTable for RoutingTable {
                 name: route.name.clone(),
             });
             let lanes = variant.instances.iter().map(|instance| {
-                let lane = self.lane(&instance.id, instance.address, &tally);
-                lane.is_retired.store(false, Ordering::SeqCst);
-                lane.is_draining.store(instance.draining, Ordering::SeqCst);
+                let lane = self.lane(&instance.id, instance.address, &line, &tally);
+                lane.is_routed(instance.draining, places_per_instance);
                 lane
             });
             LiveVariant {
@@ -174,35 +175,43 @@ impl RouteTable for RoutingTable {
             retries_lost: route.retries_lost,
             limits: route.limits,
             variants: variants.collect(),
-            replaced: watch::channel(false).0,
+            line,
+            waiting_max: self.limits.waiting(&route.limits),
+            places_per_instance,
         });
         let tallies: Vec<Arc<Tally>> = live.variants.iter().map(|variant| variant.tally.clone()).collect();
         self.book.close_others(&route.uid, &tallies);
-        let endpoints = self.endpoints.pin();
-        let before = endpoints.get(&route.key).cloned();
+        if route.limits.payload_bytes.is_some() {
+            self.limits_payloads.store(true, Ordering::Relaxed);
+        }
         endpoints.insert(route.key.clone(), live.clone());
-        if let Some(before) = before {
-            self.retire(&before, |id| {
-                live.variants.iter().flat_map(|variant| &variant.lanes).any(|lane| lane.id == *id)
-            });
-            if before.uid != live.uid {
-                self.book.close_others(&before.uid, &[]);
-            }
-            before.replaced.send_replace(true);
+        if let Some(before) = &before {
+            Self::retire(before, |lane| live.lanes().any(|other| Arc::ptr_eq(other, lane)));
+        }
+        // Whoever could have answered in the stead of an ejected one may have left.
+        let court = live.line.court.lock().unwrap_or_else(PoisonError::into_inner);
+        live.variants.iter().for_each(|fleet| drop(pardon_if_nobody_is_left(fleet)));
+        live.line.reroute(&live, rand::random);
+        drop(court);
+        if let Some(before) = before.filter(|before| before.uid != live.uid) {
+            self.sessions.forget(&before.uid);
+            self.book.close_others(&before.uid, &[]);
+            before.line.close();
         }
     }
 
     fn withdraw(&self, key: &Key) {
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
-            self.retire(&before, |_| false);
+            Self::retire(&before, |_| false);
+            self.sessions.forget(&before.uid);
             self.book.close_others(&before.uid, &[]);
-            before.replaced.send_replace(true);
+            before.line.close();
         }
     }
 
     fn in_flight(&self, id: &InstanceId) -> usize {
-        self.lanes.pin().get(id).map_or(0, |lane| lane.in_flight.load(Ordering::SeqCst))
+        self.lanes.pin().get(id).map_or(0, |lane| lane.in_flight_now())
     }
 
     fn trouble(&self, id: &InstanceId) -> Option<InvocationTrouble> {
@@ -226,54 +235,23 @@ impl InvocationMeter for RoutingTable {
 }
 
 impl LiveEndpoint {
-    /// Waits until another route stands in this one's place.
-    pub(crate) async fn replaced(&self) {
-        let mut replaced = self.replaced.subscribe();
-        // The sender lives as long as `self`: it cannot be gone.
-        let _ = replaced.wait_for(|is_replaced| *is_replaced).await;
+    /// The lanes of all its fleets.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.variants.iter().flat_map(|variant| &variant.lanes)
     }
 }
 
-impl Lane {
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-
-    /// Counts a request in; none when the instance takes no more.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
-        let permit = Permit(self.clone());
-        (!self.is_draining.load(Ordering::SeqCst)).then_some(permit)
-    }
-}
-
-impl Permit {
-    pub(crate) fn lane(&self) -> &Arc<Lane> {
-        &self.0
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let lane = &self.0;
-        let was_last = lane.in_flight.fetch_sub(1, Ordering::SeqCst) == 1;
-        if was_last
-            && lane.is_retired.load(Ordering::SeqCst)
-            && let Some(home) = lane.home.upgrade()
-        {
-            home.pin().remove(&lane.id);
-        }
-        if was_last
-            && lane.is_draining.load(Ordering::SeqCst)
-            && let Some(hook) = lane.drained.get()
-        {
-            hook(&lane.id);
-        }
+impl LiveVariant {
+    /// Somebody of it takes requests.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_up())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use hostler_types::{
         AccountId, EndpointUid, InstanceRoute, InvocationLimits, Kind, Region, Scope, VariantRoute,
     };
@@ -355,15 +333,5 @@ mod tests {
         drop(permit);
         assert_eq!(table.in_flight(&id(1)), 0);
         assert!(table.lanes.pin().is_empty(), "an instance that is gone is remembered");
-    }
-
-    #[tokio::test]
-    async fn whoever_waits_is_told_of_a_new_route() {
-        let table = RoutingTable::new();
-        table.publish(route(&[]));
-        let old = table.find(&key()).unwrap();
-        let waiting = tokio::spawn(async move { old.replaced().await });
-        table.publish(route(&[(1, false)]));
-        waiting.await.unwrap();
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub(crate) use book::{Book, Totals};
 pub(crate) use histogram::{Histogram, Reading};
 
-use crate::table::{Lane, Permit};
+use crate::lane::{Lane, Permit};
 
 /// Upper bounds in microseconds, from a model that only looks something up to AWS's limit of a minute.
 const MODEL_BOUNDS_US: [u64; 16] = [
@@ -38,16 +38,23 @@ pub(crate) enum Silence {
     Lost,
     /// There was no instance, for as long as a request may wait.
     NoInstance,
+    /// All instances were busy, and as many waited for them as may.
+    LineFull,
+    /// All instances were busy, for as long as a request may wait.
+    WaitedTooLong,
 }
 
 impl Silence {
-    pub(crate) const ALL: [Self; 3] = [Self::Timeout, Self::Lost, Self::NoInstance];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Timeout, Self::Lost, Self::NoInstance, Self::LineFull, Self::WaitedTooLong];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Lost => "lost",
             Self::NoInstance => "no_instance",
+            Self::LineFull => "line_full",
+            Self::WaitedTooLong => "waited_too_long",
         }
     }
 }
@@ -63,6 +70,9 @@ pub(crate) struct Tally {
     classes: [AtomicU64; InvocationClass::ALL.len()],
     silences: [AtomicU64; Silence::ALL.len()],
     retries: AtomicU64,
+    ejections: AtomicU64,
+    /// How many wait now.
+    pub(crate) waiting: AtomicU64,
     model: Histogram<{ MODEL_BOUNDS_US.len() }>,
     overhead: Histogram<{ OVERHEAD_BOUNDS_US.len() }>,
     /// How many of `classes` were written down as used.
@@ -78,6 +88,8 @@ impl Tally {
             classes: Default::default(),
             silences: Default::default(),
             retries: AtomicU64::new(0),
+            ejections: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
             model: Histogram::new(&MODEL_BOUNDS_US),
             overhead: Histogram::new(&OVERHEAD_BOUNDS_US),
             told: Default::default(),
@@ -88,11 +100,16 @@ impl Tally {
         self.classes[class as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It waited in vain for an instance since it arrived.
-    pub(crate) fn found_no_instance(&self, arrived: Instant) {
+    /// It looked in vain for an instance since it arrived.
+    pub(crate) fn found_no_place(&self, arrived: Instant, why: Silence) {
         self.ended(InvocationClass::ServerError);
-        self.silences[Silence::NoInstance as usize].fetch_add(1, Ordering::Relaxed);
+        self.silences[why as usize].fetch_add(1, Ordering::Relaxed);
         self.overhead.observe(arrived.elapsed());
+    }
+
+    /// An instance of it was ejected.
+    pub(crate) fn ejected(&self) {
+        self.ejections.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn counts(&self) -> InvocationCounts {

@@ -23,9 +23,12 @@
 //! | `body` | text | the answer's body; the request's own otherwise |
 //! | `tell` | `pid`, `all` | the answer is JSON: the process id, or everything it sees (request, environment, files) |
 //! | `repeat` | count | the body so many times over |
+//! | `interim` | 100 to 199 | a head with this status and nothing else, before the answer |
 //! | `content_type` | text | otherwise `Accept` if it names a type, then that of the request |
 //! | `header` | `Name: value` | one more header |
 //! | `attributes` | text | `X-Amzn-SageMaker-Custom-Attributes` of the answer |
+//! | `session` | `keep`, `close` | of a request with a session id: `NEW_SESSION` opens one in this process, and the answer is JSON: `pid`, `session`, `turn`. 404 where this process does not have it. `close` closes it after that |
+//! | `expires` | text | what is said of the end of the session that is opened |
 //! | `delay_ms` | time | waits before the answer |
 //! | `touch`, `until` | path | makes this file; waits before the answer until that file exists |
 //! | `chunks` | count | chunked transfer: the body so many times, one chunk each |
@@ -68,6 +71,7 @@ mod fate;
 mod ping;
 mod request;
 mod server;
+mod session;
 mod start;
 mod tell;
 mod wish;

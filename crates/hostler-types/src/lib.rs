@@ -8,6 +8,7 @@ mod arn;
 mod clock;
 mod credentials;
 mod device;
+mod limits;
 mod metering;
 mod name;
 mod record;
@@ -21,6 +22,7 @@ pub use arn::{Arn, ArnError, Resource};
 pub use clock::{Clock, Millis, SystemClock};
 pub use credentials::{CredentialError, CredentialSource, Credentials, Identity};
 pub use device::DeviceClass;
+pub use limits::{LimitBounds, LimitError};
 pub use metering::{InvocationClass, InvocationCounts, InvocationMeter, Metered, Untold};
 pub use name::{AccountId, EndpointUid, InstanceId, InstanceIdError, Key, Kind, Region, Scope, VariantName};
 pub use record::{

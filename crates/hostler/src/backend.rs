@@ -50,8 +50,8 @@ impl Backend {
                 let exe = std::env::current_exe().context("finding this program's own file failed")?;
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
+                config.payload_bytes_max = settings.limit_bounds.payload_bytes;
                 config.open_files_max = open_files_max;
-                config.payload_bytes_max = settings.payload_bytes_max;
                 let data = Arc::new(CachedModelData(cache));
                 let backend = ProcessBackend::open(config, data, clock).await?;
                 (Kind::Process(Arc::new(backend)), dir.stopped_at())

@@ -17,8 +17,9 @@ use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
 use hostler_compute::Capabilities;
 use hostler_control::{
-    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, LeaseSettings, Policy,
-    Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher, UsageSettings,
+    AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, DRAIN_MARGIN_MS,
+    LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
+    UsageSettings,
 };
 use hostler_gateway::{BodyBudget, Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
@@ -45,8 +46,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(20);
 const LEASE_HOLDER: &str = "server";
 /// Renewed at a third of it: a write to the disk of an idle server.
 const LEASE_TTL: Duration = Duration::from_secs(60);
-/// An instance may finish what it has for as long as the gateway would wait for it, and a little.
-const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// A running server.
 pub(crate) struct Server {
@@ -100,7 +99,7 @@ impl Server {
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let table = Arc::new(RoutingTable::showing(places.clone()));
+        let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());
@@ -130,8 +129,7 @@ impl Server {
         };
         let reconciler = Reconciler::showing(parts, places);
         let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
-        let bodies = open_bodies(&settings, &dir)?;
-        let watch = Watch::new(settings.connections);
+        let (bodies, watch) = (open_bodies(&settings, &dir)?, Watch::new(settings.connections));
         let counted = Counted {
             table: &table,
             bodies: &bodies,
@@ -306,10 +304,11 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         model_timeout: settings.model_timeout,
         stream_timeout: settings.stream_timeout,
-        payload_bytes_max: settings.payload_bytes_max,
+        payload_bytes: settings.payload_bytes,
+        payload_bytes_max: settings.limit_bounds.payload_bytes,
+        hold_timeout: settings.hold_timeout,
         body_timeout: settings.body_timeout,
         stall_timeout: settings.connections.stall_timeout,
-        ..GatewaySettings::default()
     }
 }
 
@@ -318,9 +317,10 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
         emptied_at,
         began_at,
         provision_timeout_ms: settings.provision_timeout.as_millis() as i64,
-        drain_timeout_ms: (settings.model_timeout.max(settings.stream_timeout) + DRAIN_MARGIN).as_millis()
-            as i64,
+        drain_timeout_ms: settings.model_timeout.max(settings.stream_timeout).as_millis() as i64
+            + DRAIN_MARGIN_MS,
         rollback_shown_ms: settings.rollback_shown.as_millis() as i64,
+        limit_bounds: settings.limit_bounds,
         ..Policy::default()
     }
 }

@@ -4,6 +4,7 @@
 //! misspelled limit that is ignored is worse than none.
 //! Invariants: the only place that knows defaults and where they come from.
 
+mod connections;
 mod file;
 mod image;
 mod limits;
@@ -20,13 +21,13 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
-use hostler_gateway::BodyLimits;
+use hostler_gateway::{AdmissionLimits, BodyLimits};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
-use hostler_types::{AccountId, Region};
+use hostler_types::{AccountId, LimitBounds, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
+pub(crate) use connections::ConnectionLimits;
 use file::SettingsFile;
-pub(crate) use limits::ConnectionLimits;
 pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
@@ -47,6 +48,8 @@ const MODEL_TIMEOUT_DEFAULT_S: u64 = 60;
 const STREAM_TIMEOUT_DEFAULT_S: u64 = 8 * 60;
 /// AWS's limit for a request.
 const PAYLOAD_BYTES_DEFAULT: u64 = 26_214_400;
+/// Longer than it takes to replace an instance that died, shorter than clients wait.
+const HOLD_TIMEOUT_DEFAULT_S: u64 = 10;
 /// How long a creation waits for capacity, S3, STS and whatever else is nobody's mistake.
 const PROVISION_TIMEOUT_DEFAULT_S: u64 = 20 * 60;
 
@@ -69,7 +72,14 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) model_timeout: Duration,
     pub(crate) stream_timeout: Duration,
-    pub(crate) payload_bytes_max: u64,
+    /// Of an endpoint whose owner set none.
+    pub(crate) payload_bytes: u64,
+    /// How long a request waits for a place at an instance.
+    pub(crate) hold_timeout: Duration,
+    /// Of an endpoint whose owner set none.
+    pub(crate) admission: AdmissionLimits,
+    /// The most that owners may set.
+    pub(crate) limit_bounds: LimitBounds,
     pub(crate) bodies: BodyLimits,
     pub(crate) body_timeout: Duration,
     pub(crate) connections: ConnectionLimits,
@@ -143,6 +153,7 @@ impl Settings {
             Region::new(REGION_DEFAULT)
         });
         mistakes.extend(file.limits.mistakes());
+        let limit_bounds = limits::bounds(&file.limits, &mut mistakes);
         let backend = match file.backend.as_deref() {
             None | Some("process") => BackendKind::Process,
             Some("simulated") => BackendKind::Simulated,
@@ -200,10 +211,13 @@ impl Settings {
             log_format: args.log_format.unwrap_or(log_format),
             model_timeout: Duration::from_secs(limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S)),
             stream_timeout: Duration::from_secs(limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S)),
-            payload_bytes_max: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
-            bodies: limits.bodies(),
-            body_timeout: limits.body_timeout(),
-            connections: limits.connections(),
+            payload_bytes: limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT),
+            hold_timeout: Duration::from_secs(limits.hold_timeout_s.unwrap_or(HOLD_TIMEOUT_DEFAULT_S)),
+            admission: limits::admission(&limits),
+            limit_bounds,
+            bodies: connections::bodies(&limits),
+            body_timeout: connections::body_timeout(&limits),
+            connections: ConnectionLimits::of(&limits),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

@@ -76,6 +76,9 @@ impl Context {
             Need::NodePackages if !node::is_made(self) && !npm_registry_answers() => {
                 Err("the packages are not installed and the registry of npm does not answer".into())
             }
+            Need::Valgrind if !answers("valgrind", &["--version"]) => {
+                Err("valgrind is not installed (apt-get install valgrind)".into())
+            }
             Need::Example if !self.root.join("examples/kmeans-digits/expected.json").is_file() => {
                 Err("`examples/kmeans-digits` holds no expected answers".into())
             }
@@ -85,6 +88,7 @@ impl Context {
             | Need::Venv(_)
             | Need::Node
             | Need::NodePackages
+            | Need::Valgrind
             | Need::Example => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::context::Context;
 use super::venv::{CONFORMANCE, SDK, SDK3, SERVERS, Venv};
-use super::{arrows, cargo, demo, python, sources};
+use super::{arrows, cargo, demo, instructions, python, sources};
 use crate::{fuzz, sim};
 
 /// What may be missing on a machine, so that a suite is left out.
@@ -23,6 +23,7 @@ pub(crate) enum Need {
     Node,
     /// The package registry of npm answers, or what was installed from it before is still there.
     NodePackages,
+    Valgrind,
     Example,
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 16] = [
+pub(crate) const SUITES: [Suite; 17] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -77,6 +78,12 @@ pub(crate) const SUITES: [Suite; 16] = [
         about: "every decoder of foreign bytes over its corpus and generated inputs",
         needs: &[],
         run: fuzz::suite,
+    },
+    Suite {
+        name: "instructions",
+        about: "what an invocation costs, counted by callgrind; a figure",
+        needs: &[Need::Python, Need::Valgrind],
+        run: instructions::run,
     },
     Suite { name: "doctests", about: "examples in comments", needs: &[], run: cargo::doctests },
     Suite { name: "doc", about: "the documentation builds", needs: &[], run: cargo::doc },

@@ -2,7 +2,7 @@
 //!
 //! Why: a body streams after its head was verified, or decides over the head when its hash was not declared; one
 //! type covers both, so that no room can take a name before the signature is decided.
-//! Invariants: [`Claim::caller`] is none until the signature was found right; before, a name is good for counting only. A body may take a minute: whose key was
+//! Invariants: [`Claim::caller`] is none until the signature was found right; [`Claim::claimed`] only bounds. A body may take a minute: whose key was
 //! revoked meanwhile is refused at its end.
 
 use std::sync::Arc;
@@ -162,8 +162,8 @@ impl Claim {
         self.pending.is_none().then_some(&self.caller)
     }
 
-    /// Whom the head names, right or wrong: to count by while the body comes, never to answer by.
-    pub fn presumed_caller(&self) -> &Caller {
+    /// Who says that they signed. Good for holding them to a limit; what they ask for waits for the proof.
+    pub fn claimed(&self) -> &Caller {
         &self.caller
     }
 

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::decided::Decided;
 use super::deployment_config::{check_deployment_config, deployment_config_notes};
 use super::listing::Listing;
-use super::tags::check_new_tags;
+use super::tags::{check_limit_tags, check_new_tags};
 use super::uses::uses;
 use crate::accelerators::marks;
 use crate::control::{Caller, Control, store_failed};
@@ -54,6 +54,7 @@ impl Control {
     ) -> Result<Decided, ApiError> {
         let scope = &caller.scope;
         check_deployment_config(input.deployment_config.as_ref())?;
+        check_limit_tags(tags, &self.parts.settings.policy.limit_bounds)?;
         let key = Key::new(scope, Kind::Endpoint, &input.endpoint_name);
         if self.parts.store.get(&key).await.map_err(store_failed)?.is_some() {
             return Err(already_exists(scope, Kind::Endpoint, &input.endpoint_name));

@@ -10,7 +10,7 @@ use hostler_aws::ApiError;
 use hostler_shapes::{
     CreateEndpointConfigInput, CreateEndpointConfigOutput, DeleteEndpointConfigInput,
     DescribeEndpointConfigInput, DescribeEndpointConfigOutput, EndpointConfigSummary,
-    ListEndpointConfigsInput, ListEndpointConfigsOutput, ProductionVariant, Timestamp,
+    ListEndpointConfigsInput, ListEndpointConfigsOutput, ProductionVariant, RoutingStrategy, Timestamp,
 };
 use hostler_store::{Check, Document, Expect, Holdings, Statuses, StoreError, Transaction, Unused, Write};
 use hostler_types::{
@@ -250,7 +250,8 @@ fn check_variant(variant: &ProductionVariant, notes: &mut Vec<String>) -> Result
         (variant.core_dump_config.is_some(), "CoreDumpConfig"),
         (variant.volume_size_in_gb.is_some(), "VolumeSizeInGB"),
         (variant.enable_ssm_access == Some(true), "EnableSSMAccess"),
-        (variant.routing_config.is_some(), "RoutingConfig (requests go where the fewest are in flight)"),
+        (looks_into_requests(variant), "RoutingStrategy (requests go where the fewest are in flight)"),
+        (has_prefix_settings(variant), "PrefixAwareRoutingConfig"),
         (variant.inference_ami_version.is_some(), "InferenceAmiVersion"),
         (variant.capacity_reservation_config.is_some(), "CapacityReservationConfig"),
         (variant.accelerator_partition_layouts.is_some(), "AcceleratorPartitionLayouts"),
@@ -264,6 +265,19 @@ fn check_variant(variant: &ProductionVariant, notes: &mut Vec<String>) -> Result
         }
     }
     Ok(())
+}
+
+/// It asks for an instance that has seen something like the request before.
+fn looks_into_requests(variant: &ProductionVariant) -> bool {
+    variant.routing_config.as_ref().is_some_and(|routing| match routing.routing_strategy {
+        RoutingStrategy::Random | RoutingStrategy::LeastOutstandingRequests => false,
+        RoutingStrategy::PrefixAware | RoutingStrategy::KvAware => true,
+    })
+}
+
+/// It says how to tell that a request has been seen before.
+fn has_prefix_settings(variant: &ProductionVariant) -> bool {
+    variant.routing_config.as_ref().is_some_and(|routing| routing.prefix_aware_routing_config.is_some())
 }
 
 pub(super) fn document(record: &EndpointConfigRecord) -> Document {

@@ -9,7 +9,8 @@ use hostler_shapes::{
 };
 use hostler_store::{Check, Document, Event, Expect, StoreError, Transaction, Write};
 use hostler_types::{
-    AcceptedOperation, Arn, EndpointConfigRecord, EndpointRecord, Kind, ModelRecord, Record, Resource,
+    AcceptedOperation, Arn, EndpointConfigRecord, EndpointRecord, Kind, LimitBounds, ModelRecord, Record,
+    Resource,
 };
 
 use crate::control::{Caller, Control, store_failed};
@@ -26,6 +27,9 @@ impl Control {
         input: AddTagsInput,
     ) -> Result<AddTagsOutput, ApiError> {
         let added = check_new_tags(Some(input.tags))?;
+        if resource(caller, &input.resource_arn)?.kind == Kind::Endpoint {
+            check_limit_tags(&added, &self.parts.settings.policy.limit_bounds)?;
+        }
         let keys: Vec<&str> = added.iter().map(|tag| tag.key.as_str()).collect();
         let operation = history::tags("AddTags", &keys);
         let tags = self
@@ -189,6 +193,19 @@ pub(crate) fn check_new_tags(tags: Option<Vec<Tag>>) -> Result<Vec<Tag>, ApiErro
         }
     }
     Ok(tags)
+}
+
+/// The tags that set limits of an endpoint, as a call is about to.
+pub(super) fn check_limit_tags(tags: &[Tag], bounds: &LimitBounds) -> Result<(), ApiError> {
+    let check = |tag| bounds.check(tag).map_err(|error| ApiError::validation(sentence(&error.to_string())));
+    tags.iter().try_for_each(check)
+}
+
+/// With a capital and a full stop, as AWS writes.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 fn resource(caller: &Caller, arn: &str) -> Result<Resource, ApiError> {

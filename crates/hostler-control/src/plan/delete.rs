@@ -48,11 +48,12 @@ impl Step<'_> {
     /// Draining => (Draining | Removing); Removing => (Removing | gone).
     pub(super) fn plan_departures(&mut self) {
         let (now, policy, seen) = (self.now, self.policy, self.seen);
+        let drain_timeout_ms = policy.drain_timeout_ms(&self.record);
         let mut kept = Vec::with_capacity(self.record.instances.len());
         for mut instance in std::mem::take(&mut self.record.instances) {
             let sighting = seen.iter().find(|sighting| sighting.id == instance.id);
             if let InstanceIntent::Draining { since } = instance.intent {
-                let deadline = since.plus(policy.drain_timeout_ms);
+                let deadline = since.plus(drain_timeout_ms);
                 let runs = sighting.is_some_and(|sighting| is_running(&sighting.state));
                 let in_flight = sighting.map_or(0, |sighting| sighting.in_flight);
                 // The snapshot that drains it must be out before a count of zero means anything, so the step that

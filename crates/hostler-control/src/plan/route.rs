@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use hostler_compute::InstanceState;
 use hostler_types::{
     EndpointRecord, EndpointRoute, Goal, InstanceId, InstanceIntent, InstanceRecord, InstanceRoute,
-    InvocationLimits, VariantRoute,
+    VariantRoute,
 };
 
 use super::{Health, Step};
@@ -39,7 +39,9 @@ impl Step<'_> {
             instance_type: record
                 .deployment_of(goal.generation)
                 .and_then(|deployment| deployment.fleet(&goal.variant)?.instance_type.clone()),
-            routing: None,
+            routing: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.routing(&goal.variant)),
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,
@@ -52,7 +54,7 @@ impl Step<'_> {
             name: record.name.clone(),
             uid: record.uid.clone(),
             retries_lost: record.retries_lost(),
-            limits: InvocationLimits::default(),
+            limits: self.policy.limit_bounds.limits(&record.tags),
             variants,
         })
     }

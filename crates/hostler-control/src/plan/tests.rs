@@ -4,6 +4,7 @@ mod going_back;
 mod leaving;
 mod properties;
 mod reasons;
+mod routed;
 mod scaling;
 mod scene;
 mod serving;

@@ -110,7 +110,7 @@ impl Stage {
                 },
                 Some(Err(_)) => {
                     running.call.ends_without_answer(Silence::Lost);
-                    running.call.lane().troubles.failed(InvocationFailure::Lost);
+                    running.call.lane().failed(InvocationFailure::Lost);
                     let failure = StreamFailure::Broken;
                     let message = stream_ended(failure, &running.call.lane().tally.of.name);
                     *self = Self::Ended;
@@ -134,7 +134,7 @@ impl Stage {
         // Otherwise it is the client who did not take what the model had said: that call is dropped, as abandoned.
         if waiting.is_some() {
             running.call.ends_without_answer(Silence::Timeout);
-            running.call.lane().troubles.failed(InvocationFailure::TimedOut);
+            running.call.lane().failed(InvocationFailure::TimedOut);
         }
         *self = Self::Failed(failure, message);
         if let Some(waiting) = waiting {
@@ -145,7 +145,7 @@ impl Stage {
 
 fn succeeded(call: &mut Call) {
     call.ends(InvocationClass::Success);
-    call.lane().troubles.succeeded();
+    call.lane().succeeded();
 }
 
 fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {

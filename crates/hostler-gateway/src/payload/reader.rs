@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::Pieces;
 
-/// The rest of a payload. It is a body, too.
+/// The rest of a payload.
 pub(crate) struct PayloadReader {
     /// The next piece, and all of it for most payloads.
     next: Option<Bytes>,
@@ -35,6 +34,11 @@ impl PayloadReader {
     pub(super) fn of_pieces(pieces: Arc<Pieces>) -> Self {
         let left = pieces.length;
         Self { next: None, further: Some(Further { pieces, index: 0, reading: None }), left }
+    }
+
+    /// Bytes that were not given out yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// The next piece; none at the end.
@@ -80,25 +84,5 @@ impl From<Bytes> for PayloadReader {
     fn from(bytes: Bytes) -> Self {
         let left = bytes.len() as u64;
         Self { next: Some(bytes), further: None, left }
-    }
-}
-
-impl Body for PayloadReader {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.poll_piece(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }

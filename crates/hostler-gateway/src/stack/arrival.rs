@@ -2,6 +2,7 @@
 //!
 //! Why: nothing of a stranger's is kept, computed or looked up beyond the head of the request.
 //! Invariants: bounded in size, time and room; the caller is known before the body is read, the body before the call.
+//! What an endpoint's owner set is looked up only for who presents a good key; before that the server's own bound holds.
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Rules};
@@ -28,14 +29,13 @@ impl Gateway {
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let limit = self.settings.payload_bytes_max;
-        let announced =
-            parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: u64| bytes > limit) {
-            return Err(ApiError::payload_too_large(limit));
-        }
+        let announced = announced(parts);
+        refuse_announced(announced, self.settings.payload_bytes_max)?;
         let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
         let claim = self.verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+        let limit =
+            self.payload_bytes_max(claim.claimed(), endpoint_name).min(self.settings.payload_bytes_max);
+        refuse_announced(announced, limit)?;
         let terms = Terms {
             budget: &self.bodies,
             bytes_max: limit,
@@ -43,7 +43,7 @@ impl Gateway {
             pace: PaceLimits { whole: self.settings.body_timeout, window: self.settings.stall_timeout },
         };
         let share = || {
-            let caller = claim.presumed_caller();
+            let caller = claim.claimed();
             let scope = Scope::new(&caller.identity.account, &caller.region);
             let key = Key::new(&scope, Kind::Endpoint, endpoint_name);
             self.bodies.share(self.table.find(&key).map(|_| key))
@@ -51,6 +51,19 @@ impl Gateway {
         let (payload, hash) = collect(body, terms, share).await.map_err(|error| refusal(error, limit))?;
         let caller = claim.verify_payload(&hash).map_err(denied)?;
         Ok((caller, payload))
+    }
+}
+
+/// What the head says of the body's length.
+fn announced(parts: &Parts) -> Option<u64> {
+    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body over a limit is refused by its header.
+fn refuse_announced(announced: Option<u64>, limit: u64) -> Result<(), ApiError> {
+    match announced {
+        Some(bytes) if bytes > limit => Err(ApiError::payload_too_large(limit)),
+        _ => Ok(()),
     }
 }
 

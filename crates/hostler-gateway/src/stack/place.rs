@@ -1,31 +1,54 @@
-//! Layer 7: an instance that takes the request.
+//! Layer 7: a place at an instance.
 //!
-//! Invariants: waits a bounded time; the route is looked up anew after each wait, so a request that was held through
-//! an update goes where the new route leads.
+//! Invariants: waits a bounded time, in the order in which requests came. What waits for an instance that is busy and
+//! waits in vain is told that the endpoint has too much to do; what waits for one that is healthy, that there is none.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostler_aws::ApiError;
 use hostler_types::{InstanceId, Key, Kind, Scope};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::gateway::Gateway;
 use crate::invocation::Invocation;
+use crate::lane::Permit;
+use crate::line::{Aim, Called, LineIsFull};
 use crate::model_error::{NoAnswer, unanswered};
-use crate::pick::{by_name, by_weight, one_of, others, twins};
-use crate::table::Permit;
+use crate::pick::{by_name, by_weight, place_from};
+use crate::sessions::SessionAsked;
+use crate::table::LiveEndpoint;
+use crate::tally::{Silence, Tally};
 
-/// The pause before instances that refused a connection are asked again.
-const REFUSED_PAUSE: Duration = Duration::from_millis(20);
+/// A request's search for an instance, which goes on when one could not be reached or was lost with it.
+pub(super) struct Search {
+    arrived: Instant,
+    until: Instant,
+    /// Its place in the order, once it had to wait.
+    turn: Option<u64>,
+    /// Those that have had it, and get it again only when nobody else has a place.
+    tried: Vec<InstanceId>,
+}
+
+impl Search {
+    pub(super) fn begin(arrived: Instant, hold_timeout: Duration) -> Self {
+        Self { arrived, until: Instant::now() + hold_timeout, turn: None, tried: Vec::new() }
+    }
+
+    /// What was lost with an instance is tried once more, rather at another, and may be held as long as the first time.
+    pub(super) fn begin_again(&mut self, lost_with: &InstanceId, hold_timeout: Duration) {
+        self.tried.push(lost_with.clone());
+        self.until = Instant::now() + hold_timeout;
+    }
+}
 
 impl Gateway {
     /// Waits a bounded time for an instance that takes the request.
     pub(super) async fn find_instance(
         &self,
         invocation: &Invocation<'_>,
-        tried: &mut Vec<InstanceId>,
-        (arrived, hold_until): (Instant, Instant),
+        search: &mut Search,
     ) -> Result<Found, ApiError> {
         let key = Key::new(invocation.scope, Kind::Endpoint, invocation.endpoint_name);
         loop {
@@ -34,6 +57,23 @@ impl Gateway {
                 .find(&key)
                 .filter(|endpoint| endpoint.name == invocation.endpoint_name)
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
+            if let Some(SessionAsked::Known(id)) = invocation.session {
+                let lane = self.holder_of(invocation, &endpoint, id)?;
+                let free = if endpoint.line.is_empty() { lane.enter_alone() } else { None };
+                let permit = match free {
+                    None => {
+                        let aim = Aim::Instance(lane.id.clone());
+                        self.wait(invocation, (&endpoint, &lane.tally), aim, search).await?
+                    }
+                    free => free,
+                };
+                match permit {
+                    Some(permit) => {
+                        return Ok(Found { retries_lost: false, ..self.found(&endpoint, permit) });
+                    }
+                    None => continue,
+                }
+            }
             let fleet = match invocation.target_variant {
                 Some(name) => by_name(&endpoint, name, rand::random()).ok_or_else(|| {
                     ApiError::validation_error(format!(
@@ -44,29 +84,68 @@ impl Gateway {
                 None => by_weight(&endpoint.variants, rand::random())
                     .ok_or_else(|| ApiError::internal("an endpoint without variants was routed"))?,
             };
-            let place = |fleet| one_of(fleet, tried, rand::random());
-            let beside = || twins(&endpoint, fleet).find_map(place);
-            let elsewhere = || match invocation.target_variant {
-                Some(_) => None,
-                None => others(&endpoint, fleet).find_map(place),
-            };
-            if let Some(permit) = place(fleet).or_else(beside).or_else(elsewhere) {
-                let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
-                let stream_timeout = endpoint.limits.stream_timeout.unwrap_or(self.settings.stream_timeout);
-                let retries_lost = endpoint.retries_lost;
-                return Ok(Found { permit, retries_lost, model_timeout, stream_timeout });
+            let is_named = invocation.target_variant.is_some();
+            // Where somebody waits, a place that is free is theirs.
+            let is_next = endpoint.line.is_empty();
+            let free = if is_next { place_from(&endpoint, fleet, is_named, &search.tried) } else { None };
+            if let Some(permit) = free {
+                return Ok(self.found(&endpoint, permit));
             }
-            // Whoever refused a connection may have come back, and no other news of it will come: ask again soon.
-            let look_again = (Instant::now() + REFUSED_PAUSE).min(hold_until);
-            let wait_until = if tried.is_empty() { hold_until } else { look_again };
-            let held = Held::begin(&self.table.held);
-            let waited = timeout_at(wait_until, endpoint.replaced()).await;
-            drop(held);
-            tried.clear();
-            if waited.is_err() && Instant::now() >= hold_until {
-                fleet.tally.found_no_instance(arrived);
-                return Err(unanswered(invocation, NoAnswer::Lost));
+            let name = fleet.name.clone();
+            let aim = if is_named { Aim::Named(name) } else { Aim::Drawn(name) };
+            if let Some(permit) = self.wait(invocation, (&endpoint, &fleet.tally), aim, search).await? {
+                return Ok(self.found(&endpoint, permit));
             }
+        }
+    }
+
+    /// Waits in line; none when the route is to be looked up anew.
+    async fn wait(
+        &self,
+        invocation: &Invocation<'_>,
+        (endpoint, tally): (&LiveEndpoint, &Arc<Tally>),
+        aim: Aim,
+        search: &mut Search,
+    ) -> Result<Option<Permit>, ApiError> {
+        let called = match endpoint.line.join(aim.clone(), &mut search.turn, &search.tried, rand::random()) {
+            Err(LineIsFull) => Err(Silence::LineFull),
+            Ok(ticket) => {
+                let _held = Held::begin(&self.table.held, tally);
+                search.tried.clear();
+                match ticket.called(search.until).await {
+                    Some(Called::Go(permit)) => Ok(Some(permit)),
+                    Some(Called::LookAgain) => Ok(None),
+                    None if endpoint.line.is_anybody_up(&aim) => Err(Silence::WaitedTooLong),
+                    None => Err(Silence::NoInstance),
+                }
+            }
+        };
+        called.map_err(|silence| {
+            tally.found_no_place(search.arrived, silence);
+            self.no_place(invocation, endpoint, silence)
+        })
+    }
+
+    fn found(&self, endpoint: &LiveEndpoint, permit: Permit) -> Found {
+        let model_timeout = endpoint.limits.model_timeout.unwrap_or(self.settings.model_timeout);
+        let stream_timeout = endpoint.limits.stream_timeout.unwrap_or(self.settings.stream_timeout);
+        Found { permit, retries_lost: endpoint.retries_lost, model_timeout, stream_timeout }
+    }
+
+    fn no_place(&self, invocation: &Invocation<'_>, endpoint: &LiveEndpoint, why: Silence) -> ApiError {
+        let name = invocation.endpoint_name;
+        let (places, waiting) = (endpoint.places_per_instance, endpoint.waiting_max);
+        match why {
+            Silence::LineFull => ApiError::service_unavailable(format!(
+                "Endpoint {name} has too much to do: each of its instances works on as many requests as it may \
+                 ({places}), and as many more wait as may ({waiting}). Send fewer at once or add instances, and try again."
+            )),
+            Silence::WaitedTooLong => ApiError::service_unavailable(format!(
+                "Endpoint {name} has too much to do: each of its instances works on as many requests as it may \
+                 ({places}), and none was free within {} seconds. Send fewer at once or add instances, and try again.",
+                self.settings.hold_timeout.as_secs_f64()
+            )),
+            _ => unanswered(invocation, NoAnswer::Lost),
         }
     }
 }
@@ -76,19 +155,21 @@ fn no_endpoint(scope: &Scope, name: &str) -> ApiError {
     ApiError::validation_error(format!("Endpoint {name} of account {} not found.", scope.account))
 }
 
-/// A request waits for an instance.
-struct Held<'a>(&'a AtomicU64);
+/// A request waits for a place.
+struct Held<'a>(&'a AtomicU64, Arc<Tally>);
 
 impl<'a> Held<'a> {
-    fn begin(held: &'a AtomicU64) -> Self {
-        held.fetch_add(1, Ordering::Relaxed);
-        Self(held)
+    fn begin(all: &'a AtomicU64, tally: &Arc<Tally>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        tally.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(all, tally.clone())
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+        self.1.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

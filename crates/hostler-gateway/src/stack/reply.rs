@@ -9,6 +9,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 
+use super::session::{CLOSES, OPENS};
 use crate::answer::{AnswerBody, ModelStream, whole};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
@@ -66,6 +67,13 @@ pub(super) async fn give_back(
     for name in RETURNED {
         if let Some(value) = parts.headers.get(name) {
             headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    if invocation.session.is_some() {
+        for name in [OPENS, CLOSES] {
+            if let Some(value) = parts.headers.get(name) {
+                headers.insert(HeaderName::from_static(name), value.clone());
+            }
         }
     }
     if let Ok(value) = HeaderValue::from_str(&variant) {

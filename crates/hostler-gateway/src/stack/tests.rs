@@ -30,12 +30,37 @@ fn id(ordinal: u32) -> InstanceId {
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
 
+mod overload;
+
 /// A gateway before one endpoint, whose instances listen there.
 fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
-    let instances = addresses.iter().zip(0..).map(|(&address, ordinal)| InstanceRoute {
+    limited(addresses, InvocationLimits::default(), GatewaySettings::default())
+}
+
+fn limited(
+    addresses: &[SocketAddr],
+    limits: InvocationLimits,
+    settings: GatewaySettings,
+) -> (Gateway, Arc<RoutingTable>) {
+    let table = Arc::new(RoutingTable::new());
+    publish(&table, addresses, limits);
+    let clock = Arc::new(SystemClock);
+    let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
+    let verifier = Arc::new(Verifier::new(keys, clock.clone()));
+    (Gateway::new(table.clone(), verifier, clock, settings), table)
+}
+
+fn publish(table: &RoutingTable, addresses: &[SocketAddr], limits: InvocationLimits) {
+    let instances: Vec<_> = addresses.iter().map(|&address| (address, false)).collect();
+    publish_draining(table, &instances, limits);
+}
+
+/// Some of the instances drain.
+fn publish_draining(table: &RoutingTable, instances: &[(SocketAddr, bool)], limits: InvocationLimits) {
+    let instances = instances.iter().zip(0..).map(|(&(address, draining), ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
-        draining: false,
+        draining,
     });
     let variant = VariantRoute {
         name: VariantName::new("v"),
@@ -45,19 +70,14 @@ fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
         routing: None,
         instances: instances.collect(),
     };
-    let table = Arc::new(RoutingTable::new());
     table.publish(Arc::new(EndpointRoute {
         key: Key::new(&scope(), Kind::Endpoint, "demo"),
         name: "demo".into(),
         uid: EndpointUid::new("u"),
         retries_lost: false,
-        limits: InvocationLimits::default(),
+        limits,
         variants: vec![variant],
     }));
-    let clock = Arc::new(SystemClock);
-    let keys = Arc::new(KeyRing::new(TokenSealer::new([0; 32])));
-    let verifier = Arc::new(Verifier::new(keys, clock.clone()));
-    (Gateway::new(table.clone(), verifier, clock, GatewaySettings::default()), table)
 }
 
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
@@ -68,6 +88,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };

@@ -60,6 +60,8 @@ pub(crate) struct Totals {
     pub(crate) classes: InvocationCounts,
     pub(crate) silences: [u64; Silence::ALL.len()],
     pub(crate) retries: u64,
+    pub(crate) ejections: u64,
+    pub(crate) waiting: u64,
     pub(crate) model: Reading,
     pub(crate) overhead: Reading,
 }
@@ -73,6 +75,8 @@ impl Totals {
             *total += count.load(Ordering::Relaxed);
         }
         self.retries += tally.retries.load(Ordering::Relaxed);
+        self.ejections += tally.ejections.load(Ordering::Relaxed);
+        self.waiting += tally.waiting.load(Ordering::Relaxed);
         tally.model.add_to(&mut self.model);
         tally.overhead.add_to(&mut self.overhead);
     }
@@ -185,7 +189,7 @@ mod tests {
     }
 
     fn count(tally: &Tally, times: usize) {
-        (0..times).for_each(|_| tally.found_no_instance(Instant::now()));
+        (0..times).for_each(|_| tally.found_no_place(Instant::now(), Silence::NoInstance));
     }
 
     fn sum(totals: &Totals) -> u64 {

@@ -147,8 +147,12 @@ impl Reader {
                 Framing::Chunked => State::Chunked(Chunked::new()),
                 Framing::UntilClose => State::UntilClose,
             };
-            let data = self.read_data(input)?.unwrap_or_default();
-            return Ok(Some((head, data)));
+            // A flaw of the body comes after the head, as it does when the bytes come one by one.
+            let data = self.read_data(input).unwrap_or_else(|flaw| {
+                self.state = State::Flawed(flaw);
+                None
+            });
+            return Ok(Some((head, data.unwrap_or_default())));
         }
     }
 
@@ -233,10 +237,7 @@ impl Reader {
             State::Head { .. } => unreachable!("the head comes first"),
             State::Flawed(flaw) => return Err(*flaw),
             State::Ended => Piece { from: 0, to: 0, decoded: 0 },
-            State::UntilClose => {
-                self.may_keep = false;
-                Piece { from: 0, to: input.len(), decoded: input.len() }
-            }
+            State::UntilClose => Piece { from: 0, to: input.len(), decoded: input.len() },
             State::Length(left) => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= taken as u64;

@@ -40,6 +40,11 @@ impl Connection {
         Ok(Self(stream))
     }
 
+    #[cfg(test)]
+    pub(super) fn of(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
     /// Whether nothing has come, neither bytes nor the end. It costs no system call as long as the runtime has had no
     /// news of the connection.
     pub(super) fn is_quiet(&self) -> bool {

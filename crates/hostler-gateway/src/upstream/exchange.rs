@@ -187,6 +187,6 @@ impl Exchange {
     /// The connection, if another request may go along it.
     pub(super) fn into_connection(self) -> Option<Connection> {
         let may_keep = self.reader.may_keep() && self.outgoing.is_none() && self.refused.is_none();
-        (may_keep && self.connection.is_quiet()).then_some(self.connection)
+        may_keep.then_some(self.connection)
     }
 }

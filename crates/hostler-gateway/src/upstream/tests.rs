@@ -12,6 +12,7 @@ use super::*;
 
 mod answers;
 pub(crate) mod container;
+mod early;
 mod endings;
 
 use container::{Container, Play, answer};

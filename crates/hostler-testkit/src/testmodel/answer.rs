@@ -30,7 +30,7 @@ pub(super) enum Then {
 
 /// Answers one invocation.
 pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -> io::Result<Then> {
-    let wish = match Wish::of(request, &server.every) {
+    let mut wish = match Wish::of(request, &server.every) {
         Ok(wish) => wish,
         Err(what) => {
             complain(&what);
@@ -38,6 +38,7 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
         }
     };
     prepare(&wish, server)?;
+    server.sessions.take_part(&mut wish, request);
     let piece = match (&wish.body, wish.tell) {
         (_, Some(tell)) => tell::document(tell, request, server).to_string().into_bytes(),
         (Some(body), None) => body.clone(),
@@ -46,6 +47,9 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     let mut out = Out { stream, fate: wish.fate, at: wish.at, sent: 0 };
     if wish.at == At::Start {
         out.meet_fate()?;
+    }
+    if let Some(status) = wish.interim {
+        write!(out.stream, "HTTP/1.1 {status} Test\r\n\r\n")?;
     }
     out.stream.write_all(head(&wish, request, piece.len() as u64).as_bytes())?;
     // A fate after no byte of the body, or after its head, is the same moment.

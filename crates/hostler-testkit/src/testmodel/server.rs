@@ -20,6 +20,7 @@ use signal_hook::low_level::pipe;
 use super::connection;
 use super::fate::kill_self;
 use super::ping::Health;
+use super::session::Sessions;
 use super::start::{Start, Stop};
 use super::wish::Wish;
 
@@ -39,6 +40,7 @@ pub(super) struct Server {
     pub(super) model_dir: PathBuf,
     pub(super) every: Wish,
     pub(super) health: Health,
+    pub(super) sessions: Sessions,
     invocations: AtomicU64,
     in_flight: AtomicU64,
     eaten: Mutex<Vec<Vec<u8>>>,
@@ -138,6 +140,7 @@ fn begin(start: Start) -> io::Result<()> {
         model_dir: start.model_dir,
         every: start.every,
         health: Health::new(start.ping),
+        sessions: Sessions::default(),
         invocations: AtomicU64::new(0),
         in_flight: AtomicU64::new(0),
         eaten: Mutex::default(),

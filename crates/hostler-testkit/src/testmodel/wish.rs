@@ -41,6 +41,13 @@ pub(super) enum Tell {
     All,
 }
 
+/// What becomes of the request's session after its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionWish {
+    Keep,
+    Close,
+}
+
 /// How the body is cut into pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Form {
@@ -54,11 +61,14 @@ pub(super) enum Form {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Wish {
     pub(super) status: Option<u16>,
+    pub(super) interim: Option<u16>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) tell: Option<Tell>,
     pub(super) repeat: Option<u64>,
     pub(super) content_type: Option<String>,
     pub(super) headers: Vec<String>,
+    pub(super) session: Option<SessionWish>,
+    pub(super) expires: Option<String>,
     pub(super) delay_ms: u64,
     pub(super) touch: Option<PathBuf>,
     pub(super) until: Option<PathBuf>,
@@ -122,6 +132,10 @@ impl Wish {
         let number = || value.parse::<u64>().map_err(|_| wrong("a number"));
         match name {
             "status" => self.status = Some(status(value).ok_or_else(|| wrong("a status"))?),
+            "interim" => {
+                let interim = status(value).filter(|status| *status < 200);
+                self.interim = Some(interim.ok_or_else(|| wrong("an interim status"))?);
+            }
             "body" => self.body = Some(value.as_bytes().to_vec()),
             "tell" => {
                 self.tell = Some(match value {
@@ -134,6 +148,14 @@ impl Wish {
             "content_type" => self.content_type = Some(value.to_owned()),
             "header" => self.headers.push(value.to_owned()),
             "attributes" => self.headers.push(format!("X-Amzn-SageMaker-Custom-Attributes: {value}")),
+            "session" => {
+                self.session = Some(match value {
+                    "keep" => SessionWish::Keep,
+                    "close" => SessionWish::Close,
+                    _ => return Err(wrong("`keep` or `close`")),
+                });
+            }
+            "expires" => self.expires = Some(value.to_owned()),
             "delay_ms" => self.delay_ms = number()?,
             "touch" => self.touch = Some(value.into()),
             "until" => self.until = Some(value.into()),

@@ -4,7 +4,7 @@
 //! repeated. An instance is written down before it is launched, so that none can exist that nobody knows of.
 //! Invariants: an attempt number is never used twice in one place. At most one instance of a place is `Wanted`.
 
-use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, Tag};
+use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, RoutingStrategy, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::Record;
@@ -227,6 +227,13 @@ impl Deployment {
     /// A fleet by its variant.
     pub fn fleet(&self, variant: &VariantName) -> Option<&Fleet> {
         self.fleets.iter().find(|fleet| fleet.variant == *variant)
+    }
+
+    /// How its config has an instance of the variant chosen; none where it does not say.
+    pub fn routing(&self, variant: &VariantName) -> Option<RoutingStrategy> {
+        let mut variants = self.config.production_variants.iter();
+        let variant = variants.find(|known| known.variant_name == variant.as_str())?;
+        Some(variant.routing_config.as_ref()?.routing_strategy)
     }
 
     /// The snapshot of a model by name.

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::image::Image;
-use super::limits::Limits;
 use super::metrics::Written;
 
 #[derive(Debug, Default)]
@@ -37,6 +36,83 @@ pub(super) struct SettingsFile {
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
     pub(super) metrics: Written,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) model_timeout_s: Option<u64>,
+    pub(super) stream_timeout_s: Option<u64>,
+    pub(super) payload_bytes: Option<u64>,
+    pub(super) artifact_bytes: Option<u64>,
+    pub(super) instance_memory_bytes: Option<u64>,
+    pub(super) provision_timeout_s: Option<u64>,
+    pub(super) in_flight_per_instance: Option<u64>,
+    pub(super) in_flight_per_endpoint: Option<u64>,
+    pub(super) waiting: Option<u64>,
+    pub(super) hold_timeout_s: Option<u64>,
+    pub(super) model_timeout_max_s: Option<u64>,
+    pub(super) stream_timeout_max_s: Option<u64>,
+    pub(super) payload_bytes_max: Option<u64>,
+    pub(super) in_flight_per_instance_max: Option<u64>,
+    pub(super) waiting_max: Option<u64>,
+    pub(super) body_memory_bytes: Option<u64>,
+    pub(super) body_disk_bytes: Option<u64>,
+    pub(super) body_spill_bytes: Option<u64>,
+    pub(super) body_wait_s: Option<u64>,
+    pub(super) body_timeout_s: Option<u64>,
+    pub(super) connections: Option<u64>,
+    pub(super) head_timeout_s: Option<u64>,
+    pub(super) idle_timeout_s: Option<u64>,
+    pub(super) stall_timeout_s: Option<u64>,
+}
+
+impl Limits {
+    /// Numbers that nobody means: nothing at all, or a time past every clock.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        const DAY_S: u64 = 24 * 60 * 60;
+        /// A request is held in memory.
+        const PAYLOAD_BYTES: u64 = 1 << 30;
+        /// More than a machine has sockets for.
+        const REQUESTS: u64 = 1_000_000;
+        /// Room for the small bodies of some clients.
+        const BODY_MEMORY_BYTES_MIN: u64 = 1 << 20;
+        [
+            ("model_timeout_s", self.model_timeout_s, DAY_S),
+            ("stream_timeout_s", self.stream_timeout_s, DAY_S),
+            ("provision_timeout_s", self.provision_timeout_s, DAY_S),
+            ("payload_bytes", self.payload_bytes, PAYLOAD_BYTES),
+            ("model_timeout_max_s", self.model_timeout_max_s, DAY_S),
+            ("stream_timeout_max_s", self.stream_timeout_max_s, DAY_S),
+            ("payload_bytes_max", self.payload_bytes_max, PAYLOAD_BYTES),
+            ("in_flight_per_instance_max", self.in_flight_per_instance_max, REQUESTS),
+            ("waiting_max", self.waiting_max, REQUESTS),
+            ("artifact_bytes", self.artifact_bytes, u64::MAX),
+            ("instance_memory_bytes", self.instance_memory_bytes, u64::MAX),
+            ("in_flight_per_instance", self.in_flight_per_instance, REQUESTS),
+            ("in_flight_per_endpoint", self.in_flight_per_endpoint, REQUESTS),
+            ("waiting", self.waiting, REQUESTS),
+            ("hold_timeout_s", self.hold_timeout_s, DAY_S),
+            ("body_wait_s", self.body_wait_s, DAY_S),
+            ("body_timeout_s", self.body_timeout_s, DAY_S),
+            ("connections", self.connections, REQUESTS),
+            ("head_timeout_s", self.head_timeout_s, DAY_S),
+            ("idle_timeout_s", self.idle_timeout_s, DAY_S),
+            ("stall_timeout_s", self.stall_timeout_s, DAY_S),
+        ]
+        .into_iter()
+        .filter_map(|(name, value, max)| {
+            let value = value.filter(|value| !(1..=max).contains(value))?;
+            Some(match max {
+                u64::MAX => format!("[limits] {name} = {value} is not 1 or more"),
+                _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
+            })
+        })
+        .chain(self.body_memory_bytes.filter(|bytes| *bytes < BODY_MEMORY_BYTES_MIN).map(|bytes| {
+            format!("[limits] body_memory_bytes = {bytes} is not {BODY_MEMORY_BYTES_MIN} or more")
+        }))
+        .collect()
+    }
 }
 
 /// Limits by name: `endpoints`, `variants`, `default_instances`, or an instance type.
@@ -224,6 +300,29 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
         }
+        for name in ["in_flight_per_instance", "in_flight_per_endpoint", "waiting"] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000001")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000000")), Vec::<String>::new(), "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nhold_timeout_s = 86401").len(), 1);
+        for name in [
+            "head_timeout_s",
+            "idle_timeout_s",
+            "stall_timeout_s",
+            "body_timeout_s",
+            "body_wait_s",
+            "connections",
+        ] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000001")).len(), 1, "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nbody_disk_bytes = 0\nbody_spill_bytes = 0"), Vec::<String>::new());
+        assert_eq!(
+            mistakes("[limits]\nbody_memory_bytes = 1048575"),
+            ["[limits] body_memory_bytes = 1048575 is not 1048576 or more"]
+        );
         assert_eq!(
             mistakes("[limits]\nmodel_timeout_s = 86400\nstream_timeout_s = 86400"),
             Vec::<String>::new()

@@ -1,119 +1,122 @@
-//! `[limits]`: sizes and times that an operator may set.
+//! Limits of endpoints whose owners set none, and the most that owners may set, from `[limits]`.
 //!
-//! Invariants: a number that nobody means (nothing at all, a time past every clock) is a mistake that names its key and
-//! its borders.
+//! Invariants: a bound is never below what an endpoint has whose owner set nothing.
 
-use std::time::Duration;
+use hostler_gateway::AdmissionLimits;
+use hostler_types::LimitBounds;
 
-use hostler_gateway::BodyLimits;
-use serde::Deserialize;
+use super::file::Limits;
+use super::{MODEL_TIMEOUT_DEFAULT_S, PAYLOAD_BYTES_DEFAULT, STREAM_TIMEOUT_DEFAULT_S};
 
-/// Connections of clients at once.
-const CONNECTIONS_DEFAULT: u64 = 16_384;
-/// A request's head must be there so long after its first byte.
-const HEAD_TIMEOUT_DEFAULT_S: u64 = 30;
-/// A connection without a request is kept so long; longer than the pools of common clients leave theirs unused.
-const IDLE_TIMEOUT_DEFAULT_S: u64 = 120;
-/// Whoever neither sends nor takes anything worth mentioning for so long is gone.
-const STALL_TIMEOUT_DEFAULT_S: u64 = 30;
-/// 25 MB in a minute are 3.5 Mbit/s.
-const BODY_TIMEOUT_DEFAULT_S: u64 = 60;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    pub(super) model_timeout_s: Option<u64>,
-    pub(super) stream_timeout_s: Option<u64>,
-    pub(super) payload_bytes: Option<u64>,
-    pub(super) artifact_bytes: Option<u64>,
-    pub(super) instance_memory_bytes: Option<u64>,
-    pub(super) provision_timeout_s: Option<u64>,
-    body_memory_bytes: Option<u64>,
-    body_disk_bytes: Option<u64>,
-    body_spill_bytes: Option<u64>,
-    body_wait_s: Option<u64>,
-    body_timeout_s: Option<u64>,
-    connections: Option<u64>,
-    head_timeout_s: Option<u64>,
-    idle_timeout_s: Option<u64>,
-    stall_timeout_s: Option<u64>,
-}
-
-/// What a connection of a client is held to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectionLimits {
-    pub(crate) connections_max: usize,
-    /// From the first byte of a request's head to its last.
-    pub(crate) head_timeout: Duration,
-    /// Without a request.
-    pub(crate) idle_timeout: Duration,
-    /// Without a part worth mentioning of a request's body, or of an answer taken.
-    pub(crate) stall_timeout: Duration,
-}
-
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Limits::default().connections()
-    }
-}
-
-impl Limits {
-    /// Numbers that nobody means.
-    pub(super) fn mistakes(&self) -> Vec<String> {
-        const DAY_S: u64 = 24 * 60 * 60;
-        /// A request is held whole.
-        const PAYLOAD_BYTES: u64 = 1 << 30;
-        /// Room for the small bodies of many.
-        const BODY_MEMORY_BYTES_MIN: u64 = 1 << 20;
-        const CONNECTIONS: u64 = 1_000_000;
-        [
-            ("model_timeout_s", self.model_timeout_s, 1, DAY_S),
-            ("stream_timeout_s", self.stream_timeout_s, 1, DAY_S),
-            ("provision_timeout_s", self.provision_timeout_s, 1, DAY_S),
-            ("payload_bytes", self.payload_bytes, 1, PAYLOAD_BYTES),
-            ("artifact_bytes", self.artifact_bytes, 1, u64::MAX),
-            ("instance_memory_bytes", self.instance_memory_bytes, 1, u64::MAX),
-            ("body_memory_bytes", self.body_memory_bytes, BODY_MEMORY_BYTES_MIN, u64::MAX),
-            ("body_wait_s", self.body_wait_s, 1, DAY_S),
-            ("body_timeout_s", self.body_timeout_s, 1, DAY_S),
-            ("connections", self.connections, 1, CONNECTIONS),
-            ("head_timeout_s", self.head_timeout_s, 1, DAY_S),
-            ("idle_timeout_s", self.idle_timeout_s, 1, DAY_S),
-            ("stall_timeout_s", self.stall_timeout_s, 1, DAY_S),
-        ]
-        .into_iter()
-        .filter_map(|(name, value, min, max)| {
-            let value = value.filter(|value| !(min..=max).contains(value))?;
-            Some(match max {
-                u64::MAX => format!("[limits] {name} = {value} is not {min} or more"),
-                _ => format!("[limits] {name} = {value} is not between {min} and {max}"),
-            })
-        })
-        .collect()
-    }
-
-    pub(super) fn bodies(&self) -> BodyLimits {
-        let default = BodyLimits::default();
-        BodyLimits {
-            memory_bytes: self.body_memory_bytes.unwrap_or(default.memory_bytes),
-            disk_bytes: self.body_disk_bytes.unwrap_or(default.disk_bytes),
-            spill_bytes: self.body_spill_bytes.unwrap_or(default.spill_bytes),
-            wait: self.body_wait_s.map_or(default.wait, Duration::from_secs),
+pub(super) fn bounds(limits: &Limits, mistakes: &mut Vec<String>) -> LimitBounds {
+    let usual = LimitBounds::default();
+    let mut at_least = |name: &str, bound: Option<u64>, usual: u64, of: &str, what: u64| match bound {
+        Some(bound) if bound < what => {
+            mistakes.push(format!("[limits] {name} = {bound} is below {of} = {what}"));
+            what
         }
+        Some(bound) => bound,
+        None => usual.max(what),
+    };
+    let model_timeout_s = limits.model_timeout_s.unwrap_or(MODEL_TIMEOUT_DEFAULT_S);
+    let payload_bytes = limits.payload_bytes.unwrap_or(PAYLOAD_BYTES_DEFAULT);
+    let admission = admission(limits);
+    let mut requests = |name: &str, bound: Option<u64>, usual: u32, of: &str, what: u32| {
+        u32::try_from(at_least(name, bound, usual.into(), of, what.into())).unwrap_or(u32::MAX)
+    };
+    let in_flight_per_instance = requests(
+        "in_flight_per_instance_max",
+        limits.in_flight_per_instance_max,
+        usual.in_flight_per_instance,
+        "in_flight_per_instance",
+        admission.in_flight_per_instance,
+    );
+    let waiting = requests("waiting_max", limits.waiting_max, usual.waiting, "waiting", admission.waiting);
+    LimitBounds {
+        model_timeout_s: at_least(
+            "model_timeout_max_s",
+            limits.model_timeout_max_s,
+            usual.model_timeout_s,
+            "model_timeout_s",
+            model_timeout_s,
+        ),
+        stream_timeout_s: at_least(
+            "stream_timeout_max_s",
+            limits.stream_timeout_max_s,
+            usual.stream_timeout_s,
+            "stream_timeout_s",
+            limits.stream_timeout_s.unwrap_or(STREAM_TIMEOUT_DEFAULT_S),
+        ),
+        // Larger requests are more of this machine's memory: only the operator says so.
+        payload_bytes: at_least(
+            "payload_bytes_max",
+            limits.payload_bytes_max,
+            payload_bytes,
+            "payload_bytes",
+            payload_bytes,
+        ),
+        in_flight_per_instance,
+        waiting,
+    }
+}
+
+/// What is not set has the gateway's default.
+pub(super) fn admission(limits: &Limits) -> AdmissionLimits {
+    let usual = AdmissionLimits::default();
+    // A number that is too large is a mistake that is told elsewhere.
+    let or = |set: Option<u64>, usual| set.map_or(usual, |set| u32::try_from(set).unwrap_or(u32::MAX));
+    AdmissionLimits {
+        in_flight_per_instance: or(limits.in_flight_per_instance, usual.in_flight_per_instance),
+        in_flight_per_endpoint: or(limits.in_flight_per_endpoint, usual.in_flight_per_endpoint),
+        waiting: or(limits.waiting, usual.waiting),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::SettingsFile;
+    use super::*;
+
+    fn of(text: &str) -> (LimitBounds, Vec<String>) {
+        let mut mistakes = Vec::new();
+        let bounds = bounds(&SettingsFile::parse(text).0.limits, &mut mistakes);
+        (bounds, mistakes)
     }
 
-    pub(super) fn body_timeout(&self) -> Duration {
-        Duration::from_secs(self.body_timeout_s.unwrap_or(BODY_TIMEOUT_DEFAULT_S))
+    #[test]
+    fn what_is_not_said_is_as_large_as_an_endpoint_has_anyway() {
+        assert_eq!(of(""), (LimitBounds::default(), Vec::new()));
+        let (bounds, mistakes) = of("[limits]\nmodel_timeout_s = 7200\npayload_bytes = 7");
+        assert_eq!((bounds.model_timeout_s, bounds.payload_bytes), (7200, 7));
+        assert_eq!(mistakes, Vec::<String>::new());
     }
 
-    pub(super) fn connections(&self) -> ConnectionLimits {
-        let seconds = |value: Option<u64>, default| Duration::from_secs(value.unwrap_or(default));
-        let connections_max = self.connections.unwrap_or(CONNECTIONS_DEFAULT);
-        ConnectionLimits {
-            connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
-            head_timeout: seconds(self.head_timeout_s, HEAD_TIMEOUT_DEFAULT_S),
-            idle_timeout: seconds(self.idle_timeout_s, IDLE_TIMEOUT_DEFAULT_S),
-            stall_timeout: seconds(self.stall_timeout_s, STALL_TIMEOUT_DEFAULT_S),
-        }
+    #[test]
+    fn an_operator_says_how_much_owners_may_set() {
+        let (bounds, mistakes) = of(
+            "[limits]\nmodel_timeout_max_s = 61\nstream_timeout_max_s = 481\npayload_bytes = 1\npayload_bytes_max = 63\n\
+             in_flight_per_instance = 64\nin_flight_per_instance_max = 64\nwaiting = 65\nwaiting_max = 65",
+        );
+        let expected = LimitBounds {
+            model_timeout_s: 61,
+            stream_timeout_s: 481,
+            payload_bytes: 63,
+            in_flight_per_instance: 64,
+            waiting: 65,
+        };
+        assert_eq!((bounds, mistakes), (expected, Vec::new()));
+    }
+
+    #[test]
+    fn a_bound_below_what_it_bounds_is_a_mistake() {
+        let (_, mistakes) = of(
+            "[limits]\nmodel_timeout_max_s = 59\npayload_bytes = 8\npayload_bytes_max = 7\nwaiting_max = 9",
+        );
+        let expected = [
+            "[limits] waiting_max = 9 is below waiting = 1024",
+            "[limits] model_timeout_max_s = 59 is below model_timeout_s = 60",
+            "[limits] payload_bytes_max = 7 is below payload_bytes = 8",
+        ];
+        assert_eq!(mistakes, expected);
     }
 }

@@ -87,9 +87,12 @@ fn interpret(status: StatusCode, is_1_1: bool, lines: &[Header<'_>]) -> Result<H
         matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
     // One that has no body and announces one may send it all the same.
     let is_clear = if has_no_body { length.unwrap_or(0) == 0 && !is_chunked } else { true };
-    let may_keep =
-        is_clear && status != StatusCode::SWITCHING_PROTOCOLS && !says_close && (is_1_1 || says_keep_alive);
     let framing = if has_no_body { Framing::Length(0) } else { framing };
+    let may_keep = is_clear
+        && framing != Framing::UntilClose
+        && status != StatusCode::SWITCHING_PROTOCOLS
+        && !says_close
+        && (is_1_1 || says_keep_alive);
     Ok(Head { status, headers, framing, may_keep })
 }
 

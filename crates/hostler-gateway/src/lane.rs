@@ -1,0 +1,209 @@
+//! The way to one instance: who is on it, how many it takes, and whether it takes anybody.
+//!
+//! Why: a lane outlives the routes that name it, so that its count does too: draining waits for it.
+//! Invariants: never more permits than places. A request counts itself in before it looks whether the instance
+//! drains, and control marks it draining before it reads the count: of the two, one always sees the other, so no
+//! request is sent to an instance whose count was read as zero. A permit that is given back is offered to whoever
+//! waits: a request writes itself into the line before it looks for a place for the last time, and a permit is given
+//! back before the line is looked at, so one of the two sees the other as well.
+
+mod outage;
+mod probe;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use hostler_types::InstanceId;
+use papaya::HashMap;
+
+use self::outage::Watched;
+pub(crate) use self::outage::pardon_if_nobody_is_left;
+use crate::breaker::State;
+use crate::line::Line;
+use crate::tally::Tally;
+use crate::trouble::Troubles;
+use crate::upstream::Kept;
+
+/// Told of a draining instance that has finished its last request.
+pub(crate) type DrainHook = Box<dyn Fn(&InstanceId) + Send + Sync>;
+
+/// All lanes by their instances.
+pub(crate) type Lanes = HashMap<InstanceId, Arc<Lane>>;
+
+/// The way to one instance.
+pub(crate) struct Lane {
+    pub(crate) id: InstanceId,
+    pub(crate) address: SocketAddr,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) troubles: Troubles,
+    /// Where what goes along it is counted.
+    pub(crate) tally: Arc<Tally>,
+    /// Where the requests wait that could go along it.
+    pub(crate) line: Arc<Line>,
+    in_flight: AtomicUsize,
+    /// How many may be in flight at once; none while it is out.
+    places: AtomicUsize,
+    /// How many when it is not out.
+    places_max: AtomicUsize,
+    watched: Mutex<Watched>,
+    /// Its breaker has something to forget.
+    is_suspect: AtomicBool,
+    is_ejected: AtomicBool,
+    is_draining: AtomicBool,
+    /// It left its route: the last request takes it out of `home`.
+    is_retired: AtomicBool,
+    home: Weak<Lanes>,
+    drained: Arc<OnceLock<DrainHook>>,
+}
+
+/// The right to send one request to an instance; the request counts until it is dropped.
+pub(crate) struct Permit(Arc<Lane>);
+
+/// What a lane is part of.
+pub(crate) struct LaneHome {
+    pub(crate) line: Arc<Line>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) lanes: Weak<Lanes>,
+    pub(crate) drained: Arc<OnceLock<DrainHook>>,
+}
+
+impl Lane {
+    /// A lane that takes nobody yet.
+    pub(crate) fn new(id: InstanceId, address: SocketAddr, home: LaneHome) -> Self {
+        let LaneHome { line, tally, lanes, drained } = home;
+        Self {
+            id,
+            address,
+            kept: Arc::new(Kept::new(address)),
+            troubles: Troubles::default(),
+            tally,
+            line,
+            in_flight: AtomicUsize::new(0),
+            places: AtomicUsize::new(0),
+            places_max: AtomicUsize::new(0),
+            watched: Mutex::default(),
+            is_suspect: AtomicBool::new(false),
+            is_ejected: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
+            home: lanes,
+            drained,
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The count that draining goes by.
+    pub(crate) fn in_flight_now(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// It takes requests, though perhaps not one more.
+    pub(crate) fn is_up(&self) -> bool {
+        self.places.load(Ordering::Relaxed) > 0 && !self.is_draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
+    /// A route says what becomes of it.
+    pub(crate) fn is_routed(&self, draining: bool, places_max: usize) {
+        self.is_retired.store(false, Ordering::SeqCst);
+        self.is_draining.store(draining, Ordering::SeqCst);
+        self.places_max.store(places_max, Ordering::SeqCst);
+        let watched = self.watched();
+        self.set_places(watched.breaker.state());
+    }
+
+    /// As many as its breaker leaves it.
+    fn set_places(&self, state: State) {
+        let places_max = self.places_max.load(Ordering::SeqCst);
+        let places = match state {
+            State::Well => places_max,
+            // What it had before it went out may take long.
+            State::OnTrial => (self.in_flight_now() + 1).min(places_max),
+            State::Unreachable { .. } | State::Ejected => 0,
+        };
+        self.is_ejected.store(matches!(state, State::Ejected | State::OnTrial), Ordering::Relaxed);
+        self.places.store(places, Ordering::SeqCst);
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It left its route: it takes nothing new and is forgotten when it is empty.
+    pub(crate) fn retire(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+        self.is_retired.store(true, Ordering::SeqCst);
+        self.kept.close();
+        if let Some(home) = self.home.upgrade()
+            && self.in_flight_now() == 0
+        {
+            self.leave(&home);
+        }
+    }
+
+    /// Counts a request in; none when the instance has no place, or takes no more.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
+        self.enter_within(self.places.load(Ordering::SeqCst))
+    }
+
+    /// The same for a request that can go nowhere else: an ejection does not keep it out.
+    pub(crate) fn enter_alone(self: &Arc<Self>) -> Option<Permit> {
+        let places = if self.is_ejected() { &self.places_max } else { &self.places };
+        self.enter_within(places.load(Ordering::SeqCst))
+    }
+
+    fn enter_within(self: &Arc<Self>, places: usize) -> Option<Permit> {
+        let one_more = |count: usize| (count < places).then_some(count + 1);
+        self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok()?;
+        if self.is_draining.load(Ordering::SeqCst) {
+            // Nobody waits for a place at one that drains, and whoever asks may hold the line.
+            self.count_out();
+            return None;
+        }
+        Some(Permit(self.clone()))
+    }
+
+    fn count_out(&self) {
+        if self.in_flight.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return;
+        }
+        if self.is_retired.load(Ordering::SeqCst)
+            && let Some(home) = self.home.upgrade()
+        {
+            self.leave(&home);
+        }
+        if self.is_draining.load(Ordering::SeqCst)
+            && let Some(hook) = self.drained.get()
+        {
+            hook(&self.id);
+        }
+    }
+
+    /// A lane of the same instance at another address may stand there now.
+    fn leave(&self, home: &Lanes) {
+        let lanes = home.pin();
+        if lanes.get(&self.id).is_some_and(|lane| std::ptr::eq(&raw const **lane, self)) {
+            lanes.remove(&self.id);
+        }
+    }
+}
+
+impl Permit {
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        &self.0
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.count_out();
+        self.0.line.offer(&self.0);
+    }
+}
