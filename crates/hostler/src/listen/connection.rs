@@ -96,6 +96,11 @@ impl Connection {
                 self.pulse.done_with(Order::Rest);
                 stream.poll_has_news(context).map(|()| true)
             }
+            // A request that nobody has looked at yet is a request.
+            Order::CloseIdle if stream.has_unread() => {
+                self.pulse.done_with(Order::CloseIdle);
+                Poll::Ready(true)
+            }
             Order::CloseIdle | Order::Close | Order::Stop => Poll::Ready(false),
         });
         let goes_on = goes_on.await;
@@ -148,11 +153,12 @@ impl Connection {
         let mut stream = parts.io.into_inner();
         match told {
             Order::Nothing => Some(Served::Over(stream)),
-            Order::Rest => {
+            // Whether it closes is decided when it rests.
+            Order::Rest | Order::CloseIdle => {
                 stream.put_back(parts.read_buf);
                 Some(Served::Rests(stream))
             }
-            Order::CloseIdle | Order::Close | Order::Stop => None,
+            Order::Close | Order::Stop => None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -58,6 +59,13 @@ impl<S: OverTcp> Watched<S> {
             return Poll::Ready(());
         }
         self.stream.tcp().poll_read_ready(context).map(drop)
+    }
+
+    /// Whether there is something to read, by a look at the socket itself.
+    pub(super) fn has_unread(&self) -> bool {
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.ahead.is_empty()
+            || recv(self.stream.tcp(), &mut [0_u8; 1][..], look).is_ok_and(|(_, read)| read > 0)
     }
 
     /// The client will send nothing any more.
