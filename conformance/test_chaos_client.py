@@ -10,10 +10,10 @@ import pytest
 from botocore.credentials import Credentials
 
 from harness.raw_client import Closed, RawClient
-from harness.raw_container import HANG, READ, SAID, RawContainer, endless, slowly
-from harness.waiting import eventually
+from harness.raw_container import HANG, READ, SAID, endless, slowly
+from harness.raw_stage import container, stage  # noqa: F401
 from harness.wire import now
-from test_chaos_upstream import PIECE, descriptors, nothing_in_flight
+from test_chaos_upstream import PIECE
 
 PAYLOAD_MAX = 4 * 1024 * 1024
 CONFIG = f"""
@@ -21,29 +21,6 @@ CONFIG = f"""
 model_timeout_s = 2
 payload_bytes = {PAYLOAD_MAX}
 """
-
-
-@pytest.fixture(scope="module")
-def container(hosting):
-    """The container of all rows; when they are done the server has no more open than before."""
-    with RawContainer(hosting) as container:
-        with RawClient(hosting.server) as client:
-            assert client.ask(container.endpoint, b"warm").body == b"warm"
-        container.start_afresh()
-        before = descriptors(hosting.server)
-        yield container
-        container.start_afresh()
-        eventually(lambda: descriptors(hosting.server), lambda open: open <= before, f"no more than {before} open")
-
-
-@pytest.fixture
-def stage(hosting, container):
-    """The container afresh; afterwards a good request is answered and nothing is in flight."""
-    container.start_afresh()
-    yield container
-    with RawClient(hosting.server) as client:
-        assert client.ask(container.endpoint, b"afterwards").body == b"afterwards"
-    nothing_in_flight(hosting.server, container.endpoint)
 
 
 @pytest.fixture
@@ -158,7 +135,8 @@ INVOKE = "POST /endpoints/{endpoint}/invocations HTTP/1.1"
 
 
 def invocation(client, stage, body=b"odd", line=INVOKE, **how):
-    return client.request(stage.endpoint, body, line=line.format(endpoint=stage.endpoint, host=client.address.netloc), **how)
+    line = line.format(endpoint=stage.endpoint, host=client.address.netloc)
+    return client.request(stage.endpoint, body, line=line, **how)
 
 
 def without_host(data):
@@ -223,7 +201,12 @@ ODD = {
         KEPT,
     ),
     "no Host": (lambda c, s: without_host(invocation(c, s)), 403, "InvalidSignatureException", KEPT),
-    "a second Host": (lambda c, s: invocation(c, s, headers=["Host: elsewhere"]), 403, "InvalidSignatureException", KEPT),
+    "a second Host": (
+        lambda c, s: invocation(c, s, headers=["Host: elsewhere"]),
+        403,
+        "InvalidSignatureException",
+        KEPT,
+    ),
     "a method in lower case": (
         lambda c, s: invocation(c, s, line=INVOKE.replace("POST", "post")),
         404,
@@ -309,8 +292,8 @@ def test_http_2_without_asking_is_closed(client):
 
 
 def test_a_body_that_is_shorter_than_it_says_takes_the_next_request_for_its_rest_and_both_are_refused(client, stage):
-    short = client.request(stage.endpoint, headers=["Content-Length: 9"], framing=False, signed_body=b"short") + b"short"
-    client.send(short + client.request(stage.endpoint, b"next"))
+    short = client.request(stage.endpoint, headers=["Content-Length: 9"], framing=False, signed_body=b"short")
+    client.send(short + b"short" + client.request(stage.endpoint, b"next"))
     replies = replies_until_closed(client)
     assert [(reply.status, code(reply)) for reply in replies] == [(403, "InvalidSignatureException"), (400, None)]
     assert stage.requests == []
@@ -346,7 +329,8 @@ def test_what_follows_a_request_that_closes_is_not_read(client, stage):
 
 
 def test_what_follows_a_body_that_is_too_large_is_not_read(client, stage):
-    large = client.request(stage.endpoint, headers=[f"Content-Length: {PAYLOAD_MAX + 1}"], framing=False, signed_body=b"")
+    announced = [f"Content-Length: {PAYLOAD_MAX + 1}"]
+    large = client.request(stage.endpoint, headers=announced, framing=False, signed_body=b"")
     client.send_what_goes(large + client.request(stage.endpoint, b"hidden"))
     assert [reply.status for reply in replies_until_closed(client)] == [413]
     assert stage.requests == []
@@ -433,7 +417,9 @@ def leave(client, how):
 
 
 @pytest.mark.parametrize("how", [RESET, CLOSE, HALF])
-@pytest.mark.parametrize("stop", ["at once", "in the line", "in a header", "after the head", "in the body", "in a chunk"])
+@pytest.mark.parametrize(
+    "stop", ["at once", "in the line", "in a header", "after the head", "in the body", "in a chunk"]
+)
 def test_a_request_whose_client_left_before_its_end_reaches_no_model(client, stage, stop, how):
     whole = client.request(stage.endpoint, b"never whole")
     chunked = in_chunks(client, stage, chunks(b"never", b" whole"), b"never whole")

@@ -5,7 +5,6 @@ answers a good request, nothing is in flight, and what the container left in a c
 """
 
 import json
-import os
 import threading
 from dataclasses import dataclass
 
@@ -22,12 +21,12 @@ from harness.raw_container import (
     RESET,
     SAID,
     WHEN_SEEN,
-    RawContainer,
     echo_and,
     endless,
     read,
     slowly,
 )
+from harness.raw_stage import container, stage  # noqa: F401
 from harness.scraping import Scrape
 from harness.waiting import eventually
 
@@ -40,6 +39,7 @@ KEPT, CLOSED, EITHER = "kept", "closed", "either"
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH_4 = b"Content-Length: 4\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 JUNK = OK + LENGTH_4 + b"\r\njunk"
 # Larger than what is read whole before the first byte goes to the client, and than the sockets' own buffers.
 LARGE = 16 * 1024 * 1024
@@ -131,6 +131,7 @@ BREAKS = {
     "close before the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good"), CLOSE], LOST),
     "reset before the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good"), RESET], LOST),
     "close in the trailers": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\nX-Sum: 1", CLOSE], LOST),
+    "close after 100": ([READ, INTERIM, CLOSE], LOST),
     "close in an error's body": (
         [READ, b"HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\nweights", CLOSE],
         ModelError(500, "Received server error (500) from primary and could not load the entire response body."),
@@ -139,6 +140,7 @@ BREAKS = {
 
 LIES = {
     "a length that is too long": ([READ, OK + b"Content-Length: 9\r\n\r\ngood", CLOSE], LOST),
+    "a length of a petabyte": ([READ, OK + b"Content-Length: 1000000000000000\r\n\r\ngood", CLOSE], LOST),
     "a length below nothing": ([READ, OK + b"Content-Length: -4\r\n\r\ngood", HANG], LOST),
     "a length with a plus": ([READ, OK + b"Content-Length: +4\r\n\r\ngood", HANG], LOST),
     "a length that is no number": ([READ, OK + b"Content-Length: four\r\n\r\ngood", HANG], LOST),
@@ -151,18 +153,25 @@ LIES = {
     "a chunk's size past 64 bits": ([READ, OK + CHUNKED + b"\r\n10000000000000004\r\ngood\r\n0\r\n\r\n", HANG], LOST),
     "a chunk that is longer than its size": ([READ, OK + CHUNKED + b"\r\n3\r\ngood\r\n0\r\n\r\n", HANG], LOST),
     "a body both in chunks and with a length": (
-        # RFC 9112, 6.3: the chunks win.
-        [READ, OK + LENGTH_4 + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n"],
-        Answered(),
-        EITHER,
+        # RFC 9112, 6.3: it ought to be handled as an error.
+        [READ, OK + LENGTH_4 + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n", HANG],
+        LOST,
     ),
-    # RFC 9112, 6.3: without `chunked` as the last coding the end of the connection is the end of the body.
-    "a coding that nobody knows": ([READ, OK + b"Transfer-Encoding: zip\r\n\r\ngood", CLOSE], Answered()),
+    "a coding that nobody knows": ([READ, OK + b"Transfer-Encoding: zip\r\n\r\ngood", CLOSE], LOST),
 }
 
 HEADS = {
     "garbage": ([READ, b"\x00\xff\x13 what is this\r\n\r\n", HANG], LOST),
     "as HTTP/0.9 has it": ([READ, b"good", CLOSE], LOST),
+    "another protocol that nobody asked for": (
+        [READ, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\n\r\ngood", HANG],
+        ModelError(101, "Received server error (101) from primary"),
+    ),
+    "chunks of HTTP/1.0": (
+        [READ, b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n", HANG],
+        LOST,
+    ),
+    "seventeen times 100": ([READ, INTERIM * 17 + GOOD, HANG], LOST),
     "another protocol": ([READ, b"SSH-2.0-OpenSSH_9.2\r\n", HANG], LOST),
     "a version that is not there": ([READ, b"HTTP/3.7 200 OK\r\n" + LENGTH_4 + b"\r\ngood", HANG], LOST),
     "a status of two digits": ([READ, b"HTTP/1.1 20 OK\r\n" + LENGTH_4 + b"\r\ngood", HANG], LOST),
@@ -195,14 +204,16 @@ ODD_BUT_GOOD = {
     "no reason": ([READ, b"HTTP/1.1 200\r\n" + LENGTH_4 + b"\r\ngood"], Answered(), KEPT),
     "bytes above ASCII in a header": ([READ, OK + b"X-Name: \xe4\r\n" + LENGTH_4 + b"\r\ngood"], Answered(), KEPT),
     "lines that end in LF alone": ([READ, b"HTTP/1.1 200 OK\nContent-Length: 4\n\ngood"], Answered(), KEPT),
-    "100 first": ([READ, b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD], Answered(), KEPT),
+    "100 first": ([READ, INTERIM + GOOD], Answered(), KEPT),
+    "sixteen times 100": ([READ, INTERIM * 16 + GOOD], Answered(), KEPT),
+    "100 before the request is read": ([INTERIM, READ, GOOD], Answered(), KEPT),
     "several 1xx first": (
-        [READ, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + GOOD],
+        [READ, INTERIM + b"HTTP/1.1 102 Work\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n" + GOOD],
         Answered(),
         KEPT,
     ),
     "204": ([READ, b"HTTP/1.1 204 No Content\r\n\r\n"], Answered(b""), KEPT),
-    "204 with a length": ([READ, b"HTTP/1.1 204 No Content\r\n" + LENGTH_4 + b"\r\n"], Answered(b""), KEPT),
+    "204 with a length": ([READ, b"HTTP/1.1 204 No Content\r\n" + LENGTH_4 + b"\r\n", HANG], Answered(b""), CLOSED),
     "HTTP/1.0": ([READ, b"HTTP/1.0 200 OK\r\n" + LENGTH_4 + b"\r\ngood", HANG], Answered(), CLOSED),
     "HTTP/1.0 that keeps": (
         [READ, b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + LENGTH_4 + b"\r\ngood"],
@@ -224,7 +235,10 @@ TOO_MUCH = {
     "a line break after the answer": ([READ, GOOD + b"\r\n", SAID, HANG], Answered()),
     "a 100 after the answer": ([READ, GOOD + b"HTTP/1.1 100 Continue\r\n\r\n", SAID, HANG], Answered()),
     "a length that is too short": ([READ, OK + b"Content-Length: 2\r\n\r\ngood", SAID, HANG], Answered(b"go")),
-    "after the last chunk": ([READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n" + JUNK, SAID, HANG], Answered()),
+    "after the last chunk": (
+        [READ, OK + CHUNKED + b"\r\n" + chunk(b"good") + b"0\r\n\r\n" + JUNK, SAID, HANG],
+        Answered(),
+    ),
     "204 with a body": ([READ, b"HTTP/1.1 204 No Content\r\n\r\n" + JUNK, SAID, HANG], Answered(b"")),
     "304 with a body": (
         [READ, b"HTTP/1.1 304 Not Modified\r\n" + LENGTH_4 + b"\r\n" + JUNK, SAID, HANG],
@@ -241,7 +255,7 @@ SLOW = {
     "silence in the head": ([READ, OK, HANG], TIMED_OUT),
     "silence in the body": ([READ, OK + LENGTH_4 + b"\r\ngo", HANG], TIMED_OUT),
     "silence before the request is read": ([HANG], TIMED_OUT),
-    "100 without end": ([READ, endless(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01)], TIMED_OUT),
+    "100 without end": ([READ, endless(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01)], LOST),
     "a body that trickles": ([READ, OK + b"\r\n", endless(b"x", 0.01)], TIMED_OUT),
     "a large body that stops": ([*large(b"Content-Length: %d\r\n" % LARGE), PIECE * 8, HANG], BrokenOff()),
     "a body without end": ([*large(), endless(PIECE, 0.01)], BrokenOff()),
@@ -268,40 +282,7 @@ EARLY = {
 }
 
 
-# -- the stage --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def container(hosting):
-    """The container of all rows; when they are done the server has no more open than before."""
-    with RawContainer(hosting) as container:
-        with RawClient(hosting.server) as client:
-            assert client.ask(container.endpoint, b"warm").body == b"warm"
-        container.start_afresh()
-        before = descriptors(hosting.server)
-        yield container
-        container.start_afresh()
-        eventually(lambda: descriptors(hosting.server), lambda open: open <= before, f"no more than {before} open")
-
-
-@pytest.fixture
-def stage(hosting, container):
-    """The container afresh; afterwards a good request is answered and nothing is in flight."""
-    container.start_afresh()
-    yield container
-    with RawClient(hosting.server) as client:
-        assert client.ask(container.endpoint, b"afterwards").body == b"afterwards"
-    nothing_in_flight(hosting.server, container.endpoint)
-
-
-def nothing_in_flight(server, endpoint):
-    eventually(
-        lambda: Scrape(server).value("requests_in_flight", endpoint=endpoint), lambda count: count == 0, "in flight"
-    )
-
-
-def descriptors(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+# -- one row --------------------------------------------------------------------------------------------------
 
 
 def perform(stage, client, script, outcome, is_kept, after, body=b"the one"):

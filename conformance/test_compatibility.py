@@ -59,6 +59,7 @@ def answered(world, proven):
     probes.times_are_given_back(world)
     probes.pages_of_each_list_are_seen(world)
     probes.a_model_may_leave_its_content_type_out(world)
+    probes.a_stream_that_breaks_says_so(world)
     probes.the_caller_is_seen(world)
     return world
 

@@ -1,9 +1,12 @@
 """Limits of one endpoint, set by its owner's tags within what the operator allows."""
 
+import contextlib
+import http.client
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError, EventStreamError
 
 from harness import config as configuration
 from harness.expect import refused
@@ -94,6 +97,47 @@ def test_the_size_of_a_request_follows_the_tag_at_once(hosting, wire):
     eventually(lambda: status_of(wire, name, 256 * KIB + 1), lambda seen: seen == 413, "the server's own is back")
 
 
+def test_a_body_in_chunks_is_held_to_the_endpoints_limit(hosting, server, wire):
+    """Its size stands in no header: it is refused when it has become too large."""
+    name = deploy(hosting, payload_bytes=1000)
+    path = f"/endpoints/{name}/invocations"
+    for size, status in ((1000, 200), (1001, 413)):
+        headers = wire.signed("POST", path, "sagemaker", {}, b"x" * size)
+        headers = {key: value for key, value in headers.items() if key.lower() != "content-length"}
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        pieces = (b"x" * (size - 500), b"x" * 500)
+        connection.request("POST", path, iter(pieces), headers, encode_chunked=True)
+        answer = connection.getresponse()
+        assert answer.status == status, answer.read()
+        connection.close()
+
+
+def test_whose_key_is_unknown_learns_of_no_endpoints_limit(hosting, wire):
+    name = deploy(hosting, payload_bytes=1000)
+    stranger = Credentials("AKIASTRANGERSTRANGER", "secret")
+    assert wire.invoke(name, b"x" * 1001, credentials=stranger).status == 403
+    assert wire.invoke(name, b"x" * (1024 * KIB + 1), credentials=stranger).status == 413, "the server's own bound"
+
+
+def test_a_stream_is_held_to_its_own_time(hosting):
+    """The model sends a piece each 200 ms for minutes; the second one, and the stream ends in an exception."""
+    name = deploy(hosting, stream_timeout_s=1)
+    body = asking(chunks=1000, pause_ms=200, body="piece")
+    answer = hosting.runtime.invoke_endpoint_with_response_stream(EndpointName=name, Body=body)
+    parts = []
+    with contextlib.closing(answer["Body"]) as stream, pytest.raises(EventStreamError) as caught:
+        for event in stream:
+            parts.append(event["PayloadPart"]["Bytes"])
+    assert "ModelStreamError" in str(caught.value)
+    assert 1 <= len(parts) <= 10
+
+
+def test_limits_are_described_as_they_hold(hosting, server):
+    name = deploy(hosting, waiting=0, model_timeout_s=7)
+    described = server.cli("describe", name).stdout.decode()
+    assert "hostler:model_timeout_s 7 · hostler:waiting 0" in described
+
+
 def test_the_error_names_the_endpoints_limit(hosting, wire):
     name = deploy(hosting, payload_bytes=1000)
     answer = wire.invoke(name, b"x" * 1001)
@@ -129,4 +173,7 @@ def test_a_tag_that_is_older_than_the_operators_bound_counts_as_the_most(make_se
     hosting = Hosting(server)
     hosting.in_service(name)
     assert [status_of(Wire(server), name, size) for size in (500, 501)] == [200, 413]
+    described = server.cli("describe", name).stdout.decode()
+    assert "hostler:payload_bytes 500" in described
+    assert "([limits] payload_bytes_max): it counts as 500" in described
     hosting.sagemaker.add_tags(ResourceArn=arn("endpoint", name), Tags=[{"Key": "team", "Value": "x"}])

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from harness.hosting import ROLE, Hosting, arn, production_variant
 from harness.transcript import Recorder
-from test_operations import IMPLEMENTED
+from test_operations import IMPLEMENTED, IMPLEMENTED_RUNTIME
 
 GOLDEN = Path(__file__).parent / "golden"
-OPERATIONS = (*IMPLEMENTED, "InvokeEndpoint", "GetCallerIdentity", "AssumeRole", "CreateTrainingJob")
+OPERATIONS = (*IMPLEMENTED, *IMPLEMENTED_RUNTIME, "GetCallerIdentity", "AssumeRole", "CreateTrainingJob")
 # Of a pass the answers show an exact moment: nothing is held.
 CONFIG = """
 describe_hold_ms = 0
@@ -35,6 +35,7 @@ def recorded(server):
         scenario.endpoints,
         scenario.updates,
         scenario.invocations,
+        scenario.streams,
         scenario.tags,
         scenario.listings,
         scenario.deletions,
@@ -225,6 +226,29 @@ class Scenario:
         self.refused("Not InService yet", invoke, EndpointName="golden-waits", Body=b"")
         self.refused("A target model", invoke, EndpointName="Golden", Body=b"", TargetModel="a.tar.gz")
         self.refused("A variant that is not there", invoke, EndpointName="Golden", Body=b"", TargetVariant="other")
+
+    def streams(self):
+        stream = self.runtime.invoke_endpoint_with_response_stream
+        self.ok(
+            "A stream",
+            stream,
+            EndpointName="Golden",
+            Body=b"1,2,3",
+            ContentType="text/csv",
+            Accept="application/json",
+            CustomAttributes="test: events=1; body=tick; attributes=trace-7",
+        )
+        self.ok(
+            "The model breaks off after its first byte",
+            stream,
+            EndpointName="Golden",
+            Body=b'{"test": {"chunks": 2, "body": "tick", "close": true, "at": 4}}',
+        )
+        self.refused(
+            "The model says 500", stream, EndpointName="Golden", Body=b'{"test": {"status": 500, "body": "out of order"}}'
+        )
+        self.refused("An endpoint that is not there", stream, EndpointName="nobody", Body=b"")
+        self.refused("A session is begun", stream, EndpointName="Golden", Body=b"", SessionId="NEW_SESSION")
 
     def tags(self):
         add, read, delete = self.sagemaker.add_tags, self.sagemaker.list_tags, self.sagemaker.delete_tags

@@ -30,7 +30,7 @@ IMPLEMENTED = (
     "UpdateEndpointWeightsAndCapacities",
 )
 # Those of the data plane.
-IMPLEMENTED_RUNTIME = ("InvokeEndpoint",)
+IMPLEMENTED_RUNTIME = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
 IMPLEMENTED_STS = ("AssumeRole", "GetCallerIdentity")
 # Differences of one operation that are shown when there are many.
 SHOWN_MAX = 15

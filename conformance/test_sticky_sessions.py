@@ -80,6 +80,27 @@ def test_the_container_sees_the_session_id(hosting, three):
     assert header not in seen()
 
 
+def test_a_stream_goes_on_with_a_session_and_opens_none(hosting, three):
+    def streamed(asked, **commands):
+        call = hosting.runtime.invoke_endpoint_with_response_stream
+        answer = call(EndpointName=three, Body=asking(**commands), SessionId=asked)
+        return json.loads(b"".join(event["PayloadPart"]["Bytes"] for event in answer["Body"]))
+
+    session, answer = begin(hosting, three)
+    pid = json.loads(answer["Payload"])["pid"]
+    assert [streamed(session) for _ in range(4)] == [
+        {"pid": pid, "session": session, "turn": number} for number in range(2, 6)
+    ]
+    assert turn(hosting, three, session) == (pid, 6)
+    with pytest.raises(ClientError) as caught:
+        streamed("NEW_SESSION")
+    assert "must satisfy regular expression pattern" in caught.value.response["Error"]["Message"]
+    streamed(session, session="close")
+    with pytest.raises(ClientError) as caught:
+        streamed(session)
+    assert caught.value.response["Error"]["Message"].startswith(f"Session {session} of endpoint {three} not found")
+
+
 def test_a_container_that_opens_no_session_opens_none(hosting, three):
     body = json.dumps({"test": {"body": "plain"}}).encode()
     answer = hosting.invoke(three, body, SessionId="NEW_SESSION")

@@ -1,14 +1,21 @@
 """InvokeEndpointWithResponseStream: events as the model's chunks come, and every way in which a stream can end."""
 
+import concurrent.futures
 import contextlib
+import hashlib
 import json
+import os
+import time
+from pathlib import Path
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 
 from harness.artifacts import rows
 from harness.event_frames import PART, RawStream, events, parts, path_of
 from harness.hosting import ACCOUNT, Hosting, fresh, production_variant
+from harness.scraping import Scrape
 from harness.waiting import eventually
 from harness.wire import Wire, tampered
 
@@ -308,3 +315,167 @@ def test_a_stream_that_exceeds_its_time_ends_with_what_came_and_model_stream_err
     assert (came, kind) == ([b"x"], "ModelStreamError")
     assert document["ErrorCode"] == "ModelInvocationTimeExceeded"
     assert document["Message"] == error["Message"]
+
+
+# -- clients that do not read, and clients that leave -------------------------------------------
+
+
+MIB = 1024 * 1024
+
+
+def resident(server):
+    """Bytes of memory that the server has."""
+    pages = int((Path("/proc") / str(server.process.pid) / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def unsent(pid):
+    """What the kernel holds of what a process has written to its connections, by connection."""
+    sockets = {os.readlink(fd)[8:-1] for fd in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(fd).startswith("socket:")}
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {line[2]: int(line[4].split(":")[0], 16) for line in lines if line[9] in sockets and line[3] == "01"}
+
+
+def standing(look, times=10, pause_s=0.05):
+    """What `look` shows, when it has shown the same so many times in a row."""
+
+    def several():
+        seen = []
+        for _ in range(times):
+            seen.append(look())
+            time.sleep(pause_s)
+        return seen
+
+    return eventually(several, lambda seen: seen[0] and all(one == seen[0] for one in seen), "it stands still")[0]
+
+
+def test_a_client_that_reads_nothing_stops_the_model_and_costs_no_memory(wire, hosting, server):
+    """Of the 256 MiB that the model has to say nobody but the kernel holds any; then all of it arrives as it was."""
+    name = hosting.deploy("status")
+    pid = json.loads(hosting.invoke(name, asking(tell="pid"))["Payload"])["pid"]
+    piece, count = b"0123456789abcdef" * 4096, 4096
+    before = resident(server)
+    with RawStream(wire, name, asking(chunks=count, body=piece.decode()), receive_buffer=64 * 1024) as raw_stream:
+        answer = raw_stream.answer()
+        held = standing(lambda: {peer: size for peer, size in unsent(pid).items() if size})
+        assert len(held) == 1, f"the model waits to write to one connection: {held}"
+        assert resident(server) - before < 16 * MIB
+        # The server is as quick as ever for others.
+        assert hosting.invoke(name, asking(body="well"))["Payload"] == b"well"
+        decoder, digest, read = EventStreamBuffer(), hashlib.sha256(), 0
+        while block := answer.read1(1 << 20):
+            decoder.add_data(block)
+            for message in decoder:
+                digest.update(message.payload)
+                read += len(message.payload)
+        assert read == count * len(piece)
+        expected = hashlib.sha256()
+        for _ in range(count):
+            expected.update(piece)
+        assert digest.digest() == expected.digest()
+        assert resident(server) - before < 16 * MIB
+    hosting.delete(name)
+
+
+def test_many_streams_that_nobody_reads_cost_little_each(wire, hosting, server):
+    name = hosting.deploy("status")
+    hosting.invoke(name, b"x")
+    before, streams = resident(server), 40
+    with contextlib.ExitStack() as stack:
+        for _ in range(streams):
+            body = asking(chunks=4096, body="x" * 65536)
+            opened = stack.enter_context(RawStream(wire, name, body, receive_buffer=64 * 1024))
+            opened.answer()
+        in_flight = Scrape(server).value("requests_in_flight", endpoint=name)
+        grown = (resident(server) - before) / streams
+    assert in_flight == streams
+    assert grown < 1.5 * MIB, f"{grown / 1024:.0f} KiB for each stream"
+    eventually(lambda: counts(server, name)["abandoned"], lambda count: count == streams, "all are let go of")
+    hosting.delete(name)
+
+
+def counts(server, name):
+    return Scrape(server).by("status_class", "invocations_total", endpoint=name)
+
+
+def test_a_client_that_goes_away_cancels_the_call_and_is_counted_as_gone(wire, hosting, server):
+    name = hosting.deploy("status")
+    # One leaves a model that is silent, the other a model that writes on and on.
+    for commands in ({"chunks": 3, "hang": True, "at": 2}, {"chunks": 1_000_000, "pause_ms": 5}):
+        with RawStream(wire, name, asking(body="x", **commands)) as raw_stream:
+            assert raw_stream.answer().read1()
+            assert Scrape(server).value("requests_in_flight", endpoint=name) == 1
+        eventually(
+            lambda: json.loads(hosting.invoke(name, asking(tell="all"))["Payload"])["in_flight"],
+            lambda count: count == 1,
+            "the model has only the call that asks",
+        )
+    eventually(lambda: counts(server, name)["abandoned"], lambda count: count == 2, "both are counted")
+    assert Scrape(server).value("requests_in_flight", endpoint=name) == 0
+    assert counts(server, name)["5xx"] == 0
+    # So does one who closes boto3's stream.
+    answer = stream(hosting, name, asking(events=1_000_000, body="x", pause_ms=5))
+    next(iter(answer["Body"]))
+    answer["Body"].close()
+    eventually(lambda: counts(server, name)["abandoned"], lambda count: count == 3, "it is counted too")
+    hosting.delete(name)
+
+
+# -- what is counted, and what waits --------------------------------------------------------------
+
+
+def test_a_stream_counts_once_by_how_it_ended_and_its_time_is_that_to_its_end(brisk):
+    hosting, name = brisk
+    server = hosting.server
+    assert len(chunks(stream(hosting, name, asking(events=5, body="x", pause_ms=100)))) == 5
+    seen = Scrape(server)
+    assert seen.by("status_class", "invocations_total", endpoint=name) == {"2xx": 1, "4xx": 0, "5xx": 0, "abandoned": 0}
+    assert seen.value("model_latency_seconds_sum", endpoint=name) >= 0.4
+    broken(hosting, name, chunks=3, body="tick", at=8, close=True)
+    broken(hosting, name, chunks=3, body="tick", at=8, hang=True)
+    model_error(hosting, name, status=404)
+    seen = Scrape(server)
+    assert seen.by("status_class", "invocations_total", endpoint=name) == {"2xx": 1, "4xx": 1, "5xx": 2, "abandoned": 0}
+    unanswered = seen.by("reason", "invocations_unanswered_total", endpoint=name)
+    assert {reason: count for reason, count in unanswered.items() if count} == {"timeout": 1, "lost": 1}
+    assert seen.value("model_latency_seconds_count", endpoint=name) == 4
+    assert seen.value("requests_in_flight", endpoint=name) == 0
+
+
+def test_an_update_waits_for_streams_under_way(wire, hosting):
+    """The former instance is still there while it streams, and everything it had to say arrives."""
+    name = hosting.deploy("status")
+    with RawStream(wire, name, asking(events=60, body="tick", pause_ms=50)) as raw_stream:
+        answer = raw_stream.answer()
+        received = answer.read1()
+        hosting.sagemaker.update_endpoint(
+            EndpointName=name, EndpointConfigName=hosting.config(hosting.test_model("pid"))
+        )
+        eventually(lambda: hosting.invoke(name)["Payload"], lambda body: b"pid" in body, "the new one answers")
+        received += answer.read()
+    assert b"".join(parts(received)) == b"".join(b"id: %d\ndata: tick\n\n" % number for number in range(60))
+    hosting.in_service(name)
+    hosting.delete(name)
+
+
+def test_a_stop_lets_streams_go_on_for_a_while_and_then_tells_them(make_server):
+    server = make_server("[limits]\nmodel_timeout_s = 1\n")
+    hosting = Hosting(server)
+    name = hosting.deploy("status")
+    wire = Wire(server)
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        RawStream(wire, name, asking(events=20, body="tick", pause_ms=50)) as short,
+        RawStream(wire, name, asking(events=1_000_000, body="tick", pause_ms=50)) as long,
+    ):
+        answers = short.answer(), long.answer()
+        begun = [answer.read1() for answer in answers]
+        stopping = pool.submit(server.stop)
+        whole, cut = (came + answer.read() for came, answer in zip(begun, answers, strict=True))
+        assert stopping.result() == 0
+    assert len(parts(whole)) == 20
+    *before, (headers, payload) = events(cut)
+    assert len(before) > 20
+    assert headers[":exception-type"] == "InternalStreamFailure"
+    message = f"The server stopped while the model of endpoint {name} was streaming its response."
+    assert json.loads(payload) == {"Message": message}

@@ -10,7 +10,7 @@ import botocore.session
 
 from expected.model import OPERATIONS
 
-RUNTIME = ("InvokeEndpoint",)
+RUNTIME = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
 STS = ("GetCallerIdentity", "AssumeRole")
 ALL = (*OPERATIONS, *RUNTIME, *STS)
 

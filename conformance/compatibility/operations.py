@@ -161,13 +161,19 @@ class InvokeEndpoint(Operation):
         return {"EndpointName": self.world.endpoint, "Body": b"x"}
 
     def send(self, document):
-        shape = members.operation("InvokeEndpoint").input_shape
+        operation = members.operation(self.name)
+        shape = operation.input_shape
         headers = {
             shape.members[name].serialization["name"]: value
             for name, value in document.items()
             if shape.members[name].serialization.get("location") == "header"
         }
-        return self.world.wire.invoke(document["EndpointName"], document["Body"], headers)
+        path = operation.http["requestUri"].format(EndpointName=document["EndpointName"])
+        return self.world.wire.invoke(document["EndpointName"], document["Body"], headers, path=path)
+
+
+class InvokeEndpointWithResponseStream(InvokeEndpoint):
+    pass
 
 
 DRIVEN = {
@@ -178,6 +184,7 @@ DRIVEN = {
         CreateEndpoint,
         UpdateEndpointWeightsAndCapacities,
         InvokeEndpoint,
+        InvokeEndpointWithResponseStream,
         AssumeRole,
     )
 }

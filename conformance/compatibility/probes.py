@@ -412,6 +412,43 @@ def a_container_opens_and_closes_a_session(world):
 def a_model_may_leave_its_content_type_out(world):
     endpoint = world.hosting.deploy("untyped")
     assert "ContentType" not in world.hosting.invoke(endpoint, b"x")
+    answer, _ = world.stream(endpoint, b"x")
+    assert "ContentType" not in answer
+    world.hosting.delete(endpoint)
+
+
+# -- InvokeEndpointWithResponseStream ----------------------------------------------------------
+
+
+def what_is_forwarded_reaches_the_model_of_a_stream(world):
+    endpoint = world.hosting.deploy("echo")
+    answer, events = world.stream(
+        endpoint,
+        b"x",
+        ContentType="text/csv",
+        Accept="application/json",
+        CustomAttributes="a=1",
+        InferenceId="inference-1",
+        PrefixAwareId="prefix-1",
+    )
+    headers = json.loads(b"".join(event["PayloadPart"]["Bytes"] for event in events))["headers"]
+    for name, value in {
+        "content-type": "text/csv",
+        "accept": "application/json",
+        "x-amzn-sagemaker-custom-attributes": "a=1",
+        "x-amzn-sagemaker-inference-id": "inference-1",
+        "x-amzn-sagemaker-prefix-aware-id": "prefix-1",
+    }.items():
+        assert headers[name] == value, headers
+    world.stream(endpoint)
+    world.hosting.delete(endpoint)
+
+
+def a_stream_that_breaks_says_so(world):
+    body = json.dumps({"test": {"chunks": 2, "body": "x", "close": True, "at": 1}}).encode()
+    endpoint = world.hosting.deploy("status")
+    _, (part, failure) = world.stream(endpoint, body)
+    assert part == {"PayloadPart": {"Bytes": b"x"}} and failure["ModelStreamError"]["ErrorCode"] == "StreamBroken"
     world.hosting.delete(endpoint)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from functools import cached_property
 
 from compatibility import members
+from harness import event_frames
 from harness.hosting import Hosting, fresh
 from harness.wire import Wire
 
@@ -46,9 +47,23 @@ class World:
         assert answer.status == 200, f"{operation} {document}: {answer}"
         return answer.json if answer.body else {}
 
-    def observe(self, operation, document):
-        for path, is_there in members.walk(members.operation(operation).output_shape, document):
+    def observe(self, operation, document, parent=""):
+        """An answer, or what came of one of its members later: `parent` is that member."""
+        shape = members.response(operation)[parent].shape if parent else members.operation(operation).output_shape
+        for path, is_there in members.walk(shape, document, parent):
             (self.there if is_there else self.absent)[operation, path] += 1
+
+    def stream(self, endpoint, body=b"", **more):
+        """A streamed call: boto3's answer, and its events as boto3 or the service model has them."""
+        operation = "InvokeEndpointWithResponseStream"
+        answer = self.hosting.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=body, **more)
+        events = []
+        for headers, payload in event_frames.events(answer["Body"]._raw_stream.read()):
+            kind = headers.get(":event-type") or headers[":exception-type"]
+            events.append({kind: {"Bytes": payload} if kind == "PayloadPart" else json.loads(payload)})
+        for event in events:
+            self.observe(operation, event, "Body")
+        return answer, events
 
     def _after_call(self, parsed, model, http_response, **_):
         if http_response.status_code < 300:

@@ -116,10 +116,14 @@ class RawClient:
         with contextlib.suppress(Closed):
             if headers.get("transfer-encoding") == "chunked":
                 assert "content-length" not in headers, headers
-                while size := int(self._line(), 16):
-                    reply.body += self._exactly(size)
+                body = bytearray()
+                try:
+                    while size := int(self._line(), 16):
+                        body += self._exactly(size)
+                        assert self._line() == ""
                     assert self._line() == ""
-                assert self._line() == ""
+                finally:
+                    reply.body = bytes(body)
             elif "content-length" in headers:
                 length = int(headers["content-length"])
                 try:

@@ -1,7 +1,8 @@
 """A container that the test plays byte by byte: it accepts, reads and writes what its script says, and no more.
 
 The container process (models/raw.py) hands its listening socket over, so the test process is the container as far as
-the wire goes. Pings are answered here; every other request meets the next script, or an echo when there is none. What came in is written down as it came, so that a test can say how often a model was asked, and what.
+the wire goes. Pings are answered here; every other request meets the next script, or an echo when there is none. What
+came in is written down as it came, so that a test can say how often a model was asked, and what.
 """
 
 import contextlib

@@ -10,6 +10,10 @@ import json
 import re
 import urllib.parse
 
+from botocore.eventstream import EventStream
+
+from harness import event_frames
+
 # Headers whose values differ from run to run, or from machine to machine.
 MASKED_HEADERS = {
     "amz-sdk-invocation-id": "<uuid>",
@@ -68,7 +72,8 @@ class Recorder:
         body = response_dict["body"]
         if not isinstance(body, bytes):
             # A streamed answer: read here, and put back for the caller.
-            body = parsed_response["Body"].read()
+            answer = parsed_response["Body"]
+            body = answer._raw_stream.read() if isinstance(answer, EventStream) else answer.read()
             parsed_response["Payload"] = body
         headers = {name.lower(): value for name, value in response_dict["headers"].items()}
         text = exchange(self._request, response_dict["status_code"], headers, body)
@@ -90,7 +95,8 @@ def exchange(request, status, headers, body):
     sent_body = sent_body or b""
     sent_body = sent_body.encode() if isinstance(sent_body, str) else bytes(sent_body)
     lines = [f"{method} {path}", *_headers(sent_headers, sent_body), "", *_body(sent_body)]
-    answer = [str(status), *_headers(headers, body), "", *_body(body)]
+    is_events = headers.get("content-type") == "application/vnd.amazon.eventstream"
+    answer = [str(status), *_headers(headers, body), "", *(_events if is_events else _body)(body)]
     return "".join(_line(mark, line) for mark, part in ((">", lines), ("<", answer)) for line in part)
 
 
@@ -114,6 +120,15 @@ def _headers(headers, body):
             value = MASKED_HEADERS[name]
         shown.append(f"{name}: {masked(value)}")
     return sorted(shown)
+
+
+def _events(body):
+    """Each message of an event stream: its headers, then its payload."""
+    lines = []
+    for number, (headers, payload) in enumerate(event_frames.events(body)):
+        lines += [""] if number else []
+        lines += [*(f"{name} {value}" for name, value in headers.items()), *_body(payload)]
+    return lines
 
 
 def _body(body):

@@ -35,7 +35,7 @@ def run(program, environment):
     assert int(passed) > 0, shown
 
 
-@pytest.mark.parametrize("program", ["main_job", "listing", "errors"])
+@pytest.mark.parametrize("program", ["main_job", "listing", "errors", "streams"])
 def test_with_the_written_profile_alone(hosting, program):
     run(f"{program}.test.mjs", hosting.server.environment())
 

@@ -4,12 +4,16 @@
 //! The order is design.md's: what a signature claims decides before anything that a name could collide with.
 //! Invariants: pure, looks at the head alone, and trusts nothing: the room that gets the request verifies it.
 
-use http::Method;
+use std::borrow::Cow;
+
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
+use http::{HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
 use crate::AbsentService;
+
+static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// The room that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +56,7 @@ pub fn classify(parts: &Parts) -> FrontKind {
         }
         _ => {}
     }
-    if parts.headers.contains_key("x-amz-target") {
+    if parts.headers.contains_key(&AMZ_TARGET) {
         return FrontKind::Control;
     }
     if is_bearer(parts) || parts.uri.path().starts_with("/endpoints/") {
@@ -66,6 +70,10 @@ pub fn classify(parts: &Parts) -> FrontKind {
 
 fn ours(parts: &Parts) -> Option<FrontKind> {
     let path = parts.uri.path();
+    // Nearly every request.
+    if path.starts_with("/endpoints/") {
+        return None;
+    }
     let is_under =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
@@ -84,37 +92,41 @@ fn is_browser(parts: &Parts) -> bool {
     matches!(parts.method, Method::GET | Method::HEAD)
         && parts.uri.query().is_none_or(str::is_empty)
         && !parts.headers.contains_key(AUTHORIZATION)
-        && header(parts, ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html"))
+        && header(parts, &ACCEPT).is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// The service in the scope that the signature claims, in the header or in a presigned query.
-fn claimed_service(parts: &Parts) -> Option<String> {
-    let credential = if let Some(value) = header(parts, AUTHORIZATION.as_str()) {
+fn claimed_service(parts: &Parts) -> Option<Cow<'_, str>> {
+    if let Some(value) = header(parts, &AUTHORIZATION) {
         let fields = value.trim_start().strip_prefix("AWS4-HMAC-SHA256")?;
         let field = fields.split(',').find_map(|field| field.trim().strip_prefix("Credential="))?;
-        field.trim().to_owned()
-    } else {
-        let value = query_value(parts, "X-Amz-Credential")?;
-        percent_decode_str(value).decode_utf8().ok()?.into_owned()
-    };
-    // Read from the end: an access key id may hold a slash, the rest of a scope cannot.
-    credential.rsplit('/').nth(1).map(str::to_owned)
+        return service_of(field.trim()).map(Cow::Borrowed);
+    }
+    match percent_decode_str(query_value(parts, "X-Amz-Credential")?).decode_utf8().ok()? {
+        Cow::Borrowed(credential) => service_of(credential).map(Cow::Borrowed),
+        Cow::Owned(credential) => service_of(&credential).map(|service| Cow::Owned(service.to_owned())),
+    }
+}
+
+/// Read from the end: an access key id may hold a slash, the rest of a scope cannot.
+fn service_of(credential: &str) -> Option<&str> {
+    credential.rsplit('/').nth(1)
 }
 
 fn is_bearer(parts: &Parts) -> bool {
-    header(parts, AUTHORIZATION.as_str())
+    header(parts, &AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
         .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 fn is_target(parts: &Parts, prefix: &str) -> bool {
-    header(parts, "x-amz-target").is_some_and(|target| target.starts_with(prefix))
+    header(parts, &AMZ_TARGET).is_some_and(|target| target.starts_with(prefix))
 }
 
 fn is_form(parts: &Parts) -> bool {
     let is_action = query_value(parts, "Action").is_some();
     let is_posted_form = parts.method == Method::POST
-        && header(parts, CONTENT_TYPE.as_str())
+        && header(parts, &CONTENT_TYPE)
             .and_then(|value| value.split(';').next())
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
     parts.uri.path() == "/" && (is_action || is_posted_form)
@@ -128,7 +140,7 @@ fn query_value<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
         .map(|found| found.1)
 }
 
-fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 

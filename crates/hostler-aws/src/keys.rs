@@ -6,12 +6,13 @@
 //! a long-lived key began ends with that key.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use hostler_types::{AccountId, Identity, Millis, Secret};
 
 use crate::last_use::LastUse;
 use crate::sealed::{TokenError, TokenSealer, lasting_id};
+use crate::sigv4::SigningKeys;
 
 /// The secret and the owner of an access key.
 #[derive(Clone, Debug)]
@@ -19,7 +20,9 @@ pub struct KeyOwner {
     /// What it signs with.
     pub secret: Secret,
     /// Whose it is.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
+    /// What was derived from the secret, as long as these keys are good.
+    pub signing_keys: Arc<SigningKeys>,
     /// Where a right signature is noted; none for sessions.
     pub last_use: Option<Arc<LastUse>>,
 }
@@ -46,7 +49,7 @@ pub trait Keys: Send + Sync {
         access_key_id: &str,
         session_token: Option<&str>,
         now: Millis,
-    ) -> Result<KeyOwner, KeyError>;
+    ) -> Result<Arc<KeyOwner>, KeyError>;
 }
 
 /// A key without an end.
@@ -84,7 +87,7 @@ impl LongLivedKey {
         }
     }
 
-    fn owner(&self) -> KeyOwner {
+    fn owner(&self, signing_keys: &Arc<SigningKeys>) -> KeyOwner {
         let arn = self.arn();
         let user_id = match &self.user {
             None => self.account.to_string(),
@@ -98,29 +101,42 @@ impl LongLivedKey {
             role_arn: None,
             long_lived_key_id: Some(self.access_key_id.clone()),
         };
-        let last_use = Some(Arc::clone(&self.last_use));
-        KeyOwner { secret: self.secret_access_key.clone(), identity, last_use }
+        KeyOwner {
+            secret: self.secret_access_key.clone(),
+            identity: Arc::new(identity),
+            signing_keys: Arc::clone(signing_keys),
+            last_use: Some(Arc::clone(&self.last_use)),
+        }
     }
 }
 
 /// Long-lived keys in a snapshot, and sealed session tokens.
 #[derive(Debug)]
 pub struct KeyRing {
-    long_lived: RwLock<Arc<HashMap<String, KeyOwner>>>,
+    snapshot: RwLock<Snapshot>,
     sealer: TokenSealer,
+}
+
+/// The keys that are good, and what was derived from them and from the keys of sessions: it goes when they do.
+#[derive(Debug, Default)]
+struct Snapshot {
+    long_lived: HashMap<String, Arc<KeyOwner>>,
+    signing_keys: Arc<SigningKeys>,
 }
 
 impl KeyRing {
     /// A ring without long-lived keys.
     pub fn new(sealer: TokenSealer) -> Self {
-        Self { long_lived: RwLock::default(), sealer }
+        Self { snapshot: RwLock::default(), sealer }
     }
 
     /// Swaps the long-lived keys; requests under way keep what they found.
     pub fn replace<'a>(&self, keys: impl IntoIterator<Item = &'a LongLivedKey>) {
-        let owners = keys.into_iter().map(|key| (key.access_key_id.clone(), key.owner()));
-        let keys = Arc::new(owners.collect());
-        *self.long_lived.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        let signing_keys = Arc::default();
+        let owner = |key: &LongLivedKey| (key.access_key_id.clone(), Arc::new(key.owner(&signing_keys)));
+        let long_lived = keys.into_iter().map(owner).collect();
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) =
+            Snapshot { long_lived, signing_keys };
     }
 
     /// Issues and opens session tokens.
@@ -128,8 +144,8 @@ impl KeyRing {
         &self.sealer
     }
 
-    fn long_lived(&self) -> Arc<HashMap<String, KeyOwner>> {
-        Arc::clone(&self.long_lived.read().unwrap_or_else(PoisonError::into_inner))
+    fn snapshot(&self) -> RwLockReadGuard<'_, Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,9 +155,9 @@ impl Keys for KeyRing {
         access_key_id: &str,
         session_token: Option<&str>,
         now: Millis,
-    ) -> Result<KeyOwner, KeyError> {
+    ) -> Result<Arc<KeyOwner>, KeyError> {
         let Some(token) = session_token else {
-            return self.long_lived().get(access_key_id).cloned().ok_or(KeyError::Unknown);
+            return self.snapshot().long_lived.get(access_key_id).cloned().ok_or(KeyError::Unknown);
         };
         let session = self.sealer.open(token, now).map_err(|error| match error {
             TokenError::Expired => KeyError::Expired,
@@ -150,11 +166,15 @@ impl Keys for KeyRing {
         if session.access_key_id != access_key_id {
             return Err(KeyError::BadToken);
         }
+        let snapshot = self.snapshot();
         // Whoever had the key that is gone has no sessions either.
-        if session.long_lived_key_id.as_ref().is_some_and(|key| !self.long_lived().contains_key(key)) {
+        if session.long_lived_key_id.as_ref().is_some_and(|key| !snapshot.long_lived.contains_key(key)) {
             return Err(KeyError::BadToken);
         }
-        Ok(KeyOwner { identity: session.identity(), secret: session.secret_access_key, last_use: None })
+        let signing_keys = Arc::clone(&snapshot.signing_keys);
+        drop(snapshot);
+        let identity = Arc::new(session.identity());
+        Ok(Arc::new(KeyOwner { secret: session.secret_access_key, identity, signing_keys, last_use: None }))
     }
 }
 
@@ -206,18 +226,18 @@ mod tests {
     #[test]
     fn a_session_ends_with_the_key_that_began_it_and_that_of_the_service_does_not() {
         let ring = ring();
-        let caller = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity;
+        let caller = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity.clone();
         let role = "arn:aws:iam::000000000000:role/Model";
         let begun = ring.sealer().issue_to(&caller, role, "s", NOW.plus(1000));
         let inner = {
             let token = begun.session_token.as_ref().unwrap().expose();
-            let identity = ring.find(&begun.access_key_id, Some(token), NOW).unwrap().identity;
+            let identity = ring.find(&begun.access_key_id, Some(token), NOW).unwrap().identity.clone();
             ring.sealer().issue_to(&identity, role, "t", NOW.plus(1000))
         };
         let of_service = ring.sealer().issue(role, "s", &caller.account, NOW.plus(1000));
         let find = |session: &hostler_types::Credentials| {
             let token = session.session_token.as_ref().unwrap().expose();
-            ring.find(&session.access_key_id, Some(token), NOW).map(|owner| owner.identity.arn)
+            ring.find(&session.access_key_id, Some(token), NOW).map(|owner| owner.identity.arn.clone())
         };
         for session in [&begun, &inner, &of_service] {
             assert!(find(session).is_ok());
@@ -233,7 +253,7 @@ mod tests {
     fn a_key_of_a_user_is_the_users() {
         let ring = ring();
         ring.replace([&LongLivedKey { user: Some("ci".to_owned()), ..key() }]);
-        let identity = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity;
+        let identity = ring.find("AKIDEXAMPLE", None, NOW).unwrap().identity.clone();
         assert_eq!(identity.arn, "arn:aws:iam::000000000000:user/ci");
         assert!(identity.user_id.starts_with("AIDA") && identity.user_id.len() == 20);
     }

@@ -5,16 +5,29 @@
 use std::fmt;
 
 /// A request's id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; 36]);
+
+/// The positions of the hyphens.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 impl RequestId {
     /// Made from bytes that the caller drew, so that a simulation can repeat itself.
     pub fn from_bytes(mut bytes: [u8; 16]) -> Self {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex = hex::encode(bytes);
-        Self(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for byte in bytes {
+            if HYPHENS.contains(&at) {
+                at += 1;
+            }
+            for digit in [byte >> 4, byte & 0xf] {
+                text[at] = b"0123456789abcdef"[usize::from(digit)];
+                at += 1;
+            }
+        }
+        Self(text)
     }
 
     /// A fresh one. It names a request and guards nothing, so the system is not asked for each.
@@ -24,13 +37,19 @@ impl RequestId {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("digits and hyphens")
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
     }
 }
 
@@ -42,6 +61,9 @@ mod tests {
     fn the_text_is_a_version_4_uuid() {
         assert_eq!(RequestId::from_bytes([0xff; 16]).as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_eq!(RequestId::from_bytes([0; 16]).as_str(), "00000000-0000-4000-8000-000000000000");
+        // As Python's uuid.UUID(bytes=bytes(range(16)), version=4) writes it.
+        let counted = std::array::from_fn(|index| index as u8);
+        assert_eq!(RequestId::from_bytes(counted).as_str(), "00010203-0405-4607-8809-0a0b0c0d0e0f");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod chunked;
 mod claim;
 mod date;
 mod key;
+mod pending;
 mod presented;
 mod refusals;
 mod sign;

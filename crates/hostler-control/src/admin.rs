@@ -14,6 +14,7 @@ mod logged;
 mod tests;
 mod update;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hostler_aws::ApiError;
@@ -132,6 +133,8 @@ impl Admin {
             observed.iter().any(runs) && matches!(self.prober.health(id), Health::Healthy)
         };
         let notes = self.notes(caller, &record).await;
+        let bounds = &self.control.parts.settings.policy.limit_bounds;
+        let limits: BTreeMap<_, _> = bounds.named(&record.tags).into_iter().collect();
         Ok(json!({
             "EndpointName": record.name,
             "EndpointArn": record.arn().as_str(),
@@ -151,6 +154,7 @@ impl Admin {
             "Instances": instances,
             "Places": record.places,
             "Notes": notes,
+            "Limits": limits,
             "Tags": record.tags,
         }))
     }
@@ -158,6 +162,7 @@ impl Admin {
     /// What runs without its accelerators, and which members have no effect here.
     async fn notes(&self, caller: &Caller, record: &EndpointRecord) -> Vec<String> {
         let mut notes = self.control.marks(record);
+        notes.extend(self.control.parts.settings.policy.limit_bounds.notes(&record.tags));
         notes.extend(record.notes.iter().cloned());
         if let Ok((_, config)) = self.control.endpoint_config(caller, record.config_name()).await {
             notes.extend(config.notes);

@@ -1,10 +1,12 @@
 //! One file for each decoder, and what they share.
 
+pub(crate) mod answer_codec;
 pub(crate) mod archive;
 pub(crate) mod archive_members;
 pub(crate) mod classify;
 pub(crate) mod csv;
 pub(crate) mod error_document;
+pub(crate) mod event_stream;
 pub(crate) mod form;
 pub(crate) mod head;
 pub(crate) mod invocation;

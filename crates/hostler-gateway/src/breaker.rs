@@ -3,7 +3,8 @@
 //! Why: control replaces what is dead or fails its pings, which takes seconds; until then every other request would go
 //! to an instance that fails it. And one that answers `/ping` and fails its requests is replaced by nobody.
 //! What counts: an instance that could not be reached gets nothing until a probe reaches it; that costs nobody a
-//! request. One that takes requests and loses them, lets them run out of time or answers them with 5xx is *ejected*
+//! request. Nor does one that closed the connection on a request: while a process dies it may still take connections
+//! that nobody will ever read from. One that takes requests and loses them, lets them run out of time or answers them with 5xx is *ejected*
 //! after several in a row, but only when others of its fleet succeeded meanwhile: what all fail is the fault of the
 //! model or of what it was asked. A 4xx is an answer. Ejected, it waits; then it has to answer a probe, and then one
 //! request at a time, so that at most one client at a time meets what is still broken.
@@ -52,8 +53,10 @@ pub(crate) enum State {
 pub(crate) enum Failure {
     /// Nobody took the connection, so nothing was sent.
     Unreached,
-    /// It had the request and gave no answer: it closed the connection, or its time was over.
-    Silent,
+    /// It had the request and closed the connection.
+    Lost,
+    /// It had the request and its time was over.
+    TimedOut,
     /// It answered with 5xx.
     Answered,
 }
@@ -102,10 +105,10 @@ const EJECTIONS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 impl Failure {
-    /// Three silences, or a dozen answers.
+    /// Three that had no answer, or a dozen that had a bad one.
     const fn points(self) -> u32 {
         match self {
-            Self::Unreached | Self::Silent => 4,
+            Self::Unreached | Self::Lost | Self::TimedOut => 4,
             Self::Answered => 1,
         }
     }
@@ -150,11 +153,14 @@ impl Breaker {
         if self.points >= points_max && fleet.may_eject && (on_trial || others_succeed) {
             return Some(self.is_ejected(now, draw));
         }
-        if failure == Failure::Unreached {
-            self.state = State::Unreachable { on_trial };
-            return Some(Move { to: self.state, probe_in: Some(self.next_unreached_pause(draw)) });
-        }
-        None
+        let pause = match failure {
+            Failure::Unreached => self.next_unreached_pause(draw),
+            // Whatever makes it close connections, it is not to be slowed down by it.
+            Failure::Lost => grown(UNREACHED_PAUSES, 0, draw),
+            Failure::TimedOut | Failure::Answered => return None,
+        };
+        self.state = State::Unreachable { on_trial };
+        Some(Move { to: self.state, probe_in: Some(pause) })
     }
 
     /// The answer to a probe: where it is now, and when to probe again.

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 
+use crate::upstream::answer::Reader;
 use crate::upstream::{self, Kept};
 
 /// One container and the connections that are kept to it.
@@ -40,4 +41,58 @@ impl Container {
         }
         Ok((status, if all.is_empty() { first } else { all.freeze() }))
     }
+}
+
+/// What was read of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Those of its headers that the gateway keeps.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its data, up to where it ended or broke off.
+    pub data: Vec<u8>,
+    /// It did not break off.
+    pub is_whole: bool,
+    /// Another request could go along its connection.
+    pub may_keep: bool,
+}
+
+/// Reads an answer that comes in these pieces, and then the connection's end. None when not even its head can be read.
+pub fn read_answer<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<ReadAnswer> {
+    let mut pieces = pieces.filter(|piece| !piece.is_empty());
+    let mut reader = Reader::new();
+    let (head, first) = loop {
+        if let Some(answer) = reader.read_head(pieces.next()?).ok()? {
+            break answer;
+        }
+    };
+    let mut data = first.to_vec();
+    let is_whole = loop {
+        if reader.has_rest() {
+            match reader.read_data(&[]) {
+                Ok(more) => data.extend(more.unwrap_or_default()),
+                Err(_) => break false,
+            }
+        } else if reader.has_ended() {
+            break true;
+        } else {
+            let read = match pieces.next() {
+                Some(piece) => reader.read_data(piece),
+                None => reader.close().map(|()| None),
+            };
+            match read {
+                Ok(more) => data.extend(more.unwrap_or_default()),
+                Err(_) => break false,
+            }
+        }
+    };
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    Some(ReadAnswer {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        data,
+        is_whole,
+        may_keep: is_whole && reader.may_keep() && pieces.next().is_none(),
+    })
 }

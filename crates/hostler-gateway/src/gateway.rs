@@ -12,9 +12,10 @@ use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, erro
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
 use hostler_types::{Clock, Key, Kind, Millis, Scope};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -22,6 +23,8 @@ use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::{Form, Invocation};
 use crate::payload::{BodyBudget, BodyLimits};
 use crate::table::RoutingTable;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +67,8 @@ pub struct Gateway {
     pub(crate) bodies: Arc<BodyBudget>,
     clock: Arc<dyn Clock>,
     throttle: Arc<Throttle>,
+    /// Becomes true when streams have to end.
+    pub(crate) streams_end: watch::Sender<bool>,
 }
 
 impl Gateway {
@@ -75,7 +80,8 @@ impl Gateway {
         settings: GatewaySettings,
     ) -> Self {
         let bodies = BodyBudget::in_memory(BodyLimits::default());
-        Self { table, settings, verifier, bodies, clock, throttle: Arc::default() }
+        let streams_end = watch::Sender::new(false);
+        Self { table, settings, verifier, bodies, clock, throttle: Arc::default(), streams_end }
     }
 
     /// The same, for accounts that may not ask as often as they like.
@@ -90,6 +96,16 @@ impl Gateway {
         Self { bodies, ..self }
     }
 
+    /// How long a model may take where its endpoint says nothing else.
+    pub fn model_timeout(&self) -> Duration {
+        self.settings.model_timeout
+    }
+
+    /// Ends every stream with an event that says so: the server is about to stop.
+    pub fn end_streams(&self) {
+        self.streams_end.send_replace(true);
+    }
+
     /// Answers one request.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
@@ -102,7 +118,7 @@ impl Gateway {
         match self.answer(&parts, body, arrived).await {
             Ok(mut response) => {
                 if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
-                    response.headers_mut().insert("x-amzn-requestid", value);
+                    response.headers_mut().insert(&REQUEST_ID, value);
                 }
                 response
             }
@@ -156,10 +172,16 @@ impl Gateway {
 fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, Cow<'_, str>)> {
     let path = parts.uri.path();
     RUNTIME_OPERATIONS.iter().find_map(|operation| {
-        let (before, after) = operation.path.split_once("{EndpointName}")?;
+        // Of a template the part before the name is the same as of the path, or it is another operation's.
+        let (before, template) = operation.path.split_at(operation.path.find('{')?);
+        let after = template.strip_prefix("{EndpointName}")?;
         let name = path.strip_prefix(before)?.strip_suffix(after)?;
         let is_meant = operation.method == parts.method.as_str() && !name.contains('/');
-        is_meant.then(|| (operation, percent_decode_str(name).decode_utf8_lossy()))
+        is_meant.then(|| {
+            let is_plain = !name.contains('%');
+            let name = if is_plain { name.into() } else { percent_decode_str(name).decode_utf8_lossy() };
+            (operation, name)
+        })
     })
 }
 

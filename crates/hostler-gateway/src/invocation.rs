@@ -11,12 +11,15 @@ use crate::payload::Payload;
 use crate::sessions::SessionAsked;
 
 /// The headers that reach the container as they came.
-const FORWARDED: [&str; 4] = [
-    "content-type",
-    "x-amzn-sagemaker-custom-attributes",
-    "x-amzn-sagemaker-inference-id",
-    "x-amzn-sagemaker-prefix-aware-id",
+static FORWARDED: [HeaderName; 4] = [
+    header::CONTENT_TYPE,
+    HeaderName::from_static("x-amzn-sagemaker-custom-attributes"),
+    HeaderName::from_static("x-amzn-sagemaker-inference-id"),
+    HeaderName::from_static("x-amzn-sagemaker-prefix-aware-id"),
 ];
+
+/// The accept header of events.
+static STREAM_ACCEPT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-accept");
 
 /// It reaches the container too, where there is one.
 const SESSION_ID: &str = "x-amzn-sagemaker-session-id";
@@ -44,10 +47,10 @@ impl Form {
     }
 
     /// In which header the client says what the model may answer: that of events is about the events.
-    const fn accept(self) -> &'static str {
+    fn accept(self) -> &'static HeaderName {
         match self {
-            Self::Whole => "accept",
-            Self::Events => "x-amzn-sagemaker-accept",
+            Self::Whole => &header::ACCEPT,
+            Self::Events => &STREAM_ACCEPT,
         }
     }
 }
@@ -119,9 +122,9 @@ impl<'a> Invocation<'a> {
     /// The request that the container gets.
     pub(crate) fn container_headers(&self) -> HeaderMap {
         let mut forwarded = HeaderMap::with_capacity(FORWARDED.len() + 2);
-        for name in FORWARDED {
+        for name in &FORWARDED {
             if let Some(value) = self.headers.get(name) {
-                forwarded.insert(HeaderName::from_static(name), value.clone());
+                forwarded.insert(name, value.clone());
             }
         }
         let accept = self.headers.get(self.form.accept()).cloned();

@@ -10,7 +10,7 @@
 
 mod turns;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use hostler_types::{InstanceId, VariantName};
@@ -21,6 +21,10 @@ use self::turns::Turns;
 use crate::lane::{Lane, Permit};
 use crate::pick::{aim_after, may_go, place};
 use crate::table::LiveEndpoint;
+
+/// One order for all lines: a request may come from the line of an endpoint that was deleted into that of its
+/// successor of the same name.
+static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
 
 /// What a request waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +52,6 @@ struct State {
     /// The newest; none before the first and after the last.
     route: Weak<LiveEndpoint>,
     turns: Turns<Aim, Waiter>,
-    next_turn: u64,
 }
 
 type Waiter = oneshot::Sender<Called>;
@@ -89,10 +92,7 @@ impl Line {
         let (waiter, called) = oneshot::channel();
         let mut state = self.state();
         let is_new = turn.is_none();
-        let turn = *turn.get_or_insert_with(|| {
-            state.next_turn += 1;
-            state.next_turn
-        });
+        let turn = *turn.get_or_insert_with(|| NEXT_TURN.fetch_add(1, Ordering::Relaxed));
         let ticket = Ticket { line: self, turn, called };
         // It may have been looked for in an older route.
         let route = state.route.upgrade();

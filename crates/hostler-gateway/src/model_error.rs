@@ -82,7 +82,9 @@ pub(crate) fn stream_ended(failure: StreamFailure, endpoint_name: &str) -> Strin
             )
         }
         StreamFailure::Internal => {
-            "The stream was ended by the server, not by its model. Try your request again.".to_owned()
+            format!(
+                "The server stopped while the model of endpoint {endpoint_name} was streaming its response."
+            )
         }
     }
 }

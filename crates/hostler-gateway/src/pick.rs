@@ -251,7 +251,7 @@ mod tests {
         let variant = &endpoint.variants[0];
         let permits: Vec<_> = draws.map(|draw| one_of(variant, &[], draw).unwrap()).collect();
         let mut counts = vec![0; variant.lanes.len()];
-        for permit in permits.iter() {
+        for permit in &permits {
             counts[permit.lane().id.ordinal as usize] += 1;
         }
         counts

@@ -83,13 +83,13 @@ impl Sessions {
 
     /// An instance has opened a session. One of the same name is replaced: its requests could not be told apart.
     pub(crate) fn open(&self, endpoint: &EndpointUid, opened: &Opened<'_>, holder: &Arc<Lane>, now: Millis) {
+        // An answer may come when the instance has begun to drain; what it opened ends with it.
+        if opened.expires <= now || holder.is_draining() {
+            return self.close(endpoint, opened.id, holder);
+        }
         let mut book = self.book();
         book.end(endpoint, opened.id);
         book.expire(now);
-        // An answer may come when the instance has begun to drain; what it opened ends with it.
-        if opened.expires <= now || holder.is_draining() {
-            return;
-        }
         while book.endpoints.get(endpoint).is_some_and(|of| of.by_age.len() >= self.bounds.of_an_endpoint) {
             book.end_oldest_of(endpoint);
         }

@@ -6,14 +6,14 @@
 //! 4. signature: compared in constant time.
 //! 5. rate of the account: after the signature, so that strangers use up nobody's, and before any work.
 //! 6. model of the service: every header against its constraint.
-//! 7. route: endpoint, variant, instance; waits a bounded time while no instance is healthy. A session's request goes
-//!    to the instance that holds it, or nowhere.
+//! 7. route: endpoint, variant, instance; waits in the endpoint's line, a bounded time and behind a bounded number, while
+//!    no instance has a place. A session's request goes to the instance that holds it, or nowhere.
 //! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
 //!    model's first byte on.
 //!
-//! Invariants: every wait has a deadline. One that expires names itself in AWS's words.
+//! Invariants: every wait has a deadline (all of them: ARCHITECTURE.md, the walk of InvokeEndpoint). One that expires names itself in AWS's words.
 
 mod arrival;
 mod place;
@@ -29,7 +29,7 @@ use tracing::debug;
 
 use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back};
-use self::stream::{Deadlines, give_stream};
+use self::stream::{Limits, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
@@ -76,8 +76,9 @@ impl Gateway {
                         }
                         // Whether it succeeds is known at its end.
                         Form::Events => {
-                            let deadlines = Deadlines { first_byte: deadline, last_byte };
-                            give_stream(invocation, answer, call, deadlines).await
+                            let limits =
+                                Limits { first_byte: deadline, last_byte, end: self.streams_end.subscribe() };
+                            give_stream(invocation, answer, call, limits).await
                         }
                     };
                     match given {
@@ -98,6 +99,7 @@ impl Gateway {
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
                     lane.unreached();
+                    search.was_refused();
                     call.passed_on();
                     continue;
                 }

@@ -7,7 +7,7 @@
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
 //! sent again. A kept connection that turns out to be closed costs nobody an error.
 
-mod answer;
+pub(crate) mod answer;
 mod body;
 mod connection;
 mod exchange;

@@ -138,10 +138,7 @@ impl LimitBounds {
     /// The limits that these tags set.
     pub fn limits(&self, tags: &[Tag]) -> InvocationLimits {
         let mut limits = InvocationLimits::default();
-        for tag in tags {
-            let Some(limit) = Limit::of(tag) else { continue };
-            let Some(value) = number(&tag.value).filter(|value| *value >= limit.least()) else { continue };
-            let value = value.min(limit.most(self));
+        for (limit, value) in self.values(tags) {
             let count = u32::try_from(value).unwrap_or(u32::MAX);
             match limit {
                 Limit::ModelTimeout => limits.model_timeout = Some(Duration::from_secs(value)),
@@ -152,6 +149,31 @@ impl LimitBounds {
             }
         }
         limits
+    }
+
+    /// The same by the names of the tags, for people.
+    pub fn named(&self, tags: &[Tag]) -> Vec<(&'static str, u64)> {
+        self.values(tags).map(|(limit, value)| (limit.tag(), value)).collect()
+    }
+
+    /// What of these tags is not as it stands there, one sentence each.
+    pub fn notes(&self, tags: &[Tag]) -> Vec<String> {
+        let note = |tag: &Tag| {
+            let error = self.check(tag).err()?;
+            Some(match self.values(std::slice::from_ref(tag)).next() {
+                Some((_, value)) => format!("{error}: it counts as {value}"),
+                None => format!("{error}: it has no effect"),
+            })
+        };
+        tags.iter().filter_map(note).collect()
+    }
+
+    fn values(&self, tags: &[Tag]) -> impl Iterator<Item = (Limit, u64)> {
+        tags.iter().filter_map(|tag| {
+            let limit = Limit::of(tag)?;
+            let value = number(&tag.value).filter(|value| *value >= limit.least())?;
+            Some((limit, value.min(limit.most(self))))
+        })
     }
 }
 
@@ -227,6 +249,16 @@ mod tests {
         let limits = BOUNDS.limits(&tags);
         assert_eq!(limits.model_timeout, Some(Duration::from_secs(100)));
         assert_eq!(limits.payload_bytes, None);
+        assert_eq!(BOUNDS.named(&tags), [("hostler:model_timeout_s", 100)]);
+        let notes = BOUNDS.notes(&tags);
+        let expected = [
+            "tag \"hostler:model_timeout_s\" has the value \"101\"; it has to be a whole number from 1 to 100, the most that \
+             this server allows ([limits] model_timeout_max_s): it counts as 100",
+            "tag \"hostler:payload_bytes\" has the value \"nonsense\"; it has to be a whole number from 1 to 300, the most \
+             that this server allows ([limits] payload_bytes_max): it has no effect",
+        ];
+        assert_eq!(notes, expected);
+        assert_eq!(BOUNDS.notes(&[tag("hostler:waiting", "0"), tag("team", "x")]), Vec::<String>::new());
     }
 
     proptest! {

@@ -67,6 +67,16 @@ impl Front {
         Self { rooms, is_inner: true, runtime: Handle::current() }
     }
 
+    /// How long an answer takes at most that is no stream.
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        self.rooms.gateway.model_timeout()
+    }
+
+    /// Ends every stream under way; its client is told.
+    pub(crate) fn end_streams(&self) {
+        self.rooms.gateway.end_streams();
+    }
+
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let kind = classify(&parts);
@@ -199,7 +209,7 @@ impl Front {
         };
         let caller = claim.verify_payload(&payload_hash(&body)).map_err(denied)?;
         let scope = Scope::new(&caller.identity.account, &caller.region);
-        Ok((Caller { scope, identity: caller.identity }, body))
+        Ok((Caller { scope, identity: Arc::unwrap_or_clone(caller.identity) }, body))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Why: whoever connects has proven nothing yet; heads and handshakes have a time and a size, and connections a
 //! number, before any room is asked. At that number idle connections make room for new ones.
-//! Invariants: a stop closes idle connections at once and busy ones after their answer, within a bound.
+//! Invariants: a stop closes idle connections at once and busy ones after their answer, within a bound; streams, which
+//! may take longer, are told that they end.
 
 mod connection;
 pub(crate) mod open_files;
@@ -31,8 +32,10 @@ use crate::front::Front;
 use crate::settings::TlsFiles;
 use crate::threads::Threads;
 
-/// How long a stop waits for answers under way: a model may take 60 s.
+/// How long a stop waits for answers under way at most: AWS's model may take 60 s.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(65);
+/// How much longer it waits than a model may take, and how long for streams that were told to end.
+const FINISH_MARGIN: Duration = Duration::from_secs(5);
 /// The pause after an accept that failed, for want of file descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The pause between two looks for idle connections, while a new one waits for room.
@@ -130,7 +133,13 @@ pub(crate) async fn run(
     watch.stop();
     // Every connection holds a permit: when all are back, all have ended.
     let all_ended = permits.acquire_many(u32::try_from(connections_max).unwrap_or(u32::MAX));
-    if tokio::time::timeout(FINISH_TIMEOUT, all_ended).await.is_err() {
+    tokio::pin!(all_ended);
+    let finish_timeout = FINISH_TIMEOUT.min(front.answer_timeout() + FINISH_MARGIN);
+    if tokio::time::timeout(finish_timeout, all_ended.as_mut()).await.is_ok() {
+        return;
+    }
+    front.end_streams();
+    if tokio::time::timeout(FINISH_MARGIN, all_ended).await.is_err() {
         warn!("some connections did not finish in time");
     }
 }

@@ -4,6 +4,7 @@
 //! Invariants: `main` decides which of them it is, and nothing more.
 
 mod backend;
+mod bind;
 mod cli;
 mod client;
 mod commands;

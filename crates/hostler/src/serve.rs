@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backend::Backend;
+use crate::bind::bind;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport, Watch};
@@ -81,10 +82,10 @@ impl Server {
 
         let stop = CancellationToken::new();
         let transport = Transport::new(settings.tls.as_ref())?;
-        let listener = bind(settings.listen).await?;
+        let listener = bind(settings.listen)?;
         let address = listener.local_addr()?;
         // The fetcher reads the embedded S3 like any client, over a loopback port that needs no certificate.
-        let inner_listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let inner_listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let inner_url = format!("http://{}", inner_listener.local_addr()?);
 
         let ports = LocalAwsPorts { verifier: verifier.clone(), keys: ring.clone(), clock: clock.clone() };
@@ -366,10 +367,6 @@ fn access_keys(
         clock: clock.clone(),
         own: LongLivedKey::of_account(keys.access_key_id.as_str(), secret, &keys.account),
     }
-}
-
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listening on {address} failed"))
 }
 
 /// A URL with an unspecified address cannot be called; loopback can.

@@ -44,6 +44,12 @@ pub(crate) fn servers(context: &Context) -> Result<String> {
     Ok(String::new())
 }
 
+/// A load with kills and updates; its figures are printed as it goes. `--minutes 30` after `--` makes it longer.
+pub(crate) fn soak(context: &Context) -> Result<String> {
+    run(pytest(context, CONFORMANCE)?.arg("soak").args(&context.passed_on))?;
+    Ok(String::new())
+}
+
 /// The AWS SDK for JavaScript as a client; pytest starts the servers and Node.js.
 pub(crate) fn js(context: &Context) -> Result<String> {
     node::ensure(context)?;

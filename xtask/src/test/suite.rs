@@ -45,7 +45,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 17] = [
+pub(crate) const SUITES: [Suite; 18] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -116,6 +116,12 @@ pub(crate) const SUITES: [Suite; 17] = [
         about: "the SageMaker SDK, version 3, against the binary",
         needs: &[Need::Python, Need::Venv(SDK3)],
         run: python::sdk3,
+    },
+    Suite {
+        name: "soak",
+        about: "three minutes of mixed load with kills and updates: nothing is lost, nothing grows",
+        needs: &[Need::Python, Need::Venv(CONFORMANCE)],
+        run: python::soak,
     },
     Suite {
         name: "demo",

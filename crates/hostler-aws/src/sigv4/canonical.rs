@@ -9,7 +9,8 @@ use http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::ALGORITHM;
-use super::key::sha256_hex;
+use super::key::HexDigest;
+use super::presented::split;
 
 /// Everything but RFC 3986's unreserved characters.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -36,14 +37,18 @@ impl PathStyle {
 
     /// Whether the respelled form of this URI can be another one: a plain path without a query cannot.
     pub(crate) fn may_differ_respelled(self, uri: &Uri) -> bool {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
         let respells_path = matches!(self, Self::S3 | Self::S3Respelled);
-        !uri.query().unwrap_or("").is_empty() || respells_path && !uri.path().bytes().all(is_plain)
+        !uri.query().unwrap_or("").is_empty()
+            || respells_path && !uri.path().bytes().all(|byte| is_unreserved(byte) || byte == b'/')
     }
 }
 
 /// The path of a canonical request.
 pub fn canonical_uri(path: &str, style: PathStyle) -> String {
+    // Nearly every path is spelled in one way only.
+    if is_plain(path) {
+        return path.to_owned();
+    }
     match style {
         PathStyle::S3 | PathStyle::S3Respelled if path.is_empty() => "/".to_owned(),
         PathStyle::S3 => path.to_owned(),
@@ -56,6 +61,9 @@ pub fn canonical_uri(path: &str, style: PathStyle) -> String {
 
 /// The query of a canonical request: sorted pairs, an empty value keeps its `=`, the signature itself left out.
 pub fn canonical_query(query: &str, style: PathStyle) -> String {
+    if query.is_empty() {
+        return String::new();
+    }
     let mut pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -86,7 +94,12 @@ pub fn canonical_query(query: &str, style: PathStyle) -> String {
 /// honest client has signed.
 pub fn canonical_headers(headers: &HeaderMap, uri: &Uri, signed: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    for name in signed.split(';') {
+    push_headers(&mut out, headers, uri, signed);
+    out
+}
+
+fn push_headers(out: &mut Vec<u8>, headers: &HeaderMap, uri: &Uri, signed: &str) {
+    for name in split(signed, b';') {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
         let mut values = headers.get_all(name).iter().peekable();
@@ -98,11 +111,10 @@ pub fn canonical_headers(headers: &HeaderMap, uri: &Uri, signed: &str) -> Vec<u8
             if index > 0 {
                 out.push(b',');
             }
-            push_collapsed(&mut out, value.as_bytes());
+            push_collapsed(out, value.as_bytes());
         }
         out.push(b'\n');
     }
-    out
 }
 
 /// The whole canonical request, apart from its last line.
@@ -113,14 +125,15 @@ pub(crate) fn canonical_head(
     signed: &str,
     style: PathStyle,
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    // Room for the hash of the payload too.
+    let mut out = Vec::with_capacity(768);
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b'\n');
     out.extend_from_slice(canonical_uri(uri.path(), style).as_bytes());
     out.push(b'\n');
     out.extend_from_slice(canonical_query(uri.query().unwrap_or(""), style).as_bytes());
     out.push(b'\n');
-    out.extend(canonical_headers(headers, uri, signed));
+    push_headers(&mut out, headers, uri, signed);
     out.push(b'\n');
     out.extend_from_slice(signed.as_bytes());
     out.push(b'\n');
@@ -141,7 +154,30 @@ pub fn canonical_request(
 
 /// The text whose HMAC is the signature.
 pub fn string_to_sign(date: &str, scope: &str, canonical_request: &[u8]) -> String {
-    format!("{ALGORITHM}\n{date}\n{scope}\n{}", sha256_hex(canonical_request))
+    let mut text = String::with_capacity(192);
+    for part in [ALGORITHM, "\n", date, "\n", scope, "\n"] {
+        text.push_str(part);
+    }
+    text.push_str(HexDigest::of(canonical_request).as_str());
+    text
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// Whether a path is canonical as it is, for S3 and for every other service.
+fn is_plain(path: &str) -> bool {
+    let mut last = 0;
+    for byte in path.bytes() {
+        let goes_on = is_unreserved(byte) && !(byte == b'.' && last == b'/');
+        let begins = byte == b'/' && last != b'/';
+        if !goes_on && !begins {
+            return false;
+        }
+        last = byte;
+    }
+    path.starts_with('/')
 }
 
 fn respell(text: &str, keep: &'static AsciiSet) -> String {
@@ -174,6 +210,10 @@ fn without_dots(path: &str) -> String {
 
 /// Trims, and makes one space of each run of white space.
 fn push_collapsed(out: &mut Vec<u8>, value: &[u8]) {
+    if !value.iter().any(u8::is_ascii_whitespace) {
+        out.extend_from_slice(value);
+        return;
+    }
     let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     for (index, word) in words.enumerate() {
         if index > 0 {

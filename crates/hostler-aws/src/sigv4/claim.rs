@@ -9,26 +9,21 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use hostler_types::{Clock, Identity, Millis, Region, Secret};
+use hostler_types::{Identity, Millis, Region, Secret};
 
-use crate::keys::Keys;
-use crate::last_use::LastUse;
-
-use super::canonical::string_to_sign;
-use super::key::{SigningKey, SigningKeys};
-use super::{AuthError, Refusals};
+use super::AuthError;
+use super::key::{HexDigest, SigningKey};
+use super::pending::Pending;
+use super::verify::Grounds;
 
 /// A body that came within this time after its head was not worth another look at the keys.
 const KEY_GOOD_FOR_MS: i64 = 100;
-
-/// Bytes of a canonical request that a mismatch keeps for the log.
-const LOGGED_BYTES_MAX: usize = 4096;
 
 /// Who a verified request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The owner of the key.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The region of the scope: a namespace of its own.
     pub region: Region,
 }
@@ -73,83 +68,47 @@ pub struct ChunkSigning {
 }
 
 /// A request's claim to come from somebody.
-#[derive(Debug)]
 pub struct Claim {
+    grounds: Arc<Grounds>,
     caller: Caller,
     payload: PayloadForm,
-    pending: Option<Box<Pending>>,
     presenter: Presenter,
-    refusals: Arc<Refusals>,
+    pending: Option<Box<Pending>>,
 }
 
-/// Whose key it is, to be asked for again when the body took its time.
+/// With what the owner of the key was found, to be asked for again when the body took its time.
 pub(super) struct Presenter {
-    pub(super) keys: Arc<dyn Keys>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) access_key_id: String,
     pub(super) session_token: Option<Secret>,
     /// When it was found.
     pub(super) at: Millis,
 }
 
-impl Presenter {
-    /// Whether the key is still good.
-    fn check(&self) -> Result<(), AuthError> {
-        let now = self.clock.now();
-        // A clock that was set back says nothing of how long it took.
-        if (0..KEY_GOOD_FOR_MS).contains(&now.since(self.at)) {
-            return Ok(());
-        }
-        let token = self.session_token.as_ref().map(Secret::expose);
-        // A session that was good at the head is good for the request, as with AWS.
-        match self.keys.find(&self.access_key_id, token, self.at) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(AuthError::Key { access_key_id: self.access_key_id.clone(), source }),
-        }
-    }
-}
-
-impl std::fmt::Debug for Presenter {
+impl std::fmt::Debug for Claim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Presenter").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+        f.debug_struct("Claim").field("payload", &self.payload).finish_non_exhaustive()
     }
-}
-
-/// What is needed to decide a signature.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// Canonical requests without their last line, one for each spelling.
-    pub(super) heads: Vec<Vec<u8>>,
-    pub(super) date: String,
-    pub(super) scope: String,
-    pub(super) signature: Option<[u8; 32]>,
-    pub(super) key: SigningKey,
-    pub(super) key_name: [u8; 32],
-    pub(super) keys: Arc<SigningKeys>,
-    pub(super) last_use: Option<Arc<LastUse>>,
-    pub(super) now: Millis,
 }
 
 impl Claim {
     /// A claim whose signature was found right.
     pub(super) fn verified(
+        grounds: Arc<Grounds>,
         caller: Caller,
-        payload: PayloadForm,
         presenter: Presenter,
-        refusals: Arc<Refusals>,
+        payload: PayloadForm,
     ) -> Self {
-        Self { caller, payload, pending: None, presenter, refusals }
+        Self { grounds, caller, payload, presenter, pending: None }
     }
 
     /// A claim that the body's hash decides.
     pub(super) fn pending(
+        grounds: Arc<Grounds>,
         caller: Caller,
-        pending: Pending,
         presenter: Presenter,
-        refusals: Arc<Refusals>,
+        pending: Pending,
     ) -> Self {
         let payload = PayloadForm::Undeclared;
-        Self { caller, payload, pending: Some(Box::new(pending)), presenter, refusals }
+        Self { grounds, caller, payload, presenter, pending: Some(Box::new(pending)) }
     }
 
     /// What the head says about the body.
@@ -169,20 +128,20 @@ impl Claim {
 
     /// Decides the claim by the SHA-256 of the whole body. Unsigned and chunked bodies pass: the head is verified,
     /// and a chunked body is verified by its decoder.
-    pub fn verify_payload(self, sha256: &[u8; 32]) -> Result<Caller, AuthError> {
+    pub fn verify_payload(mut self, sha256: &[u8; 32]) -> Result<Caller, AuthError> {
         match self.decide(sha256) {
             Ok(()) => Ok(self.caller),
             Err(error) => {
-                self.refusals.count(&error);
+                self.grounds.refusals.count(&error);
                 Err(error)
             }
         }
     }
 
-    fn decide(&self, sha256: &[u8; 32]) -> Result<(), AuthError> {
-        self.presenter.check()?;
-        if let Some(pending) = &self.pending {
-            pending.verify(&hex::encode(sha256))?;
+    fn decide(&mut self, sha256: &[u8; 32]) -> Result<(), AuthError> {
+        self.check_key()?;
+        if let Some(pending) = self.pending.take() {
+            pending.verify(HexDigest::from(sha256).as_str())?;
         } else if let PayloadForm::Signed(declared) = &self.payload
             && !bool::from(declared.ct_eq(sha256))
         {
@@ -190,59 +149,19 @@ impl Claim {
         }
         Ok(())
     }
-}
 
-impl Pending {
-    /// Compares the signature with the one of each spelling.
-    pub(super) fn verify(&self, payload_hash: &str) -> Result<(), AuthError> {
-        let mut first = None;
-        for head in &self.heads {
-            let mut canonical = head.clone();
-            canonical.extend_from_slice(payload_hash.as_bytes());
-            let text = string_to_sign(&self.date, &self.scope, &canonical);
-            if self.signature.is_some_and(|signature| self.key.is_signature(&text, &signature)) {
-                self.keys.keep(self.key_name, &self.key);
-                if let Some(last_use) = &self.last_use {
-                    last_use.note(self.now);
-                }
-                return Ok(());
-            }
-            first.get_or_insert((canonical, text));
+    /// Whether the key is still good.
+    fn check_key(&self) -> Result<(), AuthError> {
+        let (Grounds { keys, clock, .. }, Presenter { session_token, at }) =
+            (self.grounds.as_ref(), &self.presenter);
+        let now = clock.now();
+        // A clock that was set back says nothing of how long it took.
+        if (0..KEY_GOOD_FOR_MS).contains(&now.since(*at)) {
+            return Ok(());
         }
-        let (canonical, string_to_sign) = first.unwrap_or_default();
-        Err(AuthError::Mismatch { canonical_request: loggable(&canonical), string_to_sign })
-    }
-}
-
-/// The canonical request for the log: cut, and without the session token.
-fn loggable(canonical: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&canonical[..canonical.len().min(LOGGED_BYTES_MAX)]);
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let token = ["x-amz-security-token:", "X-Amz-Security-Token="]
-            .into_iter()
-            .find_map(|name| line.find(name).map(|at| at + name.len()));
-        let Some(from) = token else {
-            out.push_str(line);
-            continue;
-        };
-        let to = line[from..].find(['&', '\n']).map_or(line.len(), |length| from + length);
-        out.push_str(&line[..from]);
-        out.push('…');
-        out.push_str(&line[to..]);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_token_does_not_reach_the_log() {
-        let canonical = b"GET\n/\na=1&X-Amz-Security-Token=geheim&b=2\nx-amz-date:d\nx-amz-security-token:geheim\n\nhost\n";
-        let expected =
-            "GET\n/\na=1&X-Amz-Security-Token=…&b=2\nx-amz-date:d\nx-amz-security-token:…\n\nhost\n";
-        assert_eq!(loggable(canonical), expected);
+        let (id, token) = (&self.caller.identity.access_key_id, session_token.as_ref().map(Secret::expose));
+        // A session that was good at the head is good for the request, as with AWS.
+        let found = keys.find(id, token, *at);
+        found.map(|_| ()).map_err(|source| AuthError::Key { access_key_id: id.clone(), source })
     }
 }

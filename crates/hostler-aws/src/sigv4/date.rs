@@ -11,9 +11,9 @@ use jiff::tz::TimeZone;
 use hostler_types::Millis;
 
 /// A moment in the form of `X-Amz-Date`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AmzDate {
-    text: String,
+    text: [u8; 16],
     at: Millis,
 }
 
@@ -22,25 +22,24 @@ impl AmzDate {
     pub fn from_millis(now: Millis) -> Self {
         let seconds = now.as_secs().clamp(0, 253_402_300_799);
         let text = utc(seconds).strftime("%Y%m%dT%H%M%SZ").to_string();
+        let text = text.as_bytes().try_into().expect("years of four digits make sixteen characters");
         Self { text, at: Millis(seconds * 1000) }
     }
 
     /// Reads `YYYYMMDDTHHMMSSZ`; none when it is anything else or no real moment.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let is_form = bytes.len() == 16
-            && bytes[8] == b'T'
-            && bytes[15] == b'Z'
-            && [&bytes[..8], &bytes[9..15]].iter().all(|part| part.iter().all(u8::is_ascii_digit));
+        let text: [u8; 16] = text.as_bytes().try_into().ok()?;
+        let is_form = text[8] == b'T'
+            && text[15] == b'Z'
+            && [&text[..8], &text[9..15]].iter().all(|part| part.iter().all(u8::is_ascii_digit));
         if !is_form {
             return None;
         }
-        let number = |from: usize, to: usize| text[from..to].parse::<i16>().ok();
-        let small = |from: usize| text[from..from + 2].parse::<i8>().ok();
-        let civil =
-            DateTime::new(number(0, 4)?, small(4)?, small(6)?, small(9)?, small(11)?, small(13)?, 0).ok()?;
+        let two = |from: usize| (text[from] - b'0') as i8 * 10 + (text[from + 1] - b'0') as i8;
+        let year = i16::from(two(0)) * 100 + i16::from(two(2));
+        let civil = DateTime::new(year, two(4), two(6), two(9), two(11), two(13), 0).ok()?;
         let seconds = TimeZone::UTC.to_timestamp(civil).ok()?.as_second();
-        Some(Self { text: text.to_owned(), at: Millis(seconds * 1000) })
+        Some(Self { text, at: Millis(seconds * 1000) })
     }
 
     /// Reads an HTTP `Date` header, which may stand in for `X-Amz-Date`; the basic form is accepted there too.
@@ -54,12 +53,12 @@ impl AmzDate {
 
     /// `YYYYMMDDTHHMMSSZ`.
     pub fn as_str(&self) -> &str {
-        &self.text
+        std::str::from_utf8(&self.text).expect("digits and two letters")
     }
 
     /// `YYYYMMDD`, as in a scope.
     pub fn day(&self) -> &str {
-        &self.text[..8]
+        &self.as_str()[..8]
     }
 
     /// The moment.
@@ -75,7 +74,13 @@ impl AmzDate {
 
 impl fmt::Display for AmzDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for AmzDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AmzDate").field(&self.as_str()).finish()
     }
 }
 

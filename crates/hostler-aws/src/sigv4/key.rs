@@ -2,8 +2,9 @@
 //!
 //! Why: deriving takes four HMACs, more than the rest of a verification; a key serves every request of one secret,
 //! day, region and service.
-//! Invariants: the cache is bounded, holds no secret key (its keys are digests), and learns only from signatures that
-//! turned out right, so that a stranger cannot fill it.
+//! Invariants: the cache is bounded, holds no secret key (it is asked by access key id and scope), and learns only from
+//! signatures that turned out right, so that a stranger cannot fill it. It belongs to one snapshot of the keys: when keys
+//! are revoked or replaced, all that was derived from them goes.
 //! Failure: a full cache is emptied; what is derived again costs microseconds.
 
 use std::collections::HashMap;
@@ -19,6 +20,9 @@ use super::{CredentialScope, TERMINATOR};
 
 /// Signing keys that the cache holds: about 400 kB.
 pub const SIGNING_KEYS_MAX: usize = 1024;
+
+/// Of one access key: a client works in a few regions, and at midnight on two days.
+const SCOPES_PER_KEY_MAX: usize = 32;
 
 /// SHA-256 of a body.
 pub fn payload_hash(body: &[u8]) -> [u8; 32] {
@@ -59,8 +63,26 @@ impl fmt::Debug for PayloadHasher {
     }
 }
 
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(payload_hash(bytes))
+/// A SHA-256 in hexadecimal digits.
+#[derive(Clone, Copy)]
+pub(crate) struct HexDigest([u8; 64]);
+
+impl HexDigest {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self::from(&payload_hash(bytes))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+}
+
+impl From<&[u8; 32]> for HexDigest {
+    fn from(digest: &[u8; 32]) -> Self {
+        let mut digits = [0; 64];
+        hex::encode_to_slice(digest, &mut digits).expect("there are two digits for each byte");
+        Self(digits)
+    }
 }
 
 /// The key that signs within one scope.
@@ -97,40 +119,71 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Derived keys by the digest of what they came from.
+/// Derived keys by access key id and scope.
 #[derive(Debug, Default)]
-pub struct SigningKeys {
-    known: RwLock<HashMap<[u8; 32], SigningKey>>,
+pub struct SigningKeys(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_access_key: HashMap<String, Vec<Kept>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    day: String,
+    region: String,
+    service: String,
+    key: SigningKey,
+}
+
+impl Kept {
+    fn is_of(&self, scope: &CredentialScope<'_>) -> bool {
+        self.day == scope.day && self.region == scope.region && self.service == scope.service
+    }
+}
+
+impl Known {
+    fn find(&self, access_key_id: &str, scope: &CredentialScope<'_>) -> Option<&SigningKey> {
+        let kept = self.by_access_key.get(access_key_id)?.iter().find(|kept| kept.is_of(scope))?;
+        Some(&kept.key)
+    }
 }
 
 impl SigningKeys {
-    /// The key for `secret` within `scope`, derived if it is not known; and the name to keep it under.
-    pub(crate) fn find(&self, secret: &Secret, scope: &CredentialScope) -> (SigningKey, [u8; 32]) {
-        let name = digest_of([secret.expose(), &scope.day, &scope.region, &scope.service]);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let key = known.get(&name).cloned();
-        drop(known);
-        let key =
-            key.unwrap_or_else(|| SigningKey::derive(secret, &scope.day, &scope.region, &scope.service));
-        (key, name)
+    /// The key that was kept for `access_key_id` within `scope`.
+    pub(crate) fn find(&self, access_key_id: &str, scope: &CredentialScope<'_>) -> Option<SigningKey> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.find(access_key_id, scope).cloned()
     }
 
     /// Remembers a key that has verified a signature.
-    pub(crate) fn keep(&self, name: [u8; 32], key: &SigningKey) {
-        let is_known = self.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name);
-        if is_known {
+    pub(crate) fn keep(&self, access_key_id: &str, scope: &CredentialScope<'_>, key: &SigningKey) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.find(access_key_id, scope).is_some() {
             return;
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= SIGNING_KEYS_MAX {
-            known.clear();
+        if known.count >= SIGNING_KEYS_MAX {
+            *known = Known::default();
         }
-        known.insert(name, key.clone());
+        let of_key = known.by_access_key.entry(access_key_id.to_owned()).or_default();
+        let before = of_key.len();
+        if before >= SCOPES_PER_KEY_MAX {
+            of_key.clear();
+        }
+        of_key.push(Kept {
+            day: scope.day.as_ref().to_owned(),
+            region: scope.region.as_ref().to_owned(),
+            service: scope.service.as_ref().to_owned(),
+            key: key.clone(),
+        });
+        let after = of_key.len();
+        known.count = known.count + after - before;
     }
 
     /// How many keys it holds.
     pub fn len(&self) -> usize {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).count
     }
 
     /// Whether it holds none.
@@ -139,27 +192,21 @@ impl SigningKeys {
     }
 }
 
-/// Lengths go in too, so that no two lists of parts have one digest.
-fn digest_of(parts: [&str; 4]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn scope(day: &str) -> CredentialScope {
+    fn scope(day: &str) -> CredentialScope<'_> {
         CredentialScope {
-            day: day.to_owned(),
-            region: "us-east-1".to_owned(),
-            service: "iam".to_owned(),
-            terminator: TERMINATOR.to_owned(),
+            day: day.into(),
+            region: "us-east-1".into(),
+            service: "iam".into(),
+            terminator: TERMINATOR.into(),
         }
+    }
+
+    fn derived(day: &str) -> SigningKey {
+        SigningKey::derive(&Secret::new("s"), day, "us-east-1", "iam")
     }
 
     #[test]
@@ -175,25 +222,41 @@ mod tests {
 
     #[test]
     fn the_cache_never_grows_past_its_limit() {
-        let keys = SigningKeys::default();
-        let secret = Secret::new("s");
+        let (keys, key) = (SigningKeys::default(), derived("20260101"));
         for index in 0..=SIGNING_KEYS_MAX {
-            let (key, name) = keys.find(&secret, &scope(&index.to_string()));
-            keys.keep(name, &key);
+            keys.keep(&format!("AKID{index}"), &scope("20260101"), &key);
             assert!(keys.len() <= SIGNING_KEYS_MAX);
         }
         assert_eq!(keys.len(), 1);
     }
 
     #[test]
-    fn a_kept_key_is_the_derived_one() {
+    fn one_access_key_takes_up_only_its_part() {
+        let (keys, key) = (SigningKeys::default(), derived("20260101"));
+        keys.keep("OTHER", &scope("20260101"), &key);
+        for index in 0..10 * SCOPES_PER_KEY_MAX {
+            keys.keep("AKID", &scope(&index.to_string()), &key);
+            assert!(keys.len() <= SCOPES_PER_KEY_MAX + 1);
+            assert!(keys.find("AKID", &scope(&index.to_string())).is_some());
+        }
+        assert!(keys.find("OTHER", &scope("20260101")).is_some());
+    }
+
+    #[test]
+    fn a_kept_key_is_found_by_its_own_access_key_and_scope_alone() {
         let keys = SigningKeys::default();
-        let secret = Secret::new("s");
-        let (derived, name) = keys.find(&secret, &scope("20260101"));
-        assert!(keys.is_empty());
-        keys.keep(name, &derived);
-        let (kept, _) = keys.find(&secret, &scope("20260101"));
-        assert_eq!(kept.sign("x"), derived.sign("x"));
+        assert!(keys.find("AKID", &scope("20260101")).is_none());
+        let key = derived("20260101");
+        keys.keep("AKID", &scope("20260101"), &key);
+        keys.keep("AKID", &scope("20260101"), &derived("20260102"));
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys.find("AKID", &scope("20260101")).unwrap().sign("x"), key.sign("x"));
+        let elsewhere = CredentialScope { region: "eu-west-1".into(), ..scope("20260101") };
+        let for_another = CredentialScope { service: "sts".into(), ..scope("20260101") };
+        for other in [scope("20260102"), elsewhere, for_another] {
+            assert!(keys.find("AKID", &other).is_none(), "{other}");
+        }
+        assert!(keys.find("AKID2", &scope("20260101")).is_none());
     }
 
     #[test]

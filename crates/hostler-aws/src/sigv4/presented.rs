@@ -3,13 +3,15 @@
 //! Why: header and presigned query carry the same things in two forms; after this step the verifier sees one.
 //! Invariants: sizes are checked before anything is parsed; nothing here compares or looks up anything.
 
+use std::borrow::Cow;
+
 use http::header::{AUTHORIZATION, DATE};
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use hostler_types::Secret;
 
-use super::canonical::{PathStyle, canonical_head};
 use super::{ALGORITHM, AmzDate, AuthError, Incomplete};
 
 /// Bytes of path, query, header names and values together: AWS's front ends take a little less.
@@ -20,6 +22,11 @@ pub(crate) const HEADERS_MAX: usize = 256;
 const EXPIRES_S_MAX: u32 = 604_800;
 /// What of a client's text goes into an error's text.
 const QUOTED_CHARS_MAX: usize = 128;
+
+// As names, so that no look-up has to read them first.
+static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,31 +40,45 @@ pub enum AuthForm {
 /// `<day>/<region>/<service>/aws4_request`, as presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the parts are AWS's own words")]
-pub struct CredentialScope {
-    pub day: String,
-    pub region: String,
-    pub service: String,
-    pub terminator: String,
+pub struct CredentialScope<'a> {
+    pub day: Cow<'a, str>,
+    pub region: Cow<'a, str>,
+    pub service: Cow<'a, str>,
+    pub terminator: Cow<'a, str>,
 }
 
-impl std::fmt::Display for CredentialScope {
+impl CredentialScope<'_> {
+    pub(crate) fn into_owned(self) -> CredentialScope<'static> {
+        let [day, region, service, terminator] =
+            [self.day, self.region, self.service, self.terminator].map(|part| Cow::Owned(part.into_owned()));
+        CredentialScope { day, region, service, terminator }
+    }
+
+    pub(crate) fn push_to(&self, out: &mut String) {
+        for part in [&self.day, "/", &self.region, "/", &self.service, "/", &self.terminator] {
+            out.push_str(part);
+        }
+    }
+}
+
+impl std::fmt::Display for CredentialScope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { day, region, service, terminator } = self;
         write!(f, "{day}/{region}/{service}/{terminator}")
     }
 }
 
-/// A signature with everything that it claims.
+/// A signature with everything that it claims, as it stands in the request.
 #[derive(Clone, Debug)]
-pub struct Presented {
+pub struct Presented<'a> {
     /// Where it stands.
     pub form: AuthForm,
     /// Who claims to have signed.
-    pub access_key_id: String,
+    pub access_key_id: Cow<'a, str>,
     /// Where and when the signing key is good.
-    pub scope: CredentialScope,
+    pub scope: CredentialScope<'a>,
     /// `SignedHeaders` as sent.
-    pub signed_headers: String,
+    pub signed_headers: Cow<'a, str>,
     /// The signature itself; none when it is not 64 hexadecimal digits and so can match nothing.
     pub signature: Option<[u8; 32]>,
     /// When it was made.
@@ -67,12 +88,12 @@ pub struct Presented {
     /// Of an assumed role.
     pub session_token: Option<Secret>,
     /// `x-amz-content-sha256` as sent.
-    pub declared_payload: Option<String>,
+    pub declared_payload: Option<Cow<'a, str>>,
 }
 
-impl Presented {
+impl<'a> Presented<'a> {
     /// Reads the signature of a request.
-    pub fn read(parts: &Parts) -> Result<Self, AuthError> {
+    pub fn read(parts: &'a Parts) -> Result<Self, AuthError> {
         check_size(parts)?;
         let query = Query(parts.uri.query().unwrap_or(""));
         let is_query = query.find("X-Amz-Algorithm").is_some() || query.find("X-Amz-Signature").is_some();
@@ -94,61 +115,55 @@ impl Presented {
         self.declared_payload.as_deref().unwrap_or(super::UNSIGNED_PAYLOAD)
     }
 
-    /// The canonical request up to the payload's hash, in one of the spellings of the path.
-    pub(crate) fn canonical_head(&self, parts: &Parts, style: PathStyle) -> Vec<u8> {
-        canonical_head(&parts.method, &parts.uri, &parts.headers, &self.signed_headers, style)
-    }
-
-    fn read_header(parts: &Parts, value: &str) -> Result<Self, AuthError> {
+    fn read_header(parts: &'a Parts, value: &'a str) -> Result<Self, AuthError> {
         let form = AuthForm::Header;
-        let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+        let value = value.trim_ascii();
+        let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
         if algorithm != ALGORITHM {
             return Err(incomplete(form, Incomplete::Algorithm(quoted(algorithm))));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for field in rest.split(',').map(str::trim).filter(|field| !field.is_empty()) {
-            let Some((name, value)) = field.split_once('=') else {
+        for field in split(rest, b',').map(str::trim_ascii).filter(|field| !field.is_empty()) {
+            let mut sides = split(field, b'=');
+            let (Some(name), Some(_)) = (sides.next(), sides.next()) else {
                 return Err(incomplete(form, Incomplete::NotKeyValue(quoted(field))));
             };
-            match name.trim() {
-                "Credential" => credential = Some(value.trim()),
-                "SignedHeaders" => signed_headers = Some(value.trim()),
-                "Signature" => signature = Some(value.trim()),
+            let value = || Some(field[name.len() + 1..].trim_ascii());
+            match name.trim_ascii() {
+                "Credential" => credential = value(),
+                "SignedHeaders" => signed_headers = value(),
+                "Signature" => signature = value(),
                 _ => {}
             }
         }
         let date = header_date(parts);
-        let mut missing = Vec::new();
-        for (name, is_there) in [
-            ("Credential", credential.is_some()),
-            ("Signature", signature.is_some()),
-            ("SignedHeaders", signed_headers.is_some()),
-            ("X-Amz-Date", date.is_some()),
-        ] {
-            if !is_there {
-                missing.push(name);
-            }
-        }
         let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
-            (credential, signed_headers, signature, date)
+            (credential, signed_headers, signature, &date)
         else {
-            return Err(incomplete(form, Incomplete::Missing(missing)));
+            let missing = [
+                ("Credential", credential.is_none()),
+                ("Signature", signature.is_none()),
+                ("SignedHeaders", signed_headers.is_none()),
+                ("X-Amz-Date", date.is_none()),
+            ];
+            let missing = missing.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name);
+            return Err(incomplete(form, Incomplete::Missing(missing.collect())));
         };
-        let (access_key_id, scope) = split_credential(form, credential)?;
+        let (access_key_id, scope) = split_credential(form, credential.into())?;
         Ok(Self {
             form,
             access_key_id,
             scope,
-            signed_headers: check_signed_headers(form, signed_headers)?,
+            signed_headers: check_signed_headers(form, signed_headers.into())?,
             signature: read_signature(signature),
-            date: date.map_err(|text| incomplete(form, Incomplete::Date(quoted(&text))))?,
+            date: date.as_ref().copied().map_err(|text| incomplete(form, Incomplete::Date(quoted(text))))?,
             expires_s: None,
-            session_token: header_text(parts, "x-amz-security-token").map(Secret::new),
-            declared_payload: header_text(parts, "x-amz-content-sha256"),
+            session_token: header_text(parts, &SECURITY_TOKEN).map(Secret::new),
+            declared_payload: header_text(parts, &CONTENT_SHA256),
         })
     }
 
-    fn read_query(parts: &Parts, query: Query<'_>) -> Result<Self, AuthError> {
+    fn read_query(parts: &'a Parts, query: Query<'a>) -> Result<Self, AuthError> {
         const NAMES: [&str; 6] = [
             "X-Amz-Algorithm",
             "X-Amz-Credential",
@@ -179,15 +194,14 @@ impl Presented {
         if algorithm != ALGORITHM {
             return Err(incomplete(form, Incomplete::Algorithm(quoted(&algorithm))));
         }
-        let (access_key_id, scope) = split_credential(form, &credential)?;
+        let (access_key_id, scope) = split_credential(form, credential)?;
         let date = AmzDate::parse(&date).ok_or_else(|| incomplete(form, Incomplete::Date(quoted(&date))))?;
-        let declared =
-            query.find("X-Amz-Content-Sha256").or_else(|| header_text(parts, "x-amz-content-sha256"));
+        let declared = query.find("X-Amz-Content-Sha256").or_else(|| header_text(parts, &CONTENT_SHA256));
         Ok(Self {
             form,
             access_key_id,
             scope,
-            signed_headers: check_signed_headers(form, &signed_headers)?,
+            signed_headers: check_signed_headers(form, signed_headers)?,
             signature: read_signature(&signature),
             date,
             expires_s: Some(read_expires(&expires)?),
@@ -201,11 +215,14 @@ impl Presented {
 #[derive(Clone, Copy)]
 struct Query<'a>(&'a str);
 
-impl Query<'_> {
-    fn find(self, name: &str) -> Option<String> {
+impl<'a> Query<'a> {
+    fn find(self, name: &str) -> Option<Cow<'a, str>> {
+        if self.0.is_empty() {
+            return None;
+        }
         let mut pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let (_, value) = pairs.find(|(key, _)| *key == name)?;
-        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+        Some(percent_decode_str(value).decode_utf8_lossy())
     }
 }
 
@@ -225,32 +242,54 @@ fn check_size(parts: &Parts) -> Result<(), AuthError> {
     Ok(())
 }
 
-fn split_credential(form: AuthForm, text: &str) -> Result<(String, CredentialScope), AuthError> {
-    // From the end: only an access key id may hold a slash.
-    let parts: Vec<&str> = text.rsplitn(5, '/').collect();
-    let [terminator, service, region, day, access_key_id] = parts[..] else {
-        return Err(incomplete(form, Incomplete::Credential(quoted(text))));
+fn split_credential<'a>(
+    form: AuthForm,
+    text: Cow<'a, str>,
+) -> Result<(Cow<'a, str>, CredentialScope<'a>), AuthError> {
+    let split: Option<[Cow<'a, str>; 5]> = match &text {
+        Cow::Borrowed(text) => split_scope(text).map(|parts| parts.map(Cow::Borrowed)),
+        Cow::Owned(text) => split_scope(text).map(|parts| parts.map(|part| Cow::Owned(part.to_owned()))),
     };
-    if access_key_id.is_empty() {
-        return Err(incomplete(form, Incomplete::Credential(quoted(text))));
-    }
-    let [day, region, service, terminator] = [day, region, service, terminator].map(str::to_owned);
-    Ok((access_key_id.to_owned(), CredentialScope { day, region, service, terminator }))
+    let Some([terminator, service, region, day, access_key_id]) = split else {
+        return Err(incomplete(form, Incomplete::Credential(quoted(&text))));
+    };
+    Ok((access_key_id, CredentialScope { day, region, service, terminator }))
 }
 
-fn check_signed_headers(form: AuthForm, text: &str) -> Result<String, AuthError> {
-    let names: Vec<&str> = text.split(';').collect();
-    let is_name = |name: &&str| {
+/// From the end: only an access key id may hold a slash, and it comes last here.
+fn split_scope(text: &str) -> Option<[&str; 5]> {
+    let mut parts = text.rsplitn(5, '/');
+    let split = [parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?];
+    (!split[4].is_empty()).then_some(split)
+}
+
+/// Names in order, each once.
+fn check_signed_headers(form: AuthForm, text: Cow<'_, str>) -> Result<Cow<'_, str>, AuthError> {
+    let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
     };
-    let mut sorted = names.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    if names.len() <= HEADERS_MAX && names.iter().all(is_name) && sorted == names {
-        Ok(text.to_owned())
+    let (mut count, mut last) = (0, "");
+    let is_well = split(&text, b';').all(|name| {
+        let is_next = is_name(name) && last < name;
+        (count, last) = (count + 1, name);
+        is_next
+    });
+    if is_well && count <= HEADERS_MAX {
+        Ok(text)
     } else {
-        Err(incomplete(form, Incomplete::SignedHeaders(quoted(text))))
+        Err(incomplete(form, Incomplete::SignedHeaders(quoted(&text))))
     }
+}
+
+/// The parts of a text between ASCII characters; the standard library's search is made for long texts.
+pub(super) fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == at);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
+    })
 }
 
 fn read_signature(text: &str) -> Option<[u8; 32]> {
@@ -272,17 +311,20 @@ fn read_expires(text: &str) -> Result<u32, AuthError> {
 }
 
 /// `X-Amz-Date`, else `Date`; the inner error is a text that is no date.
-fn header_date(parts: &Parts) -> Option<Result<AmzDate, String>> {
-    if let Some(text) = header_text(parts, "x-amz-date") {
+fn header_date(parts: &Parts) -> Option<Result<AmzDate, Cow<'_, str>>> {
+    if let Some(text) = header_text(parts, &AMZ_DATE) {
         return Some(AmzDate::parse(&text).ok_or(text));
     }
-    let text = header_text(parts, DATE.as_str())?;
+    let text = header_text(parts, &DATE)?;
     Some(AmzDate::parse_http(&text).ok_or(text))
 }
 
-fn header_text(parts: &Parts, name: &str) -> Option<String> {
-    let value = parts.headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+fn header_text<'a>(parts: &'a Parts, name: &HeaderName) -> Option<Cow<'a, str>> {
+    let value = parts.headers.get(name).map(HeaderValue::as_bytes)?;
+    Some(match String::from_utf8_lossy(value) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    })
 }
 
 fn quoted(text: &str) -> String {

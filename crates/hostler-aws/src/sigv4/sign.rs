@@ -142,12 +142,12 @@ impl Signer<'_> {
         hex::encode(SigningKey::derive(secret, date.day(), self.region, self.service).sign(&text))
     }
 
-    fn scope(&self, date: &AmzDate) -> CredentialScope {
+    fn scope<'a>(&'a self, date: &'a AmzDate) -> CredentialScope<'a> {
         CredentialScope {
-            day: date.day().to_owned(),
-            region: self.region.to_owned(),
-            service: self.service.to_owned(),
-            terminator: TERMINATOR.to_owned(),
+            day: date.day().into(),
+            region: self.region.into(),
+            service: self.service.into(),
+            terminator: TERMINATOR.into(),
         }
     }
 }

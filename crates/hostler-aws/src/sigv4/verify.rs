@@ -16,9 +16,9 @@ use hostler_types::{Clock, Millis, Region, Secret};
 use crate::Protocol;
 use crate::keys::{KeyOwner, Keys};
 
-use super::canonical::PathStyle;
-use super::claim::{Pending, Presenter};
-use super::key::SigningKeys;
+use super::claim::Presenter;
+use super::pending::Pending;
+use super::presented::split;
 use super::{
     AmzDate, AuthError, AuthForm, Caller, ChunkSigning, ChunkedPayload, Claim, PayloadForm, Presented,
     Refusals, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, ScopeFault, TERMINATOR,
@@ -53,109 +53,76 @@ impl Rules {
 }
 
 /// Verifies signatures against the keys that are known.
-pub struct Verifier {
-    keys: Arc<dyn Keys>,
-    clock: Arc<dyn Clock>,
-    signing_keys: Arc<SigningKeys>,
-    refusals: Arc<Refusals>,
+pub struct Verifier(Arc<Grounds>);
+
+/// What a verifier decides by. A claim holds on to it until its body is there.
+pub(super) struct Grounds {
+    pub(super) keys: Arc<dyn Keys>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Verifier {
-    /// A verifier with an empty cache of signing keys.
+    /// A verifier that believes `keys`.
     pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, signing_keys: Arc::default(), refusals: Arc::default() }
+        Self(Arc::new(Grounds { keys, clock, refusals: Arc::default() }))
     }
 
     /// How often whom was refused.
     pub fn refusals(&self) -> &Arc<Refusals> {
-        &self.refusals
+        &self.0.refusals
     }
 
     /// Reads and checks the signature of a request's head.
     pub fn check(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
-        self.read(parts, rules).inspect_err(|error| self.refusals.count(error))
+        self.read(parts, rules).inspect_err(|error| self.0.refusals.count(error))
     }
 
     fn read(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
-        let now = self.clock.now();
+        let now = self.0.clock.now();
         let presented = Presented::read(parts)?;
         check_scope(&presented, rules)?;
         check_date(&presented, rules, now)?;
         check_signed_headers(&presented, &parts.headers)?;
         let payload = declared_payload(&presented, rules)?;
         let owner = self.find_owner(&presented, now)?;
-        let pending = self.pending(parts, &presented, rules, (&owner, now));
-        let seed = presented.signature.unwrap_or_default();
-        let presenter = Presenter {
-            keys: Arc::clone(&self.keys),
-            clock: Arc::clone(&self.clock),
-            access_key_id: presented.access_key_id.clone(),
-            session_token: presented.session_token.clone(),
-            at: now,
-        };
-        let caller =
-            Caller { identity: owner.identity, region: Region::new(presented.scope.region.as_str()) };
+        let region = Region::new(presented.scope.region.as_ref());
+        let caller = Caller { identity: Arc::clone(&owner.identity), region };
+        let presenter = Presenter { session_token: presented.session_token.clone(), at: now };
+        let pending = Pending::new(parts, &presented, rules, owner, now);
         let form = match payload {
             Declared::Nothing => {
-                return Ok(Claim::pending(caller, pending, presenter, self.refusals.clone()));
+                return Ok(Claim::pending(Arc::clone(&self.0), caller, presenter, pending));
             }
             Declared::Hash(hash) => PayloadForm::Signed(hash),
             Declared::Unsigned => PayloadForm::Unsigned,
             Declared::Chunked { is_signed, has_trailer } => {
                 let signing = is_signed.then(|| ChunkSigning {
-                    key: pending.key.clone(),
-                    date: pending.date.clone(),
-                    scope: pending.scope.clone(),
-                    seed,
+                    key: pending.key().clone(),
+                    date: presented.date.to_string(),
+                    scope: presented.scope.to_string(),
+                    seed: presented.signature.unwrap_or_default(),
                 });
                 PayloadForm::Chunked(Box::new(chunked_payload(&parts.headers, signing, has_trailer)?))
             }
         };
         pending.verify(presented.payload_line())?;
-        Ok(Claim::verified(caller, form, presenter, self.refusals.clone()))
+        Ok(Claim::verified(Arc::clone(&self.0), caller, presenter, form))
     }
 
-    fn find_owner(&self, presented: &Presented, now: Millis) -> Result<KeyOwner, AuthError> {
+    fn find_owner(&self, presented: &Presented<'_>, now: Millis) -> Result<Arc<KeyOwner>, AuthError> {
         let token = presented.session_token.as_ref().map(Secret::expose);
-        self.keys
-            .find(&presented.access_key_id, token, now)
-            .map_err(|source| AuthError::Key { access_key_id: presented.access_key_id.clone(), source })
-    }
-
-    fn pending(
-        &self,
-        parts: &Parts,
-        presented: &Presented,
-        rules: &Rules,
-        (owner, now): (&KeyOwner, Millis),
-    ) -> Pending {
-        let (plain, respelled) = match rules.protocol {
-            Protocol::S3 => (PathStyle::S3, PathStyle::S3Respelled),
-            _ => (PathStyle::Standard, PathStyle::StandardRespelled),
-        };
-        let mut heads = vec![presented.canonical_head(parts, plain)];
-        if plain.may_differ_respelled(&parts.uri) {
-            heads.push(presented.canonical_head(parts, respelled));
-            heads.dedup();
-        }
-        let (key, key_name) = self.signing_keys.find(&owner.secret, &presented.scope);
-        Pending {
-            heads,
-            date: presented.date.to_string(),
-            scope: presented.scope.to_string(),
-            signature: presented.signature,
-            key,
-            key_name,
-            keys: Arc::clone(&self.signing_keys),
-            last_use: owner.last_use.clone(),
-            now,
-        }
+        let found = self.0.keys.find(&presented.access_key_id, token, now);
+        found.map_err(|source| AuthError::Key {
+            access_key_id: presented.access_key_id.as_ref().to_owned(),
+            source,
+        })
     }
 }
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier").field("signing_keys", &self.signing_keys.len()).finish_non_exhaustive()
+        f.debug_struct("Verifier").finish_non_exhaustive()
     }
 }
 
@@ -167,7 +134,7 @@ enum Declared {
     Chunked { is_signed: bool, has_trailer: bool },
 }
 
-fn declared_payload(presented: &Presented, rules: &Rules) -> Result<Declared, AuthError> {
+fn declared_payload(presented: &Presented<'_>, rules: &Rules) -> Result<Declared, AuthError> {
     let is_s3 = rules.protocol == Protocol::S3;
     let Some(declared) = &presented.declared_payload else {
         return match (is_s3, presented.form) {
@@ -177,14 +144,14 @@ fn declared_payload(presented: &Presented, rules: &Rules) -> Result<Declared, Au
         };
     };
     let mut hash = [0; 32];
-    if hex::decode_to_slice(declared, &mut hash).is_ok() {
+    if hex::decode_to_slice(declared.as_ref(), &mut hash).is_ok() {
         return Ok(Declared::Hash(hash));
     }
     if !is_s3 {
         // The other services hash the body themselves, so nothing else can match.
         return Ok(Declared::Nothing);
     }
-    match declared.as_str() {
+    match declared.as_ref() {
         UNSIGNED_PAYLOAD => Ok(Declared::Unsigned),
         STREAMING_SIGNED => Ok(Declared::Chunked { is_signed: true, has_trailer: false }),
         STREAMING_SIGNED_TRAILER => Ok(Declared::Chunked { is_signed: true, has_trailer: true }),
@@ -193,7 +160,7 @@ fn declared_payload(presented: &Presented, rules: &Rules) -> Result<Declared, Au
     }
 }
 
-fn check_scope(presented: &Presented, rules: &Rules) -> Result<(), AuthError> {
+fn check_scope(presented: &Presented<'_>, rules: &Rules) -> Result<(), AuthError> {
     let scope = &presented.scope;
     let mut faults = Vec::new();
     if Region::parse(&scope.region).is_none() {
@@ -206,16 +173,16 @@ fn check_scope(presented: &Presented, rules: &Rules) -> Result<(), AuthError> {
         faults.push(ScopeFault::Terminator(cut(&scope.terminator)));
     }
     if scope.day != presented.date.day() {
-        faults.push(ScopeFault::Day { scope: cut(&scope.day), date: presented.date.clone() });
+        faults.push(ScopeFault::Day { scope: cut(&scope.day), date: presented.date });
     }
     if faults.is_empty() { Ok(()) } else { Err(AuthError::Scope { form: presented.form, faults }) }
 }
 
-fn check_date(presented: &Presented, rules: &Rules, now: Millis) -> Result<(), AuthError> {
+fn check_date(presented: &Presented<'_>, rules: &Rules, now: Millis) -> Result<(), AuthError> {
     let at = presented.date.millis();
     let minutes = rules.skew_ms / 60_000;
     // Texts are made only for an error: this runs for every request.
-    let date = || presented.date.clone();
+    let date = || presented.date;
     let now_text = || AmzDate::from_millis(now);
     let latest = now.plus(rules.skew_ms);
     if at > latest {
@@ -240,9 +207,8 @@ fn check_date(presented: &Presented, rules: &Rules, now: Millis) -> Result<(), A
 
 /// `host` is always signed; a header by which AWS decides anything (`x-amz-target`, `x-amz-date`, …) may not come in
 /// beside the signature.
-fn check_signed_headers(presented: &Presented, headers: &HeaderMap) -> Result<(), AuthError> {
-    let signed: Vec<&str> = presented.signed_headers.split(';').collect();
-    let is_signed = |name: &str| signed.contains(&name);
+fn check_signed_headers(presented: &Presented<'_>, headers: &HeaderMap) -> Result<(), AuthError> {
+    let is_signed = |name: &str| split(&presented.signed_headers, b';').any(|signed| signed == name);
     let mut names: Vec<String> = headers
         .keys()
         .map(http::HeaderName::as_str)

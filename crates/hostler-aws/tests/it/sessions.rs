@@ -7,7 +7,7 @@ use http::Request;
 use http::request::Parts;
 
 use hostler_aws::sigv4::{Caller, Payload, Rules, Signer, Verifier, payload_hash};
-use hostler_aws::{ApiError, KeyRing, LongLivedKey, TokenSealer};
+use hostler_aws::{ApiError, KeyRing, Keys as _, LongLivedKey, TokenSealer};
 use hostler_types::{AccountId, Clock, Credentials, Millis, Secret};
 
 use crate::wire::NOW;
@@ -141,4 +141,46 @@ fn a_session_that_ends_while_a_body_comes_was_good_for_its_request() {
         doors.clock.0.store(last.plus(30_000).0, Ordering::SeqCst);
         assert!(claim.verify_payload(&payload_hash(b"")).is_ok());
     }
+}
+
+/// A key and its ring, asked by the signatures of several secrets.
+#[test]
+fn what_was_derived_from_keys_goes_with_them() {
+    let clock = Arc::new(MovableClock::default());
+    clock.0.store(NOW.0, Ordering::SeqCst);
+    let ring = Arc::new(KeyRing::new(TokenSealer::new([7; 32])));
+    let account = AccountId::new("123456789012");
+    let key = |secret| LongLivedKey::of_account("AKIDEXAMPLE", Secret::new(secret), &account);
+    let signs_with = |secret| Credentials {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: Secret::new(secret),
+        session_token: None,
+        expires_at: None,
+    };
+    let verifier = Verifier::new(ring.clone(), clock as _);
+    let ask = |credentials: &Credentials| {
+        let parts = signed(credentials, &Rules::GATEWAY, NOW);
+        let claim = verifier.check(&parts, &Rules::GATEWAY).expect("the key is known");
+        claim.verify_payload(&payload_hash(b"")).map(|_| ())
+    };
+    let kept = || {
+        let owner = ring.find("AKIDEXAMPLE", None, NOW).expect("the key is known");
+        owner.signing_keys.len()
+    };
+    ring.replace([&key("old")]);
+    assert!(ask(&signs_with("other")).is_err());
+    assert_eq!(kept(), 0, "a wrong signature leaves nothing");
+    for _ in 0..3 {
+        assert!(ask(&signs_with("old")).is_ok());
+        assert_eq!(kept(), 1);
+    }
+    assert!(ask(&signs_with("other")).is_err());
+    let session = ring.sealer().issue(ROLE, "s", &account, NOW.plus(QUARTER_MS));
+    assert!(ask(&session).is_ok());
+    assert_eq!(kept(), 2, "those of sessions are kept beside it");
+    // The same access key id with another secret: what the old one signed is nothing.
+    ring.replace([&key("new")]);
+    assert_eq!(kept(), 0);
+    assert!(ask(&signs_with("old")).is_err());
+    assert!(ask(&signs_with("new")).is_ok());
 }

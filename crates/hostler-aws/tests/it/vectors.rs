@@ -57,7 +57,7 @@ fn every_vector_is_verified() {
         assert_eq!(claim.caller().is_none(), is_undeclared, "{name}");
         let caller =
             claim.verify_payload(&payload_hash(&case.body)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(caller.identity, identity(), "{name}");
+        assert_eq!(*caller.identity, identity(), "{name}");
         assert_eq!(caller.region.as_str(), REGION, "{name}");
     }
 }
@@ -82,7 +82,7 @@ fn our_signer_makes_botocores_signatures() {
             continue;
         }
         let presented = Presented::read(&case.parts).unwrap();
-        let (service, token) = (presented.scope.service.as_str(), presented.session_token.map(|_| TOKEN));
+        let (service, token) = (presented.scope.service.as_ref(), presented.session_token.map(|_| TOKEN));
         let credentials = credentials(token);
         let signer = Signer { credentials: &credentials, region: REGION, service, now: NOW };
         let hash = payload_hash(&case.body);

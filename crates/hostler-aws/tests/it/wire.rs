@@ -21,10 +21,16 @@ pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) struct VectorKeys;
 
 impl Keys for VectorKeys {
-    fn find(&self, access_key_id: &str, token: Option<&str>, _now: Millis) -> Result<KeyOwner, KeyError> {
+    fn find(
+        &self,
+        access_key_id: &str,
+        token: Option<&str>,
+        _now: Millis,
+    ) -> Result<Arc<KeyOwner>, KeyError> {
         match (access_key_id, token) {
             (KEY_ID, None | Some(TOKEN)) => {
-                Ok(KeyOwner { secret: Secret::new(SECRET), identity: identity(), last_use: None })
+                let (secret, identity) = (Secret::new(SECRET), Arc::new(identity()));
+                Ok(Arc::new(KeyOwner { secret, identity, signing_keys: Arc::default(), last_use: None }))
             }
             (KEY_ID, Some("over")) => Err(KeyError::Expired),
             (KEY_ID, Some(_)) => Err(KeyError::BadToken),

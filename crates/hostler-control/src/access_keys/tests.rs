@@ -147,7 +147,7 @@ impl Process {
     }
 
     fn find(&self, id: &str) -> Result<String, KeyError> {
-        self.ring.find(id, None, Millis(START)).map(|owner| owner.identity.arn)
+        self.ring.find(id, None, Millis(START)).map(|owner| owner.identity.arn.clone())
     }
 
     /// How long it takes until this process finds, or no longer finds, the key.
@@ -292,7 +292,7 @@ async fn a_last_use_is_written_once_in_ten_minutes_however_often_a_key_is_used()
     let used = |at: i64| {
         process.clock.0.store(at, Ordering::SeqCst);
         let owner = process.ring.find(&key.access_key_id, None, Millis(at)).unwrap();
-        owner.last_use.unwrap().note(Millis(at));
+        owner.last_use.as_ref().unwrap().note(Millis(at));
     };
     let before = process.view.commits.load(Ordering::SeqCst);
     for step in 0..3 {

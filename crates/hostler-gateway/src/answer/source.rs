@@ -1,9 +1,9 @@
 //! Where the chunks of a streamed answer come from: the model's body, under a watch that ends it in time.
 //!
 //! Why: a body is asked for more only while its client reads, so a limit that is looked at when it is asked would never
-//! come for a client that reads nothing; the watch is a task of its own that sleeps until the limit.
+//! come for a client that reads nothing; the watch is a task of its own that sleeps until the limit, or until the server ends all streams.
 //! Invariants: the model's connection and the permit end with the stream: at the model's last byte, at its failure, at
-//! the limit, or when the client goes away, whichever is first. Only then is the invocation counted, once.
+//! the limit, at the server's end, or when the client goes away, whichever is first. Only then is the invocation counted, once.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use hostler_aws::StreamFailure;
 use hostler_types::{InvocationClass, InvocationFailure};
 use http_body::Body;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,8 +53,13 @@ struct Running {
 }
 
 impl Source {
-    /// The rest of an answer that must end by `deadline`.
-    pub(crate) fn new(rest: ModelBody, mut call: Call, deadline: Instant) -> Self {
+    /// The rest of an answer that must end by `deadline`, or when `end` becomes true.
+    pub(crate) fn new(
+        rest: ModelBody,
+        mut call: Call,
+        deadline: Instant,
+        mut end: watch::Receiver<bool>,
+    ) -> Self {
         let stage = if rest.is_end_stream() {
             succeeded(&mut call);
             Stage::Ended
@@ -63,9 +69,12 @@ impl Source {
         let stage = Arc::new(Mutex::new(stage));
         let watched = Arc::downgrade(&stage);
         let watch = tokio::spawn(async move {
-            sleep_until(deadline).await;
+            let failure = tokio::select! {
+                () = sleep_until(deadline) => StreamFailure::TimeExceeded,
+                Ok(_) = end.wait_for(|has_come| *has_come) => StreamFailure::Internal,
+            };
             if let Some(stage) = watched.upgrade() {
-                lock(&stage).exceeds_its_time();
+                lock(&stage).is_cut_off(failure);
             }
         });
         Self { stage, watch: watch.abort_handle() }
@@ -126,15 +135,21 @@ impl Stage {
         }
     }
 
-    fn exceeds_its_time(&mut self) {
+    /// The watch ends it.
+    fn is_cut_off(&mut self, failure: StreamFailure) {
         let Self::Running(running) = self else { return };
-        let failure = StreamFailure::TimeExceeded;
         let message = stream_ended(failure, &running.call.lane().tally.of.name);
         let waiting = running.waiting.take();
-        // Otherwise it is the client who did not take what the model had said: that call is dropped, as abandoned.
-        if waiting.is_some() {
-            running.call.ends_without_answer(Silence::Timeout);
-            running.call.lane().failed(InvocationFailure::TimedOut);
+        match failure {
+            StreamFailure::TimeExceeded if waiting.is_some() => {
+                running.call.ends_without_answer(Silence::Timeout);
+                running.call.lane().failed(InvocationFailure::TimedOut);
+            }
+            // It is the client who did not take what the model had said.
+            StreamFailure::TimeExceeded => running.call.ends(InvocationClass::Abandoned),
+            StreamFailure::Internal | StreamFailure::Broken => {
+                running.call.ends(InvocationClass::ServerError);
+            }
         }
         *self = Self::Failed(failure, message);
         if let Some(waiting) = waiting {

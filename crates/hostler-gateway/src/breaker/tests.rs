@@ -22,7 +22,7 @@ fn fail(breaker: &mut Breaker, failure: Failure, times: u64, now: Instant) -> Ve
 #[test]
 fn three_silences_or_a_dozen_bad_answers_in_a_row_eject_while_others_succeed() {
     let now = Instant::now();
-    for (failure, count) in [(Failure::Silent, 3), (Failure::Answered, 12)] {
+    for (failure, count) in [(Failure::TimedOut, 3), (Failure::Answered, 12)] {
         let mut breaker = Breaker::default();
         let moves = fail(&mut breaker, failure, count, now);
         let expected: Vec<_> = (1..=count).map(|time| (time == count).then_some(State::Ejected)).collect();
@@ -46,7 +46,7 @@ fn what_all_of_a_fleet_fail_ejects_nobody_and_nor_does_being_the_last() {
     for fleet in [others(7), LONE] {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
-            assert_eq!(breaker.failed(Failure::Silent, fleet, now, 0.5), None);
+            assert_eq!(breaker.failed(Failure::TimedOut, fleet, now, 0.5), None);
         }
         assert_eq!(breaker.state(), State::Well);
     }
@@ -72,10 +72,21 @@ fn who_cannot_be_reached_gets_nothing_until_a_probe_reaches_it() {
 }
 
 #[test]
+fn who_closes_connections_is_probed_each_time_and_no_later_the_more_often_it_does() {
+    let (now, mut breaker) = (Instant::now(), Breaker::default());
+    for _ in 0..10 {
+        let moved = breaker.failed(Failure::Lost, LONE, now, 1.0);
+        let out = State::Unreachable { on_trial: false };
+        assert_eq!(moved, Some(Move { to: out, probe_in: secs(0.005) }));
+        assert_eq!(breaker.probed(Probed::Answered(200), now, 1.0).to, State::Well);
+    }
+}
+
+#[test]
 fn ejections_grow_while_they_follow_each_other_and_begin_small_after_a_minute_of_health() {
     let (mut now, mut breaker) = (Instant::now(), Breaker::default());
-    fail(&mut breaker, Failure::Silent, 2, now);
-    let first = breaker.failed(Failure::Silent, others(9), now, 1.0).unwrap();
+    fail(&mut breaker, Failure::TimedOut, 2, now);
+    let first = breaker.failed(Failure::TimedOut, others(9), now, 1.0).unwrap();
     assert_eq!(first, Move { to: State::Ejected, probe_in: secs(1.0) });
     // A ping that is not answered with 200 is as good as none.
     assert_eq!(breaker.probed(Probed::Answered(500), now, 1.0).probe_in, secs(2.0));
@@ -83,22 +94,22 @@ fn ejections_grow_while_they_follow_each_other_and_begin_small_after_a_minute_of
     for expected in [8.0, 16.0, 30.0, 30.0] {
         assert_eq!(breaker.probed(Probed::Answered(200), now, 1.0).to, State::OnTrial);
         // Nobody else has to succeed for a trial to fail.
-        let moved = breaker.failed(Failure::Silent, others(9), now, 1.0);
+        let moved = breaker.failed(Failure::TimedOut, others(9), now, 1.0);
         assert_eq!(moved, Some(Move { to: State::Ejected, probe_in: secs(expected) }));
     }
     for (healthy_s, expected) in [(59, 30.0), (60, 1.0)] {
         breaker.probed(Probed::Answered(200), now, 1.0);
         assert_eq!(breaker.succeeded(now), Some(Move { to: State::Well, probe_in: None }));
         now += Duration::from_secs(healthy_s);
-        fail(&mut breaker, Failure::Silent, 2, now);
-        assert_eq!(breaker.failed(Failure::Silent, others(9), now, 1.0).unwrap().probe_in, secs(expected));
+        fail(&mut breaker, Failure::TimedOut, 2, now);
+        assert_eq!(breaker.failed(Failure::TimedOut, others(9), now, 1.0).unwrap().probe_in, secs(expected));
     }
 }
 
 #[test]
 fn a_trial_outlives_some_bad_answers_and_ends_with_a_good_one() {
     let (now, mut breaker) = (Instant::now(), Breaker::default());
-    fail(&mut breaker, Failure::Silent, 3, now);
+    fail(&mut breaker, Failure::TimedOut, 3, now);
     breaker.probed(Probed::Answered(200), now, 0.0);
     assert_eq!(fail(&mut breaker, Failure::Answered, 3, now), [None; 3]);
     assert_eq!(breaker.state(), State::OnTrial);
@@ -110,7 +121,7 @@ fn a_trial_outlives_some_bad_answers_and_ends_with_a_good_one() {
 fn the_last_one_is_pardoned_and_who_is_not_ejected_needs_no_pardon() {
     let (now, mut breaker) = (Instant::now(), Breaker::default());
     assert_eq!(breaker.pardoned(now), None);
-    fail(&mut breaker, Failure::Silent, 3, now);
+    fail(&mut breaker, Failure::TimedOut, 3, now);
     assert_eq!(breaker.pardoned(now), Some(Move { to: State::Well, probe_in: None }));
     assert!(!breaker.is_suspect());
 }
@@ -125,7 +136,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let failure = prop_oneof![Just(Failure::Unreached), Just(Failure::Silent), Just(Failure::Answered)];
+    let failure = prop_oneof![Just(Failure::Unreached), Just(Failure::TimedOut), Just(Failure::Answered)];
     let fleet = (0..5_u64, any::<bool>()).prop_map(|(successes, may_eject)| Fleet { successes, may_eject });
     let probed =
         prop_oneof![Just(Probed::Refused), Just(Probed::Silent), (200..600_u16).prop_map(Probed::Answered)];

@@ -14,12 +14,18 @@ use std::time::Duration;
 use hostler_types::{InvocationClass, InvocationFailure};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Lane;
 use super::probe::probe;
 use crate::breaker::{Breaker, Failure, Fleet, Move, State};
 use crate::table::{LiveEndpoint, LiveVariant};
+
+/// AWS's limit for the answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whoever took a connection and has not closed it after so long is there, though perhaps busy.
+const REACH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A breaker, and which of its outages is being probed.
 #[derive(Debug, Default)]
@@ -41,7 +47,8 @@ impl Lane {
     pub(crate) fn failed(self: &Arc<Self>, failure: InvocationFailure) {
         self.troubles.failed(failure);
         let failure = match failure {
-            InvocationFailure::TimedOut | InvocationFailure::Lost => Failure::Silent,
+            InvocationFailure::TimedOut => Failure::TimedOut,
+            InvocationFailure::Lost => Failure::Lost,
             InvocationFailure::Answered { status: 500.. } => Failure::Answered,
             // It works, and says that the client is mistaken.
             InvocationFailure::Answered { .. } => {
@@ -92,7 +99,7 @@ impl Lane {
     fn take_move(self: &Arc<Self>, watched: &mut Watched, before: State, moved: Move) {
         self.set_places(moved.to);
         if moved.to != before || moved.to == State::Ejected {
-            self.tell(moved);
+            self.tell(before, moved);
         }
         if before == moved.to && moved.probe_in.is_some() {
             // The probe that brought the news goes on.
@@ -112,7 +119,8 @@ impl Lane {
                 let Some(lane) = lane.upgrade().filter(|lane| lane.watched().outage == outage) else {
                     return;
                 };
-                let probed = probe(lane.address).await;
+                let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
+                let probed = probe(lane.address, patience).await;
                 let mut next = None;
                 lane.judge(|breaker, _| {
                     // It may have been pardoned meanwhile.
@@ -157,21 +165,25 @@ impl Lane {
         Fleet { successes, may_eject: is_another_up && (ejected + 1) * 2 <= all }
     }
 
-    fn tell(&self, Move { to, probe_in }: Move) {
+    /// That a connection was closed may be any client's doing: it is said to whoever debugs.
+    fn tell(&self, before: State, Move { to, probe_in }: Move) {
         let (endpoint, generation, instance) = (&self.tally.of.name, self.id.generation, &self.id);
         let probe_in_ms = probe_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        match to {
-            State::Ejected => {
+        match (before, to) {
+            (_, State::Ejected) => {
                 self.tally.ejected();
                 warn!(endpoint, generation, %instance, probe_in_ms, "an instance that keeps failing is ejected");
             }
-            State::Unreachable { .. } => {
-                info!(endpoint, generation, %instance, probe_in_ms, "an instance cannot be reached and gets nothing");
+            (_, State::Unreachable { .. }) => {
+                debug!(endpoint, generation, %instance, probe_in_ms, "an instance gets nothing until a probe reaches it");
             }
-            State::OnTrial => {
+            (State::Unreachable { .. }, State::Well | State::OnTrial) => {
+                debug!(endpoint, generation, %instance, "a probe has reached an instance");
+            }
+            (_, State::OnTrial) => {
                 info!(endpoint, generation, %instance, "an instance gets one request at a time, on trial");
             }
-            State::Well => info!(endpoint, generation, %instance, "an instance gets requests again"),
+            (_, State::Well) => info!(endpoint, generation, %instance, "an instance gets requests again"),
         }
     }
 }

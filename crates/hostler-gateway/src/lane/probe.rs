@@ -16,18 +16,15 @@ use crate::breaker::Probed;
 /// As long as a request waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// AWS's limit for the answer to a ping.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// `HTTP/1.1 200`.
 const STATUS_BYTES: usize = 12;
 
-/// Asks an instance for its health.
-pub(super) async fn probe(address: SocketAddr) -> Probed {
+/// Asks an instance for its health, and waits so long for its answer.
+pub(super) async fn probe(address: SocketAddr, patience: Duration) -> Probed {
     let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await else {
         return Probed::Refused;
     };
-    match timeout(ANSWER_TIMEOUT, ask(stream, address)).await {
+    match timeout(patience, ask(stream, address)).await {
         Ok(Some(status)) => Probed::Answered(status),
         Ok(None) => Probed::Refused,
         Err(_) => Probed::Silent,

@@ -118,7 +118,7 @@ fn as_many_wait_as_may_and_the_next_is_refused_at_once() {
     let held = fill(&line, &drawn("v"));
     let mut waiting: Vec<_> = (0..WAITING).map(|_| join(&line, drawn("v")).ok().unwrap()).collect();
     assert!(join(&line, drawn("v")).is_err());
-    // One that was let in before is let in again, where it stood.
+    // One that was let in before is let in again, where it stood: before all turns.
     let mut turn = Some(0);
     let mut again = line.join(drawn("v"), &mut turn, &[], 0.5).ok().unwrap();
     drop(held);
@@ -184,6 +184,23 @@ fn who_waits_goes_where_an_update_to_another_variant_leads_and_who_named_it_is_t
     assert!(has_place(&mut drawn_one).is_some_and(|permit| permit.lane().id == id("new", 0)));
     assert!(matches!(look(&mut named_one), Some(Called::LookAgain)));
     assert!(matches!(look(&mut pinned_one), Some(Called::LookAgain)));
+}
+
+#[test]
+fn who_comes_from_the_line_of_a_deleted_endpoint_is_nobody_else_in_that_of_its_successor() {
+    let table = table(vec![fleet("v", 1.0, [])]);
+    let former = line(&table);
+    let mut turn = None;
+    let mut first = former.join(drawn("v"), &mut turn, &[], 0.5).ok().unwrap();
+    table.withdraw(&key());
+    assert!(matches!(look(&mut first), Some(Called::LookAgain)));
+    publish(&table, vec![fleet("v", 1.0, [])]);
+    let line = line(&table);
+    assert!(!Arc::ptr_eq(&line, &former));
+    let mut other = join(&line, drawn("v")).ok().unwrap();
+    drop(line.join(drawn("v"), &mut turn, &[], 0.5).ok().unwrap());
+    publish(&table, vec![fleet("v", 1.0, [0])]);
+    assert!(has_place(&mut other).is_some(), "it left in the other's stead");
 }
 
 #[test]

@@ -67,6 +67,9 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hostler_shapes::{runtime_operation, validate_headers};
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Millis = Millis(1_729_569_228_000);
@@ -108,6 +111,24 @@ mod tests {
         check(&"x".repeat(256), Some((&"x".repeat(256), 20 * 60)));
         check(&"x".repeat(257), None);
         assert_eq!(opened(&HeaderValue::from_bytes(b"a\xff").unwrap(), NOW), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_opens_a_session_exactly_when_a_request_could_bear_it(
+            id in prop_oneof!["[a-zA-Z0-9-]{0,8}", "[ -:<-~]{0,8}", "[a-z]{250,260}"],
+            rest in "(;[ -~]{0,24})?",
+        ) {
+            // The operation that takes ids alone, and no word for a new session.
+            let operation = runtime_operation("InvokeEndpointWithResponseStream").unwrap();
+            let header = HeaderValue::from_str(&format!("{id}{rest}")).unwrap();
+            let id = id.trim();
+            let bears = |name: &str| (name == "X-Amzn-SageMaker-Session-Id").then_some(id);
+            let may_bear = !id.is_empty() && validate_headers(operation, "e", bears).is_ok();
+            let opened = opened(&header, NOW);
+            prop_assert_eq!(opened.map(|opened| opened.id), may_bear.then_some(id));
+            prop_assert!(opened.is_none_or(|opened| opened.expires <= NOW.plus(LONGEST_MS)));
+        }
     }
 
     #[test]

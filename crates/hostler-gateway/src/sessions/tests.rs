@@ -95,6 +95,25 @@ fn a_session_that_ends_before_it_begins_is_none() {
 }
 
 #[test]
+fn an_instance_that_says_a_session_is_over_ends_its_own_alone() {
+    let (table, sessions) = scene();
+    open(&sessions, &table, (0, "a", 0), 1000);
+    open(&sessions, &table, (0, "a", 1), 0);
+    assert_eq!(found(&sessions, 0, "a", 0), Some(0));
+    open(&sessions, &table, (0, "a", 0), 0);
+    assert_eq!(found(&sessions, 0, "a", 0), None);
+}
+
+#[test]
+fn a_session_that_is_opened_again_is_where_it_was_opened_last() {
+    let (table, sessions) = scene();
+    open(&sessions, &table, (0, "a", 0), 1000);
+    open(&sessions, &table, (0, "a", 1), 2000);
+    assert_eq!(found(&sessions, 0, "a", 1500), Some(1));
+    assert_eq!(sessions.count(), 1);
+}
+
+#[test]
 fn a_session_ends_with_its_instance() {
     let (table, sessions) = scene();
     for (id, at) in [("a", 0), ("b", 1)] {
@@ -199,10 +218,10 @@ type Listed = Vec<(usize, usize, usize, Millis)>;
 fn apply(listed: &mut Listed, step: &Step, now: Millis) {
     match *step {
         Step::Open { endpoint, id, at, in_ms } => {
-            listed.retain(|one| (one.0, one.1) != (endpoint, id) && one.3 > now);
             if in_ms <= 0 {
-                return;
+                return listed.retain(|one| (one.0, one.1, one.2) != (endpoint, id, at));
             }
+            listed.retain(|one| (one.0, one.1) != (endpoint, id) && one.3 > now);
             let of = |listed: &Listed, endpoint| listed.iter().filter(|one| one.0 == endpoint).count();
             let drop_oldest = |listed: &mut Listed, endpoint| {
                 let oldest = listed.iter().position(|one| one.0 == endpoint).unwrap();

@@ -27,13 +27,31 @@ pub(super) struct Search {
     until: Instant,
     /// Its place in the order, once it had to wait.
     turn: Option<u64>,
+    /// Somebody did not take it.
+    was_refused: bool,
     /// Those that have had it, and get it again only when nobody else has a place.
     tried: Vec<InstanceId>,
 }
 
 impl Search {
     pub(super) fn begin(arrived: Instant, hold_timeout: Duration) -> Self {
-        Self { arrived, until: Instant::now() + hold_timeout, turn: None, tried: Vec::new() }
+        Self {
+            arrived,
+            until: Instant::now() + hold_timeout,
+            turn: None,
+            was_refused: false,
+            tried: Vec::new(),
+        }
+    }
+
+    /// An instance could not be reached; it gets nothing more until it can.
+    pub(super) fn was_refused(&mut self) {
+        self.was_refused = true;
+    }
+
+    /// It was refused until its time was up, by however many instances.
+    fn is_over(&self) -> bool {
+        self.was_refused && Instant::now() >= self.until
     }
 
     /// What was lost with an instance is tried once more, rather at another, and may be held as long as the first time.
@@ -84,6 +102,10 @@ impl Gateway {
                 None => by_weight(&endpoint.variants, rand::random())
                     .ok_or_else(|| ApiError::internal("an endpoint without variants was routed"))?,
             };
+            if search.is_over() {
+                fleet.tally.found_no_place(search.arrived, Silence::NoInstance);
+                return Err(self.no_place(invocation, &endpoint, Silence::NoInstance));
+            }
             let is_named = invocation.target_variant.is_some();
             // Where somebody waits, a place that is free is theirs.
             let is_next = endpoint.line.is_empty();

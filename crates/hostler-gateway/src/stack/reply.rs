@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 use hostler_types::InvocationClass;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
@@ -24,7 +24,11 @@ pub(super) const WHOLE_ANSWER_BYTES_MAX: usize = 256 * 1024;
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The answer's headers that come from the container.
-const RETURNED: [&str; 2] = ["content-type", "x-amzn-sagemaker-custom-attributes"];
+static RETURNED: [HeaderName; 2] =
+    [header::CONTENT_TYPE, HeaderName::from_static("x-amzn-sagemaker-custom-attributes")];
+
+/// The answer's header that says who gave it.
+static INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
 
 /// Why nothing was given back.
 pub(super) enum Unanswered {
@@ -45,7 +49,7 @@ pub(super) async fn give_back(
     if !parts.status.is_success() {
         return Err(refused(invocation, parts.status, body, call, deadline).await);
     }
-    let variant = call.lane().id.variant.to_string();
+    let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
     let first = match read_first(&mut body, deadline).await {
         Ok(first) => first,
         Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
@@ -64,9 +68,10 @@ pub(super) async fn give_back(
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
-    for name in RETURNED {
+    headers.reserve(RETURNED.len() + 2);
+    for name in &RETURNED {
         if let Some(value) = parts.headers.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
+            headers.insert(name, value.clone());
         }
     }
     if invocation.session.is_some() {
@@ -76,8 +81,8 @@ pub(super) async fn give_back(
             }
         }
     }
-    if let Ok(value) = HeaderValue::from_str(&variant) {
-        headers.insert("x-amzn-invoked-production-variant", value);
+    if let Ok(value) = variant {
+        headers.insert(&INVOKED_VARIANT, value);
     }
     Ok(response)
 }

@@ -10,6 +10,7 @@ use hostler_aws::EVENT_STREAM_TYPE;
 use http::{HeaderName, HeaderValue, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::reply::{Unanswered, refused};
@@ -28,11 +29,12 @@ const RETURNED: [(HeaderName, HeaderName); 2] = [
     ),
 ];
 
-/// When a stream must have begun, and when it must have ended.
-#[derive(Clone, Copy)]
-pub(super) struct Deadlines {
+/// When a stream must have begun, and what ends it.
+pub(super) struct Limits {
     pub(super) first_byte: Instant,
     pub(super) last_byte: Instant,
+    /// Becomes true when all streams have to end.
+    pub(super) end: watch::Receiver<bool>,
 }
 
 /// Layer 9.
@@ -40,13 +42,13 @@ pub(super) async fn give_stream(
     invocation: &Invocation<'_>,
     answer: Response<ModelBody>,
     mut call: Call,
-    deadlines: Deadlines,
+    limits: Limits,
 ) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
     if !parts.status.is_success() {
-        return Err(refused(invocation, parts.status, body, call, deadlines.first_byte).await);
+        return Err(refused(invocation, parts.status, body, call, limits.first_byte).await);
     }
-    let first = match read_first(&mut body, deadlines.first_byte).await {
+    let first = match read_first(&mut body, limits.first_byte).await {
         Ok(first) => first,
         Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
         Err(why @ NoAnswer::TimedOut) => {
@@ -55,7 +57,7 @@ pub(super) async fn give_stream(
         }
     };
     let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
-    let stream = EventStream::new(first, Source::new(body, call, deadlines.last_byte));
+    let stream = EventStream::new(first, Source::new(body, call, limits.last_byte, limits.end));
     let mut response = Response::new(stream.boxed_unsync());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM_TYPE));
@@ -88,3 +90,6 @@ async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, No
     }
     Ok(Bytes::new())
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,11 +21,11 @@ use crate::payload::Payload;
 use crate::table::RoutingTable;
 use crate::upstream::tests::container::{Container, Play, answer};
 
-fn scope() -> Scope {
+pub(super) fn scope() -> Scope {
     Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"))
 }
 
-fn id(ordinal: u32) -> InstanceId {
+pub(super) fn id(ordinal: u32) -> InstanceId {
     let (endpoint, variant) = (EndpointUid::new("u"), VariantName::new("v"));
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
@@ -33,7 +33,7 @@ fn id(ordinal: u32) -> InstanceId {
 mod overload;
 
 /// A gateway before one endpoint, whose instances listen there.
-fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
+pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {
     limited(addresses, InvocationLimits::default(), GatewaySettings::default())
 }
 
@@ -57,6 +57,16 @@ fn publish(table: &RoutingTable, addresses: &[SocketAddr], limits: InvocationLim
 
 /// Some of the instances drain.
 fn publish_draining(table: &RoutingTable, instances: &[(SocketAddr, bool)], limits: InvocationLimits) {
+    table.publish(Arc::new(EndpointRoute { limits, ..draining_route(instances) }));
+}
+
+/// The route of one endpoint, whose instances listen there.
+pub(super) fn route(addresses: &[SocketAddr]) -> EndpointRoute {
+    let instances: Vec<_> = addresses.iter().map(|&address| (address, false)).collect();
+    draining_route(&instances)
+}
+
+fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
     let instances = instances.iter().zip(0..).map(|(&(address, draining), ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
@@ -70,14 +80,14 @@ fn publish_draining(table: &RoutingTable, instances: &[(SocketAddr, bool)], limi
         routing: None,
         instances: instances.collect(),
     };
-    table.publish(Arc::new(EndpointRoute {
+    EndpointRoute {
         key: Key::new(&scope(), Kind::Endpoint, "demo"),
         name: "demo".into(),
         uid: EndpointUid::new("u"),
         retries_lost: false,
-        limits,
+        limits: InvocationLimits::default(),
         variants: vec![variant],
-    }));
+    }
 }
 
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {

@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes};
 use thiserror::Error;
 
 use chunked::Chunked;
-pub(super) use head::Head;
+pub(crate) use head::Head;
 
 /// A head, with all interim answers before it, has at most so many bytes; common servers send some 200.
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -56,14 +56,14 @@ pub(crate) enum Flaw {
 
 /// How the end of an answer is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Length(u64),
     Chunked,
     UntilClose,
 }
 
 /// What has been read of one answer.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     state: State,
     /// Bytes after those that were decoded. Empty but when one read brought several pieces of data.
     rest: Bytes,
@@ -94,13 +94,13 @@ struct Piece {
 }
 
 impl Reader {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State::Head { begun: Vec::new(), before: 0, interim: 0 };
         Self { state, rest: Bytes::new(), may_keep: false }
     }
 
     /// Takes more bytes. When they end the head: the head, and the data that came with it.
-    pub(super) fn read_head(&mut self, fresh: &[u8]) -> Result<Option<(Head, Bytes)>, Flaw> {
+    pub(crate) fn read_head(&mut self, fresh: &[u8]) -> Result<Option<(Head, Bytes)>, Flaw> {
         let State::Head { begun, before, interim } = &mut self.state else {
             unreachable!("a head is read once");
         };
@@ -158,7 +158,7 @@ impl Reader {
 
     /// Takes more bytes, or none to go on with what came before. The next data; none when that needs more bytes, or
     /// never comes because the answer has ended.
-    pub(super) fn read_data(&mut self, fresh: &[u8]) -> Result<Option<Bytes>, Flaw> {
+    pub(crate) fn read_data(&mut self, fresh: &[u8]) -> Result<Option<Bytes>, Flaw> {
         if self.rest.is_empty() {
             let piece = self.decode(fresh)?;
             self.rest = Bytes::copy_from_slice(&fresh[piece.decoded..]);
@@ -174,7 +174,7 @@ impl Reader {
     }
 
     /// The next so many bytes were read elsewhere; they are all data.
-    pub(super) fn skip_data(&mut self, length: usize) {
+    pub(crate) fn skip_data(&mut self, length: usize) {
         match &mut self.state {
             State::Length(left) => {
                 *left -= length as u64;
@@ -189,7 +189,7 @@ impl Reader {
     }
 
     /// The connection has ended.
-    pub(super) fn close(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn close(&mut self) -> Result<(), Flaw> {
         match self.state {
             State::UntilClose => self.state = State::Ended,
             State::Ended => {}
@@ -199,17 +199,17 @@ impl Reader {
         Ok(())
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }
 
     /// Bytes that were read wait to be decoded.
-    pub(super) fn has_rest(&self) -> bool {
+    pub(crate) fn has_rest(&self) -> bool {
         !self.rest.is_empty() || matches!(self.state, State::Flawed(_))
     }
 
     /// So many of the next bytes are nothing but data.
-    pub(super) fn data_ahead(&self) -> u64 {
+    pub(crate) fn data_ahead(&self) -> u64 {
         match &self.state {
             State::Length(left) => *left,
             State::Chunked(chunked) => chunked.left(),
@@ -219,7 +219,7 @@ impl Reader {
     }
 
     /// How much data is still to come, where that is known.
-    pub(super) fn data_left(&self) -> Option<u64> {
+    pub(crate) fn data_left(&self) -> Option<u64> {
         match &self.state {
             State::Length(left) => Some(*left),
             State::Ended => Some(0),
@@ -228,7 +228,7 @@ impl Reader {
     }
 
     /// The answer came to its end, nothing came after it, and its connection may be used again.
-    pub(super) fn may_keep(&self) -> bool {
+    pub(crate) fn may_keep(&self) -> bool {
         self.may_keep && self.has_ended()
     }
 

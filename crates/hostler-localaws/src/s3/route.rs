@@ -204,7 +204,7 @@ mod tests {
             role_arn: None,
             long_lived_key_id: None,
         };
-        let caller = Caller { identity, region: Region::new("us-east-1") };
+        let caller = Caller { identity: std::sync::Arc::new(identity), region: Region::new("us-east-1") };
         let call = Call::new(parts, caller, Millis(0)).unwrap();
         route(&call).map_err(|error| error.code().to_owned())
     }

@@ -54,7 +54,7 @@ pub(crate) fn assume(
     let owner = keys
         .find(&credentials.access_key_id, token, now)
         .map_err(|error| ApiError::internal("a fresh session token cannot be opened").with_source(error))?;
-    Ok((credentials, owner.identity))
+    Ok((credentials, Identity::clone(&owner.identity)))
 }
 
 /// STS is switched off in the region; AWS's code, status and text.

@@ -46,6 +46,7 @@ fn described(endpoint: &Value) -> Vec<(&'static str, String)> {
     .collect();
     rows.extend(reason_row(endpoint));
     rows.extend(list(endpoint, "Variants").iter().map(|variant| ("variant", variant_words(variant))));
+    rows.extend(limits_row(endpoint));
     rows.extend(update_rows(endpoint));
     let mut instances: Vec<&Value> = list(endpoint, "Instances").iter().collect();
     instances.sort_by_key(|instance| instance["Generation"].as_u64());
@@ -56,6 +57,13 @@ fn described(endpoint: &Value) -> Vec<(&'static str, String)> {
     );
     rows.extend(list(endpoint, "Notes").iter().map(|note| ("note", text(note))));
     rows
+}
+
+/// What its owner's tags set.
+fn limits_row(endpoint: &Value) -> Option<(&'static str, String)> {
+    let limits = endpoint["Limits"].as_object().filter(|limits| !limits.is_empty())?;
+    let words: Vec<String> = limits.iter().map(|(tag, value)| format!("{tag} {value}")).collect();
+    Some(("limits", words.join(" · ")))
 }
 
 fn variant_words(variant: &Value) -> String {
@@ -133,6 +141,7 @@ mod tests {
         });
         let rows = described(&endpoint);
         assert_eq!(rows[2], ("status", "InService".to_owned()));
+        assert!(rows.iter().all(|(label, _)| *label != "limits"), "nobody set any");
         assert_eq!(
             rows[5..],
             [
@@ -140,5 +149,12 @@ mod tests {
                 ("", "last failure of v/0 of generation 1: died (3 in a row)".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn limits_that_the_owner_set_stand_in_one_row() {
+        let limits = json!({ "hostler:model_timeout_s": 90, "hostler:waiting": 0 });
+        let rows = described(&json!({ "EndpointName": "digits", "Limits": limits }));
+        assert_eq!(rows[5], ("limits", "hostler:model_timeout_s 90 · hostler:waiting 0".to_owned()));
     }
 }

@@ -5,7 +5,7 @@
 use ring::digest;
 
 use super::super::ChunkSigning;
-use super::super::key::sha256_hex;
+use super::super::key::HexDigest;
 
 /// SHA-256 of nothing, a part of every chunk's string to sign.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -49,7 +49,7 @@ impl Chain {
     pub(super) fn is_trailer_signed(&mut self, lines: &str, signature: &str) -> bool {
         let mut claimed = [0; 32];
         hex::decode_to_slice(signature, &mut claimed).is_ok()
-            && self.is_next("AWS4-HMAC-SHA256-TRAILER", &sha256_hex(lines.as_bytes()), &claimed)
+            && self.is_next("AWS4-HMAC-SHA256-TRAILER", HexDigest::of(lines.as_bytes()).as_str(), &claimed)
     }
 
     fn is_next(&mut self, algorithm: &str, last: &str, claimed: &[u8; 32]) -> bool {

@@ -48,8 +48,8 @@ pub(in crate::diagnose) fn of_invocation(
         InvocationFailure::TimedOut => (
             format!("{times} got no answer from the model within the time that a request may take."),
             vec![
-                "try a smaller request; if it is right that answers take longer, raise model_timeout_s under [limits] \
-                 in hostler.toml"
+                "try a smaller request; if it is right that answers take longer, give the endpoint more time by its tag \
+                 hostler:model_timeout_s, or all of them by model_timeout_s under [limits] in hostler.toml"
                     .to_owned(),
                 "a model that hangs on one request only needs more workers or threads".to_owned(),
                 logs,

@@ -167,18 +167,26 @@ impl Stage {
     }
 }
 
-/// Reads one call; its body.
+/// Reads one call; its body. Pings are answered on the way.
 async fn read_call(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
+    let mut head = read_head(stream).await?;
+    while head.starts_with("GET /ping HTTP/1.1") {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+        head = read_head(stream).await?;
     }
-    let head = String::from_utf8(head).unwrap();
     assert!(head.starts_with("POST /invocations HTTP/1.") && head.contains("\r\nhost: 127.0.0.1:"), "{head}");
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).await?;
     Ok(body)
+}
+
+async fn read_head(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    Ok(String::from_utf8(head).unwrap())
 }
 
 /// An answer with that body.
