@@ -39,6 +39,9 @@ pub struct ProcessConfig {
     pub use_cgroups: bool,
     /// The largest request body that a built-in engine reads.
     pub payload_bytes_max: u64,
+    /// How many files the processes of an instance may have open, below what the system allows; none: as many as this
+    /// process may.
+    pub open_files_max: Option<u64>,
     /// Where device nodes are counted.
     pub device_dir: PathBuf,
 }
@@ -55,6 +58,7 @@ impl ProcessConfig {
             memory_bytes_max: None,
             use_cgroups: true,
             payload_bytes_max: PAYLOAD_BYTES_MAX_DEFAULT,
+            open_files_max: None,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
         }
     }

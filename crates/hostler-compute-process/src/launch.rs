@@ -80,6 +80,7 @@ pub(crate) fn write_plan(
         limits: spec.limits,
         groups: hierarchies.groups(dir.path()),
         log_limits: config.log_limits,
+        open_files_max: config.open_files_max,
     };
     dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
 }

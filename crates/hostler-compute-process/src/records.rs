@@ -54,6 +54,9 @@ pub(crate) struct Launch {
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) log_limits: LogLimits,
+    /// How many files its processes may have open, where that is not what the server may.
+    #[serde(default)]
+    pub(crate) open_files_max: Option<u64>,
 }
 
 impl Launch {

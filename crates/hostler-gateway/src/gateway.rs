@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::{Form, Invocation};
-use crate::stack::authenticate;
+use crate::payload::{BodyBudget, BodyLimits};
 use crate::table::RoutingTable;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -39,6 +39,8 @@ pub struct GatewaySettings {
     pub payload_bytes_max: u64,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// In each span of this length its client must send a part worth mentioning.
+    pub stall_timeout: Duration,
     /// How long a request waits while its endpoint has no healthy instance.
     pub hold_timeout: Duration,
 }
@@ -51,6 +53,7 @@ impl Default for GatewaySettings {
             payload_bytes: 25 * 1024 * 1024,
             payload_bytes_max: 25 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
             hold_timeout: Duration::from_secs(10),
         }
     }
@@ -60,7 +63,8 @@ impl Default for GatewaySettings {
 pub struct Gateway {
     pub(crate) table: Arc<RoutingTable>,
     pub(crate) settings: GatewaySettings,
-    verifier: Arc<Verifier>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) bodies: Arc<BodyBudget>,
     clock: Arc<dyn Clock>,
     throttle: Arc<Throttle>,
     /// Becomes true when streams have to end.
@@ -75,14 +79,21 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         settings: GatewaySettings,
     ) -> Self {
+        let bodies = BodyBudget::in_memory(BodyLimits::default());
         let streams_end = watch::Sender::new(false);
-        Self { table, settings, verifier, clock, throttle: Arc::default(), streams_end }
+        Self { table, settings, verifier, bodies, clock, throttle: Arc::default(), streams_end }
     }
 
     /// The same, for accounts that may not ask as often as they like.
     #[must_use]
     pub fn throttled_by(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
+    }
+
+    /// The same, with room for bodies that others know of.
+    #[must_use]
+    pub fn keeping_bodies_in(self, bodies: Arc<BodyBudget>) -> Self {
+        Self { bodies, ..self }
     }
 
     /// How long a model may take where its endpoint says nothing else.
@@ -131,8 +142,7 @@ impl Gateway {
         B::Error: Into<BoxError>,
     {
         let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
-        let bytes_max = |caller: &Caller| self.payload_bytes_max(caller, &endpoint_name);
-        let (caller, body) = authenticate(&self.verifier, &self.settings, parts, body, bytes_max).await?;
+        let (caller, body) = self.authenticate(&endpoint_name, parts, body).await?;
         let class = self.throttle.class_of(operation.name);
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
@@ -147,7 +157,7 @@ impl Gateway {
     }
 
     /// The largest body for an endpoint of whoever says that they call.
-    fn payload_bytes_max(&self, caller: &Caller, endpoint_name: &str) -> u64 {
+    pub(crate) fn payload_bytes_max(&self, caller: &Caller, endpoint_name: &str) -> u64 {
         let own = || {
             let scope = Scope::new(&caller.identity.account, &caller.region);
             self.table.find(&Key::new(&scope, Kind::Endpoint, endpoint_name))?.limits.payload_bytes

@@ -28,4 +28,5 @@ pub use answer::{AnswerBody, BoxError};
 pub use gateway::{Gateway, GatewaySettings};
 pub use limits::AdmissionLimits;
 pub use metrics::GatewayMetrics;
+pub use payload::{BodyBudget, BodyLimits};
 pub use table::RoutingTable;

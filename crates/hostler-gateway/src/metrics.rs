@@ -16,6 +16,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
+use crate::payload::BodyBudget;
 use crate::table::RoutingTable;
 use crate::tally::{Reading, Silence, Tally, Totals};
 
@@ -23,18 +24,21 @@ use crate::tally::{Reading, Silence, Tally, Totals};
 const OTHERS: &str = "_others";
 
 /// Counts of invocations, their times, and the requests under way.
-pub struct GatewayMetrics(Arc<RoutingTable>);
+pub struct GatewayMetrics {
+    table: Arc<RoutingTable>,
+    bodies: Arc<BodyBudget>,
+}
 
 impl GatewayMetrics {
-    /// What goes by this table.
-    pub fn new(table: Arc<RoutingTable>) -> Self {
-        Self(table)
+    /// What goes by this table, with bodies in this room.
+    pub fn new(table: Arc<RoutingTable>, bodies: Arc<BodyBudget>) -> Self {
+        Self { table, bodies }
     }
 }
 
 impl fmt::Debug for GatewayMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GatewayMetrics").finish()
+        f.debug_struct("GatewayMetrics").finish_non_exhaustive()
     }
 }
 
@@ -52,13 +56,13 @@ struct Row {
 impl GatewayMetrics {
     /// The variants that are shown, by their labels; fleets of several types count together.
     fn rows(&self) -> BTreeMap<Series, Row> {
-        let (shown, others) = self.0.book.read();
+        let (shown, others) = self.table.book.read();
         let mut rows: BTreeMap<Series, Row> = BTreeMap::new();
         for tally in &shown {
             rows.entry(series(&tally.of)).or_default().totals.add(tally);
         }
         let mut others = Row { totals: others, ..Row::default() };
-        for lane in self.0.lanes.pin().values() {
+        for lane in self.table.lanes.pin().values() {
             let row = match &*lane.tally {
                 Tally { is_shown: true, of, .. } => rows.get_mut(&series(of)),
                 _ => Some(&mut others),
@@ -199,7 +203,8 @@ impl GatewayMetrics {
             MetricType::Counter,
         )?;
         counters(ejections, rows, |row| row.totals.ejections)?;
-        let held = self.0.held.load(Ordering::Relaxed);
+        self.bodies(&mut encoder)?;
+        let held = self.table.held.load(Ordering::Relaxed);
         encoder
             .encode_descriptor(
                 "requests_held",
@@ -209,7 +214,7 @@ impl GatewayMetrics {
                 MetricType::Gauge,
             )?
             .encode_gauge(&held)?;
-        let sessions = self.0.sessions.count() as u64;
+        let sessions = self.table.sessions.count() as u64;
         encoder
             .encode_descriptor(
                 "sessions_open",
@@ -219,6 +224,31 @@ impl GatewayMetrics {
                 MetricType::Gauge,
             )?
             .encode_gauge(&sessions)
+    }
+
+    fn bodies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (in_memory, on_disk) = self.bodies.taken();
+        let mut bytes = encoder.encode_descriptor(
+            "request_body",
+            "What request bodies take up, from their first byte until no instance can need them again, by where they \
+             are. In memory it stays below body_memory_bytes; bytes on disk mean that this was too little. Much of \
+             either means large bodies, slow clients or slow models.",
+            Some(&Unit::Bytes),
+            MetricType::Gauge,
+        )?;
+        for (place, taken) in [("memory", in_memory), ("disk", on_disk)] {
+            bytes.encode_family(&[("place", place)])?.encode_gauge(&taken)?;
+        }
+        encoder
+            .encode_descriptor(
+                "request_bodies_refused",
+                "Requests that were refused with ServiceUnavailable because there was no room for their bodies for as \
+                 long as they may wait. Should be 0: otherwise raise body_memory_bytes or body_disk_bytes, or add \
+                 instances, so that bodies are needed for less long.",
+                None,
+                MetricType::Counter,
+            )?
+            .encode_counter::<NoLabelSet, _, u64>(&self.bodies.refused(), None)
     }
 }
 

@@ -4,13 +4,25 @@
 //! Invariants: what it takes of memory and disk is counted until it is let go of, which is when nobody will send it
 //! again.
 
+mod budget;
+mod collect;
+mod pace;
+mod pool;
 mod reader;
+mod spool;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use self::budget::{BodyBudget, BodyLimits};
+pub(crate) use self::collect::{CollectError, Terms, collect};
+pub(crate) use self::pace::PaceLimits;
 pub(crate) use self::reader::PayloadReader;
+
+use self::budget::Overdraft;
+use self::pool::Taken;
+use self::spool::SpoolFile;
 
 /// A body that can be sent as often as need be.
 #[derive(Debug)]
@@ -19,50 +31,45 @@ pub(crate) struct Payload(Form);
 #[derive(Debug)]
 enum Form {
     /// In one piece: most are.
-    Whole(Bytes),
+    Whole { bytes: Bytes, _taken: Option<Taken> },
     /// In several, in order.
     Pieces(Arc<Pieces>),
 }
 
-/// A body in pieces.
+/// A body in pieces: first those in memory, then what is on disk.
 #[derive(Debug)]
 struct Pieces {
     in_memory: Vec<Bytes>,
+    on_disk: Option<SpoolFile>,
     length: u64,
+    _taken: (Taken, Option<Overdraft>),
 }
 
 impl Payload {
-    /// A body that is one piece of memory.
+    /// A body that nobody counts.
     pub(crate) fn in_memory(bytes: Bytes) -> Self {
-        Self(Form::Whole(bytes))
+        Self(Form::Whole { bytes, _taken: None })
     }
 
-    /// A body of several pieces.
-    pub(crate) fn in_pieces(in_memory: Vec<Bytes>) -> Self {
-        let length = in_memory.iter().map(|piece| piece.len() as u64).sum();
-        Self(Form::Pieces(Arc::new(Pieces { in_memory, length })))
+    fn whole(bytes: Bytes, taken: Taken) -> Self {
+        Self(Form::Whole { bytes, _taken: Some(taken) })
     }
 
-    /// Its length in bytes.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> u64 {
-        match &self.0 {
-            Form::Whole(bytes) => bytes.len() as u64,
-            Form::Pieces(pieces) => pieces.length,
-        }
+    fn in_pieces(pieces: Pieces) -> Self {
+        Self(Form::Pieces(Arc::new(pieces)))
     }
 
     /// Reads it from its beginning, piece by piece. What is in memory is given out at once.
     pub(crate) fn reader(&self) -> PayloadReader {
         match &self.0 {
-            Form::Whole(bytes) => PayloadReader::of_whole(bytes.clone()),
+            Form::Whole { bytes, .. } => bytes.clone().into(),
             Form::Pieces(pieces) => PayloadReader::of_pieces(pieces.clone()),
         }
     }
 
     /// Gives back what it takes up: nobody will send it again.
     pub(crate) fn let_go(&mut self) {
-        self.0 = Form::Whole(Bytes::new());
+        self.0 = Form::Whole { bytes: Bytes::new(), _taken: None };
     }
 }
 

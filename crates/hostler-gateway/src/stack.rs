@@ -27,7 +27,6 @@ use http::Response;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-pub(crate) use self::arrival::authenticate;
 use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back};
 use self::stream::{Limits, give_stream};

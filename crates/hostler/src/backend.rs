@@ -43,6 +43,7 @@ impl Backend {
         dir: &DataDir,
         cache: ArtifactCache,
         clock: Arc<dyn Clock>,
+        open_files_max: Option<u64>,
     ) -> anyhow::Result<Self> {
         let (kind, emptied_at) = match settings.backend {
             BackendKind::Process => {
@@ -50,6 +51,7 @@ impl Backend {
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 config.payload_bytes_max = settings.limit_bounds.payload_bytes;
+                config.open_files_max = open_files_max;
                 let data = Arc::new(CachedModelData(cache));
                 let backend = ProcessBackend::open(config, data, clock).await?;
                 (Kind::Process(Arc::new(backend)), dir.stopped_at())

@@ -188,12 +188,17 @@ impl Front {
         parts: &Parts,
         body: Incoming,
         rules: &Rules,
-    ) -> Result<(Caller, Bytes), ApiError> {
+    ) -> Result<(Caller, Vec<u8>), ApiError> {
+        let announced =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|bytes: usize| bytes > CONTROL_BYTES_MAX) {
+            return Err(ApiError::payload_too_large(CONTROL_BYTES_MAX as u64));
+        }
         let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(rules.protocol);
         let claim = self.rooms.verifier.check(parts, rules).map_err(denied)?;
-        let reading = Limited::new(body, CONTROL_BYTES_MAX).collect();
+        let reading = collect(Limited::new(body, CONTROL_BYTES_MAX));
         let body = match tokio::time::timeout(CONTROL_BODY_TIMEOUT, reading).await {
-            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Ok(body)) => body,
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 return Err(ApiError::payload_too_large(CONTROL_BYTES_MAX as u64));
             }
@@ -206,6 +211,17 @@ impl Front {
         let scope = Scope::new(&caller.identity.account, &caller.region);
         Ok((Caller { scope, identity: Arc::unwrap_or_clone(caller.identity) }, body))
     }
+}
+
+/// Reads a body into one buffer: what hyper hands out keeps the page alive that it came in, also for a single byte.
+async fn collect(mut body: Limited<Incoming>) -> Result<Vec<u8>, BoxError> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame?.into_data() {
+            collected.extend_from_slice(&piece);
+        }
+    }
+    Ok(collected)
 }
 
 /// What the control plane's protocol names the operation by.

@@ -1,44 +1,45 @@
 //! Connections: accepted, wrapped in TLS where that is wanted, limited, and let finish at a stop.
 //!
 //! Why: whoever connects has proven nothing yet; heads and handshakes have a time and a size, and connections a
-//! number, before any room is asked.
+//! number, before any room is asked. At that number idle connections make room for new ones.
 //! Invariants: a stop closes idle connections at once and busy ones after their answer, within a bound; streams, which
 //! may take longer, are told that they end.
 
-use std::net::SocketAddr;
+mod connection;
+pub(crate) mod open_files;
+mod pulse;
+mod socket;
+mod watch;
+mod watched;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+use self::connection::Connection;
+pub(crate) use self::watch::{Closed, Watch};
 use crate::front::Front;
 use crate::settings::TlsFiles;
 use crate::threads::Threads;
 
-/// Connections at once; further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 16_384;
-/// A request's head must arrive within this time, and within this size.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop waits for answers under way at most: AWS's model may take 60 s.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(65);
 /// How much longer it waits than a model may take, and how long for streams that were told to end.
 const FINISH_MARGIN: Duration = Duration::from_secs(5);
 /// The pause after an accept that failed, for want of file descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The pause between two looks for idle connections, while a new one waits for room.
+const EVICT_PAUSE: Duration = Duration::from_millis(500);
 
 /// How bytes travel.
 #[derive(Clone)]
@@ -84,16 +85,20 @@ pub(crate) async fn run(
     listener: TcpListener,
     transport: Transport,
     front: Front,
+    watch: Arc<Watch>,
     threads: Threads,
     stop: CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    if let Err(error) = socket::prepare(&listener) {
+        debug!(%error, "setting options of a listener failed");
+    }
+    let connections_max = watch.connections_max().min(open_files::connections_max());
+    let permits = Arc::new(Semaphore::new(connections_max));
+    let looking = AbortOnDropHandle::new(tokio::spawn({
+        let watch = watch.clone();
+        async move { watch.keep().await }
+    }));
     loop {
-        let permit = tokio::select! {
-            () = stop.cancelled() => break,
-            permit = permits.clone().acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -102,11 +107,16 @@ pub(crate) async fn run(
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "accepting a connection failed");
+                watch.evict();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let connection = Connection { peer, front: front.clone(), stop: stop.clone() };
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = admitted(&permits, &watch) => permit,
+        };
+        let connection = Connection { peer, front: front.clone(), pulse: watch.over() };
         let transport = transport.clone();
         // Taken out of this runtime, to be polled by the one that serves it.
         let stream = stream.into_std();
@@ -119,8 +129,10 @@ pub(crate) async fn run(
         });
     }
     drop(listener);
+    drop(looking);
+    watch.stop();
     // Every connection holds a permit: when all are back, all have ended.
-    let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
+    let all_ended = permits.acquire_many(u32::try_from(connections_max).unwrap_or(u32::MAX));
     tokio::pin!(all_ended);
     let finish_timeout = FINISH_TIMEOUT.min(front.answer_timeout() + FINISH_MARGIN);
     if tokio::time::timeout(finish_timeout, all_ended.as_mut()).await.is_ok() {
@@ -132,54 +144,16 @@ pub(crate) async fn run(
     }
 }
 
-/// One connection of a client.
-struct Connection {
-    peer: SocketAddr,
-    front: Front,
-    stop: CancellationToken,
-}
-
-impl Connection {
-    async fn open(self, stream: TcpStream, transport: Transport) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(peer = %self.peer, %error, "setting TCP_NODELAY failed");
+/// Room for one more connection: when there is none, idle ones go.
+async fn admitted(permits: &Arc<Semaphore>, watch: &Watch) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return Some(permit);
         }
-        match transport {
-            Transport::Plain => self.serve(stream).await,
-            Transport::Tls(acceptor) => {
-                let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
-                tokio::select! {
-                    () = self.stop.cancelled() => {}
-                    shaken = handshake => match shaken {
-                        Ok(Ok(stream)) => self.serve(stream).await,
-                        Ok(Err(error)) => debug!(peer = %self.peer, %error, "the TLS handshake failed"),
-                        Err(_) => debug!(peer = %self.peer, "the TLS handshake took too long"),
-                    },
-                }
-            }
-        }
-    }
-
-    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
-        let service = service_fn(|request| {
-            let front = self.front.clone();
-            async move { Ok::<_, std::convert::Infallible>(front.answer(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            debug!(peer = %self.peer, %error, "a connection ended early");
+        watch.evict();
+        // Whoever is not idle now may be soon.
+        if let Ok(permit) = tokio::time::timeout(EVICT_PAUSE, permits.clone().acquire_owned()).await {
+            return permit.ok();
         }
     }
 }

@@ -17,7 +17,7 @@ use hostler_artifacts::ArtifactCache;
 use hostler_aws::Throttle;
 use hostler_aws::sigv4::{RefusalReason, Refusals, Verifier};
 use hostler_control::{Prober, Reconciler, register_control_metrics};
-use hostler_gateway::{AnswerBody, GatewayMetrics, RoutingTable};
+use hostler_gateway::{AnswerBody, BodyBudget, GatewayMetrics, RoutingTable};
 use hostler_store_sql::SqliteStore;
 use hostler_types::Clock;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -31,9 +31,13 @@ use prometheus_client::registry::Registry;
 pub(crate) use access::MetricsAccess;
 use text::Form;
 
+use crate::listen::{Closed, Watch};
+
 /// Whose numbers are shown.
 pub(crate) struct Counted<'a> {
     pub(crate) table: &'a Arc<RoutingTable>,
+    pub(crate) bodies: &'a Arc<BodyBudget>,
+    pub(crate) watch: &'a Arc<Watch>,
     pub(crate) reconciler: &'a Arc<Reconciler>,
     pub(crate) prober: &'a Arc<Prober>,
     pub(crate) store: &'a SqliteStore,
@@ -60,13 +64,15 @@ impl Metrics {
             "Always 1; the label says which release answers. Several values in one fleet mean an upgrade half done",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        hostler.register_collector(Box::new(GatewayMetrics::new(counted.table.clone())));
+        hostler
+            .register_collector(Box::new(GatewayMetrics::new(counted.table.clone(), counted.bodies.clone())));
         register_control_metrics(hostler, counted.reconciler, counted.prober);
         counted.store.register_metrics(hostler);
         counted.cache.register_metrics(hostler);
         hostler.register_collector(Box::new(FrontMetrics {
             refusals: counted.verifier.refusals().clone(),
             throttle: counted.throttle.clone(),
+            watch: counted.watch.clone(),
         }));
         Self { registry, access }
     }
@@ -98,6 +104,7 @@ fn respond(status: StatusCode, content_type: &'static str, text: String) -> Resp
 struct FrontMetrics {
     refusals: Arc<Refusals>,
     throttle: Arc<Throttle>,
+    watch: Arc<Watch>,
 }
 
 impl fmt::Debug for FrontMetrics {
@@ -122,6 +129,7 @@ impl Collector for FrontMetrics {
             let count = self.refusals.of(reason);
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
+        self.encode_connections(&mut encoder)?;
         let mut metric = encoder.encode_descriptor(
             "throttled_requests",
             "Requests answered with ThrottlingException, by the class of [throttling] whose rate an account went beyond. \
@@ -133,6 +141,35 @@ impl Collector for FrontMetrics {
         for (class, count) in self.throttle.throttled() {
             let labels = [("class", class)];
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+}
+
+impl FrontMetrics {
+    fn encode_connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        encoder
+            .encode_descriptor(
+                "connections",
+                "Connections of clients that are open, most of them between two requests. At [limits] connections idle \
+                 ones are closed to make room.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&self.watch.open())?;
+        let mut metric = encoder.encode_descriptor(
+            "connections_closed",
+            "Connections that the server closed, by why: idle no request came, slow_head a request did not get beyond its \
+             head, stalled the client did not take its answer, evicted there were too many. Idle ones are usual; the \
+             others mean clients that are slow, sick or hostile, evicted also that [limits] connections is too low.",
+            None,
+            MetricType::Counter,
+        )?;
+        for why in Closed::ALL {
+            let labels = [("reason", why.as_str())];
+            metric
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(&self.watch.closed(why), None)?;
         }
         Ok(())
     }

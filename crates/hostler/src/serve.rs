@@ -21,7 +21,7 @@ use hostler_control::{
     LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
     UsageSettings,
 };
-use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
+use hostler_gateway::{BodyBudget, Gateway, GatewaySettings, RoutingTable};
 use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
@@ -34,11 +34,11 @@ use crate::backend::Backend;
 use crate::bind::bind;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
-use crate::listen::{self, Transport};
+use crate::listen::{self, Transport, Watch};
 use crate::metrics::{Counted, Metrics, MetricsAccess};
 use crate::model_reader;
 use crate::profile;
-use crate::settings::{ExternalS3, Settings};
+use crate::settings::{ConnectionLimits, ExternalS3, Settings};
 use crate::threads::Threads;
 
 /// Every endpoint is looked at again this often, whatever was signalled.
@@ -68,6 +68,7 @@ pub(crate) struct Server {
 impl Server {
     /// Opens everything; returns when requests are answered.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let given_files = listen::open_files::raise();
         let dir = DataDir::open(&settings.data_dir)?;
         let lock = DataDirLock::acquire(dir.root())?;
         let keys = Arc::new(dir.keys(&settings.account)?);
@@ -92,7 +93,7 @@ impl Server {
         let reader = open_reader(&settings, &local, inner_url, &clock)?;
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone()).await?;
+        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone(), given_files).await?;
         let compute = backend.compute();
         let capabilities = compute.capabilities();
         warn_of_missing_limits(&capabilities);
@@ -112,13 +113,8 @@ impl Server {
             new_uid: Arc::new(|| uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()),
             settings: control_settings(&settings, policy),
         });
-        let usage = UsageFlusher::new(
-            store.clone(),
-            steady.clone(),
-            table.clone(),
-            usage_settings(&settings, backend.emptied_at),
-            Arc::new(rand::random::<u64>),
-        );
+        let usage = usage_settings(&settings, backend.emptied_at);
+        let usage = usage_flusher(&store, &steady, &table, usage);
         let parts = ReconcilerParts {
             store: store.clone(),
             clock: steady.clone(),
@@ -134,8 +130,11 @@ impl Server {
         };
         let reconciler = Reconciler::showing(parts, places);
         let throttle = Arc::new(Throttle::new(settings.throttling.clone()));
+        let (bodies, watch) = (open_bodies(&settings, &dir)?, Watch::new(settings.connections));
         let counted = Counted {
             table: &table,
+            bodies: &bodies,
+            watch: &watch,
             reconciler: &reconciler,
             prober: &prober,
             store: &store,
@@ -147,7 +146,8 @@ impl Server {
         let access = MetricsAccess::new(settings.listen, settings.metrics.token.clone());
         let metrics = Metrics::new(&counted, access);
         let gateway = Gateway::new(table, verifier.clone(), clock.clone(), gateway_settings(&settings))
-            .throttled_by(throttle.clone());
+            .throttled_by(throttle.clone())
+            .keeping_bodies_in(bodies);
         let admin = Admin::new(control.clone(), compute, prober, routes).with_keys(access_keys.clone());
         let rooms = Arc::new(Rooms {
             control,
@@ -165,7 +165,7 @@ impl Server {
 
         // Before the first request: an endpoint that was adopted must never be answered with "not found".
         reconciler.publish_routes().await;
-        let listeners = open_doors(&rooms, (listener, transport), inner_listener, &stop)?;
+        let listeners = open_doors(&rooms, (listener, transport, watch), inner_listener, &stop)?;
         let reconciler_stop = CancellationToken::new();
         let reconciler = tokio::spawn(reconciler.run(reconciler_stop.clone()));
         let flusher = tokio::spawn(usage.run(reconciler_stop.clone()));
@@ -222,16 +222,17 @@ impl Server {
 /// From here on requests are answered: those of clients, and those of our own fetcher at the inner door.
 fn open_doors(
     rooms: &Arc<Rooms>,
-    (listener, transport): (TcpListener, Transport),
+    (listener, transport, watch): (TcpListener, Transport, Arc<Watch>),
     inner_listener: TcpListener,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<()>> {
     let threads = Threads::start().context("starting the threads that serve connections failed")?;
     let (outer, inner) = (Front::outer(rooms.clone()), Front::inner(rooms.clone()));
     let (plain, shared) = (Transport::Plain, Threads::shared());
+    let inner_watch = Watch::new(ConnectionLimits::default());
     let mut listeners = JoinSet::new();
-    listeners.spawn(listen::run(listener, transport, outer, threads, stop.clone()));
-    listeners.spawn(listen::run(inner_listener, plain, inner, shared, stop.clone()));
+    listeners.spawn(listen::run(listener, transport, outer, watch, threads, stop.clone()));
+    listeners.spawn(listen::run(inner_listener, plain, inner, inner_watch, shared, stop.clone()));
     Ok(listeners)
 }
 
@@ -280,6 +281,13 @@ fn warn_of_missing_limits(capabilities: &Capabilities) {
     }
 }
 
+/// Room for the bodies of requests.
+fn open_bodies(settings: &Settings, dir: &DataDir) -> anyhow::Result<Arc<BodyBudget>> {
+    let spool = dir.join("spool");
+    BodyBudget::with_spool(settings.bodies, &spool)
+        .with_context(|| format!("making `{}` ready for request bodies failed", spool.display()))
+}
+
 /// Keeps what the reader reads.
 async fn open_cache(
     settings: &Settings,
@@ -300,7 +308,8 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
         payload_bytes: settings.payload_bytes,
         payload_bytes_max: settings.limit_bounds.payload_bytes,
         hold_timeout: settings.hold_timeout,
-        ..GatewaySettings::default()
+        body_timeout: settings.body_timeout,
+        stall_timeout: settings.connections.stall_timeout,
     }
 }
 
@@ -319,6 +328,16 @@ fn policy(settings: &Settings, emptied_at: Millis, began_at: Millis) -> Policy {
 
 fn usage_settings(settings: &Settings, emptied_at: Millis) -> UsageSettings {
     UsageSettings { days: settings.metrics.usage_days, emptied_at }
+}
+
+fn usage_flusher(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+    table: &Arc<RoutingTable>,
+    settings: UsageSettings,
+) -> UsageFlusher {
+    let random = Arc::new(rand::random::<u64>);
+    UsageFlusher::new(store.clone(), clock.clone(), table.clone(), settings, random)
 }
 
 fn control_settings(settings: &Settings, policy: Policy) -> ControlSettings {

@@ -4,6 +4,7 @@
 //! misspelled limit that is ignored is worse than none.
 //! Invariants: the only place that knows defaults and where they come from.
 
+mod connections;
 mod file;
 mod image;
 mod limits;
@@ -20,11 +21,12 @@ use std::time::Duration;
 use hostler_aws::ThrottleClass;
 use hostler_catalog::ImageMapping;
 use hostler_control::{AcceleratorPolicy, Quotas};
-use hostler_gateway::AdmissionLimits;
+use hostler_gateway::{AdmissionLimits, BodyLimits};
 use hostler_localaws::{RolePolicies, RoleRule, RoleRuleError, UndeclaredRoles};
 use hostler_types::{AccountId, LimitBounds, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
+pub(crate) use connections::ConnectionLimits;
 use file::SettingsFile;
 pub(crate) use metrics::MetricsSettings;
 use services::{Environment, Services};
@@ -78,6 +80,9 @@ pub(crate) struct Settings {
     pub(crate) admission: AdmissionLimits,
     /// The most that owners may set.
     pub(crate) limit_bounds: LimitBounds,
+    pub(crate) bodies: BodyLimits,
+    pub(crate) body_timeout: Duration,
+    pub(crate) connections: ConnectionLimits,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
     pub(crate) quotas: Quotas,
@@ -210,6 +215,9 @@ impl Settings {
             hold_timeout: Duration::from_secs(limits.hold_timeout_s.unwrap_or(HOLD_TIMEOUT_DEFAULT_S)),
             admission: limits::admission(&limits),
             limit_bounds,
+            bodies: connections::bodies(&limits),
+            body_timeout: connections::body_timeout(&limits),
+            connections: ConnectionLimits::of(&limits),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
             quotas,

@@ -13,8 +13,8 @@ use hostler_types::{Clock, SystemClock};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, set_child_subreaper,
-    setsid, wait,
+    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, getrlimit, kill_process,
+    kill_process_group, set_child_subreaper, setrlimit, setsid, wait,
 };
 
 use super::events::{Event, listen};
@@ -48,6 +48,9 @@ pub(super) fn supervise(path: &Path) -> io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
     let events = listen()?;
     let plan: Launch = dir.read(LAUNCH)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
+    if let Some(most) = plan.open_files_max {
+        limit_open_files(most);
+    }
     let container = match launch(&dir, &plan) {
         Ok(container) => container,
         Err(failure) => {
@@ -67,6 +70,14 @@ pub(super) fn supervise(path: &Path) -> io::Result<()> {
 /// Says something in `supervisor.log`.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// What the server may have open is more than old programs expect; the container inherits this process's limit.
+fn limit_open_files(most: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit }) {
+        note(&format!("limiting the number of open files to {most} failed: {error}"));
+    }
 }
 
 /// The server hands over the lock as standard input; anybody else is refused.

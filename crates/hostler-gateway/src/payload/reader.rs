@@ -1,19 +1,20 @@
 //! Reads a payload from its beginning, piece by piece.
 //!
 //! Why: a body that is not in memory as a whole is sent without ever being there as a whole.
-//! Invariants: gives the payload's bytes in their order, and just as many as it announced, or an error.
+//! Invariants: gives the payload's bytes in their order, and just as many as it announced, or an error. What is in
+//! memory is there at once; of what is on disk one part is in memory at a time.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use tokio::task::JoinHandle;
 
 use super::Pieces;
 
-/// The rest of a payload. It is a body, too.
+/// The rest of a payload.
 pub(crate) struct PayloadReader {
     /// The next piece, and all of it for most payloads.
     next: Option<Bytes>,
@@ -26,59 +27,62 @@ struct Further {
     pieces: Arc<Pieces>,
     /// Of the pieces in memory this one comes next.
     index: usize,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl PayloadReader {
-    pub(super) fn of_whole(bytes: Bytes) -> Self {
-        let left = bytes.len() as u64;
-        Self { next: (left > 0).then_some(bytes), further: None, left }
-    }
-
     pub(super) fn of_pieces(pieces: Arc<Pieces>) -> Self {
         let left = pieces.length;
-        Self { next: None, further: Some(Further { pieces, index: 0 }), left }
+        Self { next: None, further: Some(Further { pieces, index: 0, reading: None }), left }
+    }
+
+    /// Bytes that were not given out yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// The next piece; none at the end.
-    pub(crate) fn poll_piece(&mut self, _context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        if let Some(piece) = self.next.take() {
-            self.left -= piece.len() as u64;
-            return Poll::Ready(Some(Ok(piece)));
+    pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
         }
-        let Some(further) = self.further.as_mut().filter(|_| self.left > 0) else {
-            return Poll::Ready(None);
+        let piece = match (self.next.take(), &mut self.further) {
+            (Some(piece), _) => Ok(piece),
+            (None, Some(further)) => ready!(further.poll(self.left, context)),
+            (None, None) => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        let Some(piece) = further.pieces.in_memory.get(further.index).cloned() else {
-            return Poll::Ready(None);
+        self.left -= piece.as_ref().map_or(self.left, |piece| piece.len() as u64);
+        Poll::Ready(Some(piece))
+    }
+}
+
+impl Further {
+    fn poll(&mut self, left: u64, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        if let Some(piece) = self.pieces.in_memory.get(self.index) {
+            self.index += 1;
+            return Poll::Ready(Ok(piece.clone()));
+        }
+        let Some(file) = &self.pieces.on_disk else {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         };
-        further.index += 1;
-        self.left -= piece.len() as u64;
-        Poll::Ready(Some(Ok(piece)))
+        let reading = if let Some(reading) = &mut self.reading {
+            reading
+        } else {
+            let offset = file.len().saturating_sub(left);
+            if let Some(piece) = file.read_now(offset) {
+                return Poll::Ready(Ok(piece));
+            }
+            self.reading.insert(file.read_later(offset))
+        };
+        let read = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        Poll::Ready(read.map_err(io::Error::other).flatten())
     }
 }
 
 impl From<Bytes> for PayloadReader {
     fn from(bytes: Bytes) -> Self {
-        Self::of_whole(bytes)
-    }
-}
-
-impl Body for PayloadReader {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.poll_piece(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        let left = bytes.len() as u64;
+        Self { next: Some(bytes), further: None, left }
     }
 }

@@ -1,82 +1,87 @@
 //! Layers 1 to 4: who calls, and the whole body.
 //!
 //! Why: nothing of a stranger's is kept, computed or looked up beyond the head of the request.
-//! Invariants: bounded in size and time; the caller is known before the body is read, the body before the call. What
-//! an endpoint's owner set is looked up only for who presents a good key; before that the server's own bound holds.
-
-use std::pin::pin;
+//! Invariants: bounded in size, time and room; the caller is known before the body is read, the body before the call.
+//! What an endpoint's owner set is looked up only for who presents a good key; before that the server's own bound holds.
 
 use bytes::Bytes;
-use hostler_aws::sigv4::{Caller, PayloadHasher, Rules, Verifier, payload_hash};
+use hostler_aws::sigv4::{Caller, Rules};
 use hostler_aws::{ApiError, Protocol};
+use hostler_types::{Key, Kind, Scope};
 use http::header;
 use http::request::Parts;
 use http_body::Body;
-use http_body_util::BodyExt;
+use tracing::warn;
 
 use crate::answer::BoxError;
-use crate::gateway::GatewaySettings;
-use crate::payload::Payload;
+use crate::gateway::Gateway;
+use crate::payload::{CollectError, PaceLimits, Payload, Terms, collect};
 
-/// Layers 1 to 4: who calls, and the whole body.
-pub(crate) async fn authenticate<B>(
-    verifier: &Verifier,
-    settings: &GatewaySettings,
-    parts: &Parts,
-    body: B,
-    bytes_max_of: impl FnOnce(&Caller) -> u64,
-) -> Result<(Caller, Payload), ApiError>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    refuse_announced(parts, settings.payload_bytes_max)?;
-    let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
-    let claim = verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
-    let limit = bytes_max_of(claim.claimed()).min(settings.payload_bytes_max);
-    refuse_announced(parts, limit)?;
-    let (payload, hash) = tokio::time::timeout(settings.body_timeout, read(body, limit))
-        .await
-        .map_err(|_| ApiError::validation_error("The request body did not arrive in time."))??;
-    let caller = claim.verify_payload(&hash).map_err(denied)?;
-    Ok((caller, payload))
+impl Gateway {
+    /// Layers 1 to 4: who calls, and the whole body.
+    pub(crate) async fn authenticate<B>(
+        &self,
+        endpoint_name: &str,
+        parts: &Parts,
+        body: B,
+    ) -> Result<(Caller, Payload), ApiError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let announced = announced(parts);
+        refuse_announced(announced, self.settings.payload_bytes_max)?;
+        let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
+        let claim = self.verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+        let limit =
+            self.payload_bytes_max(claim.claimed(), endpoint_name).min(self.settings.payload_bytes_max);
+        refuse_announced(announced, limit)?;
+        let terms = Terms {
+            budget: &self.bodies,
+            bytes_max: limit,
+            announced,
+            pace: PaceLimits { whole: self.settings.body_timeout, window: self.settings.stall_timeout },
+        };
+        let share = || {
+            let caller = claim.claimed();
+            let scope = Scope::new(&caller.identity.account, &caller.region);
+            let key = Key::new(&scope, Kind::Endpoint, endpoint_name);
+            self.bodies.share(self.table.find(&key).map(|_| key))
+        };
+        let (payload, hash) = collect(body, terms, share).await.map_err(|error| refusal(error, limit))?;
+        let caller = claim.verify_payload(&hash).map_err(denied)?;
+        Ok((caller, payload))
+    }
 }
 
-/// Reads a body to its end, hashing it as it comes.
-async fn read<B>(body: B, limit: u64) -> Result<(Payload, [u8; 32]), ApiError>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let mut body = pin!(body);
-    let mut pieces = Vec::new();
-    let mut hasher = PayloadHasher::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame
-            .map_err(|error| ApiError::validation_error("The request body broke off.").with_source(error))?;
-        let Ok(piece) = frame.into_data() else { continue };
-        length += piece.len() as u64;
-        if length > limit {
-            return Err(ApiError::payload_too_large(limit));
-        }
-        // Nearly every body is one piece: it is passed on without a copy.
-        if pieces.is_empty() && body.is_end_stream() {
-            let hash = payload_hash(&piece);
-            return Ok((Payload::in_memory(piece), hash));
-        }
-        hasher.update(&piece);
-        pieces.push(piece);
-    }
-    Ok((Payload::in_pieces(pieces), hasher.finish()))
+/// What the head says of the body's length.
+fn announced(parts: &Parts) -> Option<u64> {
+    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A body over a limit is refused by its header.
-fn refuse_announced(parts: &Parts, limit: u64) -> Result<(), ApiError> {
-    let announced =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+fn refuse_announced(announced: Option<u64>, limit: u64) -> Result<(), ApiError> {
     match announced {
         Some(bytes) if bytes > limit => Err(ApiError::payload_too_large(limit)),
         _ => Ok(()),
+    }
+}
+
+fn refusal(error: CollectError, limit: u64) -> ApiError {
+    match error {
+        CollectError::TooLarge => ApiError::payload_too_large(limit),
+        CollectError::BrokenOff(source) => {
+            ApiError::validation_error("The request body broke off.").with_source(source)
+        }
+        CollectError::Late => ApiError::validation_error("The request body did not arrive in time."),
+        CollectError::NoRoom => {
+            ApiError::service_unavailable("Too many request bodies are under way. Try again later.")
+        }
+        CollectError::Disk(source) => {
+            let error: &dyn std::error::Error = &source;
+            warn!(error, "a request body could not be kept on disk");
+            ApiError::service_unavailable("Too many request bodies are under way. Try again later.")
+                .with_source(source)
+        }
     }
 }

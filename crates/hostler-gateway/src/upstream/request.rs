@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderValue};
-use http_body::Body as _;
 
 use super::connection::Connection;
 use crate::payload::PayloadReader;
@@ -53,7 +52,7 @@ impl Outgoing {
             head.extend_from_slice(value.as_bytes());
             head.extend_from_slice(b"\r\n");
         }
-        let length = body.size_hint().lower();
+        let length = body.left();
         write!(head, "content-length: {length}\r\n\r\n").expect("memory takes it");
         Self { head, head_written: 0, piece: Bytes::new(), body, has_begun: false }
     }

@@ -56,6 +56,15 @@ pub(super) struct Limits {
     pub(super) payload_bytes_max: Option<u64>,
     pub(super) in_flight_per_instance_max: Option<u64>,
     pub(super) waiting_max: Option<u64>,
+    pub(super) body_memory_bytes: Option<u64>,
+    pub(super) body_disk_bytes: Option<u64>,
+    pub(super) body_spill_bytes: Option<u64>,
+    pub(super) body_wait_s: Option<u64>,
+    pub(super) body_timeout_s: Option<u64>,
+    pub(super) connections: Option<u64>,
+    pub(super) head_timeout_s: Option<u64>,
+    pub(super) idle_timeout_s: Option<u64>,
+    pub(super) stall_timeout_s: Option<u64>,
 }
 
 impl Limits {
@@ -66,6 +75,8 @@ impl Limits {
         const PAYLOAD_BYTES: u64 = 1 << 30;
         /// More than a machine has sockets for.
         const REQUESTS: u64 = 1_000_000;
+        /// Room for the small bodies of some clients.
+        const BODY_MEMORY_BYTES_MIN: u64 = 1 << 20;
         [
             ("model_timeout_s", self.model_timeout_s, DAY_S),
             ("stream_timeout_s", self.stream_timeout_s, DAY_S),
@@ -82,6 +93,12 @@ impl Limits {
             ("in_flight_per_endpoint", self.in_flight_per_endpoint, REQUESTS),
             ("waiting", self.waiting, REQUESTS),
             ("hold_timeout_s", self.hold_timeout_s, DAY_S),
+            ("body_wait_s", self.body_wait_s, DAY_S),
+            ("body_timeout_s", self.body_timeout_s, DAY_S),
+            ("connections", self.connections, REQUESTS),
+            ("head_timeout_s", self.head_timeout_s, DAY_S),
+            ("idle_timeout_s", self.idle_timeout_s, DAY_S),
+            ("stall_timeout_s", self.stall_timeout_s, DAY_S),
         ]
         .into_iter()
         .filter_map(|(name, value, max)| {
@@ -91,6 +108,9 @@ impl Limits {
                 _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
             })
         })
+        .chain(self.body_memory_bytes.filter(|bytes| *bytes < BODY_MEMORY_BYTES_MIN).map(|bytes| {
+            format!("[limits] body_memory_bytes = {bytes} is not {BODY_MEMORY_BYTES_MIN} or more")
+        }))
         .collect()
     }
 }
@@ -286,6 +306,23 @@ mod tests {
             assert_eq!(mistakes(&format!("[limits]\n{name} = 1000000")), Vec::<String>::new(), "{name}");
         }
         assert_eq!(mistakes("[limits]\nhold_timeout_s = 86401").len(), 1);
+        for name in [
+            "head_timeout_s",
+            "idle_timeout_s",
+            "stall_timeout_s",
+            "body_timeout_s",
+            "body_wait_s",
+            "connections",
+        ] {
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 0")).len(), 1, "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1")), Vec::<String>::new(), "{name}");
+            assert_eq!(mistakes(&format!("[limits]\n{name} = 1000001")).len(), 1, "{name}");
+        }
+        assert_eq!(mistakes("[limits]\nbody_disk_bytes = 0\nbody_spill_bytes = 0"), Vec::<String>::new());
+        assert_eq!(
+            mistakes("[limits]\nbody_memory_bytes = 1048575"),
+            ["[limits] body_memory_bytes = 1048575 is not 1048576 or more"]
+        );
         assert_eq!(
             mistakes("[limits]\nmodel_timeout_s = 86400\nstream_timeout_s = 86400"),
             Vec::<String>::new()

@@ -1,0 +1,147 @@
+//! A connection's bytes, counted on their way.
+//!
+//! Invariants: changes nothing of what passes. What was read ahead comes before anything that is read now.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::pulse::Pulse;
+
+/// A stream over TCP.
+pub(super) trait OverTcp: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// What it is over.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl OverTcp for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl OverTcp for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// A stream whose progress is noted.
+pub(super) struct Watched<S> {
+    stream: S,
+    pulse: Arc<Pulse>,
+    ahead: Bytes,
+    has_ended: bool,
+}
+
+impl<S: OverTcp> Watched<S> {
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse, ahead: Bytes::new(), has_ended: false }
+    }
+
+    /// Gives back what was read of it and not used.
+    pub(super) fn put_back(&mut self, ahead: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "what was put back before was not read");
+        self.ahead = ahead;
+    }
+
+    /// Ready when there is something to read, or nothing will come any more. To be asked only after a read that found
+    /// nothing, or before the first: what TLS has deciphered already is not seen.
+    pub(super) fn poll_has_news(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() {
+            return Poll::Ready(());
+        }
+        self.stream.tcp().poll_read_ready(context).map(drop)
+    }
+
+    /// Whether there is something to read, by a look at the socket itself.
+    pub(super) fn has_unread(&self) -> bool {
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.ahead.is_empty()
+            || recv(self.stream.tcp(), &mut [0_u8; 1][..], look).is_ok_and(|(_, read)| read > 0)
+    }
+
+    /// The client will send nothing any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+}
+
+impl<S: OverTcp> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..length]);
+            self.ahead.advance(length);
+            self.pulse.has_read(length);
+            return Poll::Ready(Ok(()));
+        }
+        let (before, room) = (buffer.filled().len(), buffer.remaining());
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Poll::Ready(read) = &polled {
+            let length = buffer.filled().len() - before;
+            self.pulse.has_read(length);
+            self.has_ended |= read.is_err() || (length == 0 && room > 0);
+        }
+        polled
+    }
+}
+
+impl<S: OverTcp> Watched<S> {
+    fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending => self.pulse.cannot_write(),
+            Poll::Ready(Ok(bytes)) => self.pulse.has_written(*bytes),
+            Poll::Ready(Err(_)) => self.has_ended = true,
+        }
+        written
+    }
+}
+
+impl<S: OverTcp> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// TLS may keep bytes that the client does not take.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_pending() {
+            self.pulse.cannot_write();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
