@@ -15,6 +15,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Bodies on disk are read and written beside the thread: by more at once no disk gets faster.
+const BLOCKING_THREADS_MAX: usize = 8;
+
 /// Shorter than any timeout of a request.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -71,7 +74,8 @@ impl Threads {
 
 impl Thread {
     fn start(number: usize, stop: CancellationToken) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime =
+            Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
         let handle = runtime.handle().clone();
         std::thread::Builder::new().name(format!("front-{number}")).spawn(move || {
             runtime.block_on(tick_until(stop));
