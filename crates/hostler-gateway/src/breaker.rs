@@ -7,7 +7,8 @@
 //! that nobody will ever read from. One that takes requests and loses them, lets them run out of time or answers them with 5xx is *ejected*
 //! after several in a row, but only when others of its fleet succeeded meanwhile: what all fail is the fault of the
 //! model or of what it was asked. A 4xx is an answer. Ejected, it waits; then it has to answer a probe, and then one
-//! request at a time, so that at most one client at a time meets what is still broken.
+//! request at a time, so that at most one client at a time meets what is still broken. Who can go nowhere else goes to
+//! an ejected one all the same, unless nobody took its last connection.
 //! Invariants: pure: time, chance and what is known of the fleet are passed in. A success ends a row of failures.
 //! Pauses grow with every failure in a row and are bounded.
 //! Failure: all of it may be forgotten; it is learned anew.
@@ -26,6 +27,8 @@ pub(crate) struct Breaker {
     successes_then: u64,
     /// How often in a row it could not be reached, by requests or probes.
     unreached: u32,
+    /// Ejected, and nobody took the last connection, a request's or a probe's.
+    is_gone: bool,
     /// Ejections without a long time of health between them.
     ejections: u32,
     well_since: Option<Instant>,
@@ -124,6 +127,11 @@ impl Breaker {
         self.state != State::Well || self.points > 0 || self.unreached > 0
     }
 
+    /// Ejected, and not even those who can go nowhere else are to try before a probe reaches it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state == State::Ejected && self.is_gone
+    }
+
     pub(crate) fn succeeded(&mut self, now: Instant) -> Option<Move> {
         match self.state {
             // What it was sent before it went out says little about now.
@@ -137,9 +145,13 @@ impl Breaker {
     }
 
     pub(crate) fn failed(&mut self, failure: Failure, fleet: Fleet, now: Instant, draw: f64) -> Option<Move> {
-        // Unreachable => Unreachable, Ejected => Ejected: sent before it went out.
+        // Unreachable => Unreachable, Ejected => Ejected: sent before it went out, or because it could go nowhere else.
         let points_max = match self.state {
-            State::Unreachable { .. } | State::Ejected => return None,
+            State::Unreachable { .. } => return None,
+            State::Ejected => {
+                self.is_gone |= failure == Failure::Unreached;
+                return None;
+            }
             State::Well => POINTS_MAX,
             State::OnTrial => TRIAL_POINTS_MAX,
         };
@@ -151,7 +163,7 @@ impl Breaker {
         let others_succeed = fleet.successes > self.successes_then;
         // Well => (Ejected | Unreachable | Well), OnTrial => (Ejected | Unreachable | OnTrial)
         if self.points >= points_max && fleet.may_eject && (on_trial || others_succeed) {
-            return Some(self.is_ejected(now, draw));
+            return Some(self.is_ejected(failure == Failure::Unreached, now, draw));
         }
         let pause = match failure {
             Failure::Unreached => self.next_unreached_pause(draw),
@@ -180,7 +192,7 @@ impl Breaker {
                 (self.state, self.points) = (State::OnTrial, 0);
                 Move { to: self.state, probe_in: None }
             }
-            (State::Ejected, _) => self.is_ejected(now, draw),
+            (State::Ejected, _) => self.is_ejected(probed == Probed::Refused, now, draw),
         }
     }
 
@@ -195,7 +207,8 @@ impl Breaker {
         Move { to: self.state, probe_in: None }
     }
 
-    fn is_ejected(&mut self, now: Instant, draw: f64) -> Move {
+    fn is_ejected(&mut self, is_gone: bool, now: Instant, draw: f64) -> Move {
+        self.is_gone = is_gone;
         if self.well_since.take().is_some_and(|since| now.duration_since(since) >= FORGOTTEN_AFTER) {
             self.ejections = 0;
         }

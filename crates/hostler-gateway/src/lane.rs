@@ -19,7 +19,7 @@ use papaya::HashMap;
 
 use self::outage::Watched;
 pub(crate) use self::outage::pardon_if_nobody_is_left;
-use crate::breaker::State;
+use crate::breaker::{Breaker, State};
 use crate::line::Line;
 use crate::tally::Tally;
 use crate::trouble::Troubles;
@@ -44,6 +44,8 @@ pub(crate) struct Lane {
     in_flight: AtomicUsize,
     /// How many may be in flight at once; none while it is out.
     places: AtomicUsize,
+    /// How many with those who can go nowhere else: an ejection does not keep them out.
+    places_alone: AtomicUsize,
     /// How many when it is not out.
     places_max: AtomicUsize,
     watched: Mutex<Watched>,
@@ -81,6 +83,7 @@ impl Lane {
             line,
             in_flight: AtomicUsize::new(0),
             places: AtomicUsize::new(0),
+            places_alone: AtomicUsize::new(0),
             places_max: AtomicUsize::new(0),
             watched: Mutex::default(),
             is_suspect: AtomicBool::new(false),
@@ -101,9 +104,9 @@ impl Lane {
         self.in_flight.load(Ordering::SeqCst)
     }
 
-    /// It takes requests, though perhaps not one more.
+    /// It takes requests, though perhaps not one more. Whoever writes itself into the line looks at it afterwards.
     pub(crate) fn is_up(&self) -> bool {
-        self.places.load(Ordering::Relaxed) > 0 && !self.is_draining.load(Ordering::Relaxed)
+        self.places.load(Ordering::SeqCst) > 0 && !self.is_draining()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -116,11 +119,12 @@ impl Lane {
         self.is_draining.store(draining, Ordering::SeqCst);
         self.places_max.store(places_max, Ordering::SeqCst);
         let watched = self.watched();
-        self.set_places(watched.breaker.state());
+        self.set_places(&watched.breaker);
     }
 
     /// As many as its breaker leaves it.
-    fn set_places(&self, state: State) {
+    fn set_places(&self, breaker: &Breaker) {
+        let state = breaker.state();
         let places_max = self.places_max.load(Ordering::SeqCst);
         let places = match state {
             State::Well => places_max,
@@ -130,6 +134,8 @@ impl Lane {
         };
         self.is_ejected.store(matches!(state, State::Ejected | State::OnTrial), Ordering::Relaxed);
         self.places.store(places, Ordering::SeqCst);
+        let is_closed = matches!(state, State::Unreachable { .. }) || breaker.is_gone();
+        self.places_alone.store(if is_closed { 0 } else { places_max }, Ordering::SeqCst);
     }
 
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -153,10 +159,9 @@ impl Lane {
         self.enter_within(self.places.load(Ordering::SeqCst))
     }
 
-    /// The same for a request that can go nowhere else: an ejection does not keep it out.
+    /// The same for a request that can go nowhere else.
     pub(crate) fn enter_alone(self: &Arc<Self>) -> Option<Permit> {
-        let places = if self.is_ejected() { &self.places_max } else { &self.places };
-        self.enter_within(places.load(Ordering::SeqCst))
+        self.enter_within(self.places_alone.load(Ordering::SeqCst))
     }
 
     fn enter_within(self: &Arc<Self>, places: usize) -> Option<Permit> {

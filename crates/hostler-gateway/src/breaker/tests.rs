@@ -126,6 +126,32 @@ fn the_last_one_is_pardoned_and_who_is_not_ejected_needs_no_pardon() {
     assert!(!breaker.is_suspect());
 }
 
+#[test]
+fn an_ejected_one_that_nobody_could_reach_is_gone_until_a_probe_reaches_it() {
+    let (now, mut breaker) = (Instant::now(), Breaker::default());
+    fail(&mut breaker, Failure::TimedOut, 3, now);
+    assert!(!breaker.is_gone());
+    assert_eq!(breaker.failed(Failure::TimedOut, others(9), now, 1.0), None);
+    assert!(!breaker.is_gone());
+    assert_eq!(breaker.failed(Failure::Unreached, others(9), now, 1.0), None);
+    assert!(breaker.is_gone());
+    for (probed, is_gone) in [
+        (Probed::Refused, true),
+        (Probed::Silent, false),
+        (Probed::Refused, true),
+        (Probed::Answered(500), false),
+    ] {
+        assert_eq!(breaker.probed(probed, now, 1.0).to, State::Ejected);
+        assert_eq!(breaker.is_gone(), is_gone, "{probed:?}");
+    }
+    breaker.failed(Failure::Unreached, others(9), now, 1.0);
+    breaker.probed(Probed::Answered(200), now, 1.0);
+    assert!(!breaker.is_gone());
+    // That it could not be reached may be what it is ejected for.
+    breaker.failed(Failure::Unreached, others(9), now, 1.0);
+    assert!(breaker.state() == State::Ejected && breaker.is_gone());
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Success,

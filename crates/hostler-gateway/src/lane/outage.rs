@@ -79,15 +79,26 @@ impl Lane {
         let fleet = self.fleet_in(route.as_deref());
         let mut watched = self.watched();
         let before = watched.breaker.state();
+        let was_closed = self.places_alone.load(Ordering::SeqCst) == 0;
         let moved = verdict(&mut watched.breaker, self.seen_of(fleet));
-        if let Some(moved) = moved {
-            self.take_move(&mut watched, before, moved);
+        match moved {
+            Some(moved) => self.take_move(&mut watched, before, moved),
+            // A refusal may have closed it also to those who can go nowhere else.
+            None => self.set_places(&watched.breaker),
         }
+        let is_opened = was_closed && self.places_alone.load(Ordering::SeqCst) > 0;
         self.is_suspect.store(watched.breaker.is_suspect(), Ordering::Relaxed);
         drop(watched);
         let mut back = fleet.map(pardon_if_nobody_is_left).unwrap_or_default();
-        if moved.is_some_and(|moved| moved.probe_in.is_none()) {
+        if is_opened || moved.is_some_and(|moved| moved.probe_in.is_none()) {
             back.push(self.clone());
+        }
+        if let Some(route) = &route
+            && moved.is_some_and(|moved| moved.to != before && moved.probe_in.is_some())
+            && fleet.is_some_and(|fleet| !fleet.is_up())
+        {
+            // Others may stand in for the fleet from now on, and nobody looks at them for it.
+            back.extend(route.lanes().filter(|lane| !Arc::ptr_eq(lane, self)).cloned());
         }
         drop(court);
         for lane in back {
@@ -97,7 +108,7 @@ impl Lane {
 
     /// Under the court's lock.
     fn take_move(self: &Arc<Self>, watched: &mut Watched, before: State, moved: Move) {
-        self.set_places(moved.to);
+        self.set_places(&watched.breaker);
         if moved.to != before || moved.to == State::Ejected {
             self.tell(before, moved);
         }

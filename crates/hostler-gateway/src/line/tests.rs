@@ -215,6 +215,18 @@ fn a_fleet_that_has_no_share_yet_is_not_used_because_the_other_is_full() {
     assert!(has_place(&mut waiting).is_some_and(|permit| permit.lane().id == id("v", 1)));
 }
 
+#[test]
+fn a_fleet_that_has_no_share_yet_takes_whoever_waits_when_the_last_of_the_other_goes_out() {
+    let table = table(vec![fleet("v", 1.0, [0]), fleet("v", 0.0, [1])]);
+    let line = line(&table);
+    let _held = fill(&line, &drawn("v"));
+    let mut waiting: Vec<_> = (0..3).map(|_| join(&line, drawn("v")).ok().unwrap()).collect();
+    table.find(&key()).unwrap().variants[0].lanes[0].unreached();
+    let placed: Vec<_> = waiting.iter_mut().map(has_place).collect();
+    assert_eq!(placed.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
+    assert!(placed.iter().flatten().all(|permit| permit.lane().id == id("v", 1)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_when_its_time_is_up_and_at_once_when_the_endpoint_is_deleted() {
     let table = table(vec![fleet("v", 1.0, [0])]);

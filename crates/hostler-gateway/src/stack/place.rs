@@ -77,6 +77,10 @@ impl Gateway {
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
             if let Some(SessionAsked::Known(id)) = invocation.session {
                 let lane = self.holder_of(invocation, &endpoint, id)?;
+                if search.is_over() {
+                    lane.tally.found_no_place(search.arrived, Silence::NoInstance);
+                    return Err(self.no_place(invocation, &endpoint, Silence::NoInstance));
+                }
                 let free = if endpoint.line.is_empty() { lane.enter_alone() } else { None };
                 let permit = match free {
                     None => {

@@ -30,6 +30,7 @@ pub(super) fn id(ordinal: u32) -> InstanceId {
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
 
+mod gone;
 mod overload;
 
 /// A gateway before one endpoint, whose instances listen there.

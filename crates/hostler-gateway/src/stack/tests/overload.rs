@@ -14,11 +14,11 @@ use crate::pick::place;
 use crate::table::LiveEndpoint;
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an instance does with an invocation; it answers every ping with 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
+pub(super) enum Mood {
     Answers,
     /// Until its mood changes it waits.
     Thinks,
@@ -27,19 +27,19 @@ enum Mood {
 }
 
 /// An instance whose mood changes.
-struct Instance {
-    address: SocketAddr,
+pub(super) struct Instance {
+    pub(super) address: SocketAddr,
     mood: watch::Sender<Mood>,
     calls: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
 impl Instance {
-    async fn start(mood: Mood) -> Self {
+    pub(super) async fn start(mood: Mood) -> Self {
         Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), mood).await
     }
 
-    async fn start_at(address: SocketAddr, mood: Mood) -> Self {
+    pub(super) async fn start_at(address: SocketAddr, mood: Mood) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let (mood, calls) = (watch::Sender::new(mood), Arc::new(AtomicUsize::new(0)));
         let address = listener.local_addr().unwrap();
@@ -52,7 +52,7 @@ impl Instance {
         Self { address, mood, calls, accepting }
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
@@ -61,7 +61,7 @@ impl Instance {
     }
 
     /// Nobody listens there any more.
-    async fn stop(self) -> SocketAddr {
+    pub(super) async fn stop(self) -> SocketAddr {
         self.accepting.abort();
         let _ = self.accepting.await;
         self.address
@@ -106,11 +106,11 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, looking).await.is_ok(), "it never happened: {what}");
 }
 
-fn hold(hold_timeout: Duration) -> GatewaySettings {
+pub(super) fn hold(hold_timeout: Duration) -> GatewaySettings {
     GatewaySettings { hold_timeout, ..GatewaySettings::default() }
 }
 
-fn few(places: u32, waiting: u32) -> InvocationLimits {
+pub(super) fn few(places: u32, waiting: u32) -> InvocationLimits {
     InvocationLimits {
         in_flight_per_instance: Some(places),
         waiting: Some(waiting),
