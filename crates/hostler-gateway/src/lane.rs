@@ -9,9 +9,11 @@
 
 mod outage;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use hostler_types::InstanceId;
@@ -52,15 +54,23 @@ pub(crate) struct Lane {
     /// Its breaker has something to forget.
     is_suspect: AtomicBool,
     is_ejected: AtomicBool,
+    /// It is on trial, after it was ejected.
+    is_on_trial: AtomicBool,
+    /// Odd while a request is at it on trial, even while none is; grows with each.
+    trials: AtomicU64,
     is_draining: AtomicBool,
-    /// It left its route: the last request takes it out of `home`.
-    is_retired: AtomicBool,
+    /// It left its route: the last request takes it out of `home`. Held while it leaves or comes back.
+    is_retired: Mutex<bool>,
     home: Weak<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
 }
 
 /// The right to send one request to an instance; the request counts until it is dropped.
-pub(crate) struct Permit(Arc<Lane>);
+pub(crate) struct Permit {
+    lane: Arc<Lane>,
+    /// The number of the trial, if it is the one request that an instance gets on trial.
+    trial: Option<u64>,
+}
 
 /// What a lane is part of.
 pub(crate) struct LaneHome {
@@ -88,8 +98,10 @@ impl Lane {
             watched: Mutex::default(),
             is_suspect: AtomicBool::new(false),
             is_ejected: AtomicBool::new(false),
+            is_on_trial: AtomicBool::new(false),
+            trials: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
-            is_retired: AtomicBool::new(false),
+            is_retired: Mutex::new(false),
             home: lanes,
             drained,
         }
@@ -113,10 +125,18 @@ impl Lane {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    /// A route says what becomes of it.
-    pub(crate) fn is_routed(&self, draining: bool, places_max: usize) {
-        self.is_retired.store(false, Ordering::SeqCst);
+    /// A route says what becomes of it. It may have left meanwhile, and comes back.
+    pub(crate) fn is_routed(self: &Arc<Self>, draining: bool, places_max: usize) {
+        let mut is_retired = self.retirement();
+        *is_retired = false;
         self.is_draining.store(draining, Ordering::SeqCst);
+        if let Some(home) = self.home.upgrade() {
+            let lanes = home.pin();
+            if !lanes.get(&self.id).is_some_and(|lane| Arc::ptr_eq(lane, self)) {
+                lanes.insert(self.id.clone(), self.clone());
+            }
+        }
+        drop(is_retired);
         self.places_max.store(places_max, Ordering::SeqCst);
         let watched = self.watched();
         self.set_places(&watched.breaker);
@@ -127,11 +147,16 @@ impl Lane {
         let state = breaker.state();
         let places_max = self.places_max.load(Ordering::SeqCst);
         let places = match state {
-            State::Well => places_max,
-            // What it had before it went out may take long.
-            State::OnTrial => (self.in_flight_now() + 1).min(places_max),
+            State::Well | State::OnTrial => places_max,
             State::Unreachable { .. } | State::Ejected => 0,
         };
+        let is_on_trial = state == State::OnTrial;
+        if is_on_trial && !self.is_on_trial.load(Ordering::SeqCst) {
+            // Who is there from the last trial is no part of this one.
+            let next_even = |trial: u64| Some((trial | 1) + 1);
+            let _ = self.trials.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next_even);
+        }
+        self.is_on_trial.store(is_on_trial, Ordering::SeqCst);
         self.is_ejected.store(matches!(state, State::Ejected | State::OnTrial), Ordering::Relaxed);
         self.places.store(places, Ordering::SeqCst);
         let is_closed = matches!(state, State::Unreachable { .. }) || breaker.is_gone();
@@ -144,19 +169,31 @@ impl Lane {
 
     /// It left its route: it takes nothing new and is forgotten when it is empty.
     pub(crate) fn retire(&self) {
+        let mut is_retired = self.retirement();
         self.is_draining.store(true, Ordering::SeqCst);
-        self.is_retired.store(true, Ordering::SeqCst);
+        *is_retired = true;
+        drop(is_retired);
         self.kept.close();
-        if let Some(home) = self.home.upgrade()
-            && self.in_flight_now() == 0
-        {
-            self.leave(&home);
-        }
+        self.leave_if_nobody_is_left();
     }
 
     /// Counts a request in; none when the instance has no place, or takes no more.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
-        self.enter_within(self.places.load(Ordering::SeqCst))
+        // Places that a trial brought are seen with the trial.
+        let places = self.places.load(Ordering::SeqCst);
+        if !self.is_on_trial.load(Ordering::SeqCst) {
+            return self.enter_within(places);
+        }
+        let trial = self.trials.load(Ordering::SeqCst);
+        if trial % 2 == 1 || !self.count_in(places) {
+            return None;
+        }
+        // Whoever has it gives it back and offers it, after it was looked at here.
+        if self.trials.compare_exchange(trial, trial + 1, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            self.count_out();
+            return None;
+        }
+        Some(Permit { lane: self.clone(), trial: Some(trial + 1) })
     }
 
     /// The same for a request that can go nowhere else.
@@ -165,35 +202,44 @@ impl Lane {
     }
 
     fn enter_within(self: &Arc<Self>, places: usize) -> Option<Permit> {
+        self.count_in(places).then(|| Permit { lane: self.clone(), trial: None })
+    }
+
+    fn count_in(&self, places: usize) -> bool {
         let one_more = |count: usize| (count < places).then_some(count + 1);
-        self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok()?;
-        if self.is_draining.load(Ordering::SeqCst) {
+        if self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_err() {
+            return false;
+        }
+        if self.is_draining() {
             // Nobody waits for a place at one that drains, and whoever asks may hold the line.
             self.count_out();
-            return None;
+            return false;
         }
-        Some(Permit(self.clone()))
+        true
     }
 
     fn count_out(&self) {
-        if self.in_flight.fetch_sub(1, Ordering::SeqCst) != 1 {
+        if self.in_flight.fetch_sub(1, Ordering::SeqCst) != 1 || !self.is_draining() {
             return;
         }
-        if self.is_retired.load(Ordering::SeqCst)
-            && let Some(home) = self.home.upgrade()
-        {
-            self.leave(&home);
-        }
-        if self.is_draining.load(Ordering::SeqCst)
-            && let Some(hook) = self.drained.get()
-        {
+        self.leave_if_nobody_is_left();
+        if let Some(hook) = self.drained.get() {
             hook(&self.id);
         }
     }
 
-    /// A lane of the same instance at another address may stand there now.
-    fn leave(&self, home: &Lanes) {
+    fn retirement(&self) -> MutexGuard<'_, bool> {
+        self.is_retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave_if_nobody_is_left(&self) {
+        let Some(home) = self.home.upgrade() else { return };
+        let is_retired = self.retirement();
+        if !*is_retired || self.in_flight_now() > 0 {
+            return;
+        }
         let lanes = home.pin();
+        // A lane of the same instance at another address may stand there now.
         if lanes.get(&self.id).is_some_and(|lane| std::ptr::eq(&raw const **lane, self)) {
             lanes.remove(&self.id);
         }
@@ -202,13 +248,18 @@ impl Lane {
 
 impl Permit {
     pub(crate) fn lane(&self) -> &Arc<Lane> {
-        &self.0
+        &self.lane
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.count_out();
-        self.0.line.offer(&self.0);
+        let Self { lane, trial } = self;
+        if let Some(trial) = *trial {
+            // Another trial may have begun meanwhile.
+            let _ = lane.trials.compare_exchange(trial, trial + 1, Ordering::SeqCst, Ordering::SeqCst);
+        }
+        lane.count_out();
+        lane.line.offer(lane);
     }
 }

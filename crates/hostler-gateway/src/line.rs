@@ -90,10 +90,12 @@ impl Line {
         draw: f64,
     ) -> Result<Ticket<'_>, LineIsFull> {
         let (waiter, called) = oneshot::channel();
+        // Before the lock: a ticket that is dropped takes it, and after a panic it is dropped last.
+        let mut ticket = Ticket { line: self, turn: 0, called };
         let mut state = self.state();
         let is_new = turn.is_none();
         let turn = *turn.get_or_insert_with(|| NEXT_TURN.fetch_add(1, Ordering::Relaxed));
-        let ticket = Ticket { line: self, turn, called };
+        ticket.turn = turn;
         // It may have been looked for in an older route.
         let route = state.route.upgrade();
         let found = route.and_then(|route| Some((aim_after(&route, aim, draw)?, route)));
@@ -236,4 +238,4 @@ impl Drop for Ticket<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

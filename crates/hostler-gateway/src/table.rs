@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
@@ -27,6 +27,8 @@ const SHOWN_DEFAULT: usize = 200;
 /// The routes of every endpoint.
 pub struct RoutingTable {
     endpoints: HashMap<Key, Arc<LiveEndpoint>>,
+    /// Held while a route is changed: lines and lanes learn of routes in the order in which they are found.
+    changing: Mutex<()>,
     pub(crate) lanes: Arc<Lanes>,
     drained: Arc<OnceLock<DrainHook>>,
     pub(crate) book: Book,
@@ -73,6 +75,7 @@ impl RoutingTable {
     pub fn showing(shown: Arc<ShownEndpoints>) -> Self {
         Self {
             endpoints: HashMap::new(),
+            changing: Mutex::default(),
             lanes: Arc::default(),
             drained: Arc::default(),
             book: Book::new(shown),
@@ -141,6 +144,7 @@ impl Default for RoutingTable {
 
 impl RouteTable for RoutingTable {
     fn publish(&self, route: Arc<EndpointRoute>) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoints = self.endpoints.pin();
         let before = endpoints.get(&route.key).cloned();
         let line = self.line_of(&route, before.as_ref());
@@ -201,6 +205,7 @@ impl RouteTable for RoutingTable {
     }
 
     fn withdraw(&self, key: &Key) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.endpoints.pin().remove(key).cloned();
         if let Some(before) = before {
             Self::retire(&before, |_| false);

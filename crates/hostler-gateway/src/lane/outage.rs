@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::Lane;
 use super::probe::probe;
-use crate::breaker::{Breaker, Failure, Fleet, Move, State};
+use crate::breaker::{Breaker, Failure, Fleet, Move, Probed, State};
 use crate::table::{LiveEndpoint, LiveVariant};
 
 /// AWS's limit for the answer to a ping.
@@ -31,7 +31,7 @@ const REACH_TIMEOUT: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     pub(super) breaker: Breaker,
-    outage: u64,
+    pub(super) outage: u64,
 }
 
 impl Lane {
@@ -39,7 +39,7 @@ impl Lane {
     pub(crate) fn succeeded(self: &Arc<Self>) {
         self.troubles.succeeded();
         if self.is_suspect.load(Ordering::Relaxed) {
-            self.judge(|breaker, _| breaker.succeeded(Instant::now()));
+            self.judge(|watched, _| watched.breaker.succeeded(Instant::now()));
         }
     }
 
@@ -53,18 +53,18 @@ impl Lane {
             // It works, and says that the client is mistaken.
             InvocationFailure::Answered { .. } => {
                 if self.is_suspect.load(Ordering::Relaxed) {
-                    self.judge(|breaker, _| breaker.succeeded(Instant::now()));
+                    self.judge(|watched, _| watched.breaker.succeeded(Instant::now()));
                 }
                 return;
             }
         };
-        self.judge(|breaker, fleet| breaker.failed(failure, fleet, Instant::now(), rand::random()));
+        self.judge(|watched, fleet| watched.breaker.failed(failure, fleet, Instant::now(), rand::random()));
     }
 
     /// A request could not be sent: nobody gets here until a probe does.
     pub(crate) fn unreached(self: &Arc<Self>) {
-        self.judge(|breaker, fleet| {
-            breaker.failed(Failure::Unreached, fleet, Instant::now(), rand::random())
+        self.judge(|watched, fleet| {
+            watched.breaker.failed(Failure::Unreached, fleet, Instant::now(), rand::random())
         });
     }
 
@@ -73,14 +73,14 @@ impl Lane {
         self.is_ejected.load(Ordering::Relaxed)
     }
 
-    fn judge(self: &Arc<Self>, verdict: impl FnOnce(&mut Breaker, Fleet) -> Option<Move>) {
+    fn judge(self: &Arc<Self>, verdict: impl FnOnce(&mut Watched, Fleet) -> Option<Move>) {
         let court = self.line.court.lock().unwrap_or_else(PoisonError::into_inner);
         let route = self.line.route();
         let fleet = self.fleet_in(route.as_deref());
         let mut watched = self.watched();
         let before = watched.breaker.state();
         let was_closed = self.places_alone.load(Ordering::SeqCst) == 0;
-        let moved = verdict(&mut watched.breaker, self.seen_of(fleet));
+        let moved = verdict(&mut watched, self.seen_of(fleet));
         match moved {
             Some(moved) => self.take_move(&mut watched, before, moved),
             // A refusal may have closed it also to those who can go nowhere else.
@@ -132,17 +132,7 @@ impl Lane {
                 };
                 let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
                 let probed = probe(lane.address, patience).await;
-                let mut next = None;
-                lane.judge(|breaker, _| {
-                    // It may have been pardoned meanwhile.
-                    if !matches!(breaker.state(), State::Ejected | State::Unreachable { .. }) {
-                        return None;
-                    }
-                    let moved = breaker.probed(probed, Instant::now(), rand::random());
-                    next = moved.probe_in;
-                    Some(moved)
-                });
-                match next {
+                match lane.was_probed(outage, probed) {
                     Some(next) => pause = next,
                     None => return,
                 }
@@ -152,6 +142,21 @@ impl Lane {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(probing);
         }
+    }
+
+    /// The pause before the next probe; none when the outage is over.
+    pub(super) fn was_probed(self: &Arc<Self>, outage: u64, probed: Probed) -> Option<Duration> {
+        let mut next = None;
+        self.judge(|watched, _| {
+            // While the probe was under way it may have been pardoned, and ejected anew.
+            if watched.outage != outage {
+                return None;
+            }
+            let moved = watched.breaker.probed(probed, Instant::now(), rand::random());
+            next = moved.probe_in;
+            Some(moved)
+        });
+        next
     }
 
     fn fleet_in<'a>(self: &Arc<Self>, route: Option<&'a LiveEndpoint>) -> Option<&'a LiveVariant> {

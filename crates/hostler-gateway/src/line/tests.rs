@@ -17,17 +17,17 @@ use crate::table::RoutingTable;
 const PLACES: u32 = 2;
 const WAITING: u32 = 5;
 
-fn key() -> Key {
+pub(crate) fn key() -> Key {
     let scope = Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"));
     Key::new(&scope, Kind::Endpoint, "demo")
 }
 
-fn id(variant: &str, ordinal: u32) -> InstanceId {
+pub(crate) fn id(variant: &str, ordinal: u32) -> InstanceId {
     let (endpoint, variant) = (EndpointUid::new("u"), VariantName::new(variant));
     InstanceId { endpoint, generation: 1, variant, ordinal, attempt: 1 }
 }
 
-fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u32>) -> VariantRoute {
+pub(crate) fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u32>) -> VariantRoute {
     let instances = ordinals.into_iter().map(|ordinal| InstanceRoute {
         id: id(name, ordinal),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
@@ -43,7 +43,7 @@ fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u32>) -> Var
     }
 }
 
-fn publish(table: &RoutingTable, fleets: Vec<VariantRoute>) {
+pub(crate) fn publish(table: &RoutingTable, fleets: Vec<VariantRoute>) {
     table.publish(Arc::new(EndpointRoute {
         key: key(),
         name: "demo".into(),
@@ -58,7 +58,7 @@ fn publish(table: &RoutingTable, fleets: Vec<VariantRoute>) {
     }));
 }
 
-fn table(fleets: Vec<VariantRoute>) -> RoutingTable {
+pub(crate) fn table(fleets: Vec<VariantRoute>) -> RoutingTable {
     let table = RoutingTable::new().limited_by(AdmissionLimits::default());
     publish(&table, fleets);
     table
@@ -68,11 +68,11 @@ fn line(table: &RoutingTable) -> Arc<Line> {
     table.find(&key()).unwrap().line.clone()
 }
 
-fn drawn(name: &str) -> Aim {
+pub(crate) fn drawn(name: &str) -> Aim {
     Aim::Drawn(VariantName::new(name))
 }
 
-fn join(line: &Line, aim: Aim) -> Result<Ticket<'_>, LineIsFull> {
+pub(crate) fn join(line: &Line, aim: Aim) -> Result<Ticket<'_>, LineIsFull> {
     line.join(aim, &mut None, &[], 0.5)
 }
 
@@ -81,7 +81,7 @@ fn look(ticket: &mut Ticket<'_>) -> Option<Called> {
     ticket.called.try_recv().ok()
 }
 
-fn has_place(ticket: &mut Ticket<'_>) -> Option<Permit> {
+pub(crate) fn has_place(ticket: &mut Ticket<'_>) -> Option<Permit> {
     match look(ticket) {
         Some(Called::Go(permit)) => Some(permit),
         Some(Called::LookAgain) => panic!("it was sent to look again"),
@@ -90,7 +90,7 @@ fn has_place(ticket: &mut Ticket<'_>) -> Option<Permit> {
 }
 
 /// Takes every place there is.
-fn fill(line: &Line, aim: &Aim) -> Vec<Permit> {
+pub(crate) fn fill(line: &Line, aim: &Aim) -> Vec<Permit> {
     std::iter::from_fn(|| has_place(&mut join(line, aim.clone()).ok()?)).collect()
 }
 

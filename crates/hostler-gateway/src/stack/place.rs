@@ -140,6 +140,7 @@ impl Gateway {
                 search.tried.clear();
                 match ticket.called(search.until).await {
                     Some(Called::Go(permit)) => Ok(Some(permit)),
+                    Some(Called::LookAgain) if Instant::now() >= search.until => Err(Silence::NoInstance),
                     Some(Called::LookAgain) => Ok(None),
                     None if endpoint.line.is_anybody_up(&aim) => Err(Silence::WaitedTooLong),
                     None => Err(Silence::NoInstance),
