@@ -5,18 +5,21 @@
 //! this room by.
 //! Invariants: no more sessions than the bounds allow, overall and for each endpoint. When there is no room the oldest of
 //! the endpoint goes, or, where all endpoints together are too many, the oldest of the one that has the most, so that
-//! nobody's sessions push out those of somebody with fewer. A session never outlives its instance, and never moves.
+//! nobody's sessions push out those of somebody with fewer. A session never outlives its instance, and never moves. While its instance is on
+//! no route, because it fails its pings, whoever asks for it is told that it has ended, and so it has; when nobody asks
+//! before the instance is back, it goes on.
 //! Failure: all is in memory. A restart of the server ends every session, also where instances stay.
 
 mod id;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hostler_types::{EndpointUid, Millis};
+use hostler_types::{EndpointUid, InstanceId, Millis};
 
 pub(crate) use self::id::{Opened, SessionAsked, opened};
-use crate::lane::Lane;
+use crate::lane::{Lane, Lanes};
 
 /// How many sessions there may be.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,15 @@ struct Book {
 struct Session {
     endpoint: EndpointUid,
     id: Arc<str>,
-    holder: Weak<Lane>,
+    holder: Holder,
     expires: Millis,
+}
+
+/// An instance, by what outlives the lane to it: one that leaves its route and comes back has another.
+#[derive(Debug, PartialEq, Eq)]
+struct Holder {
+    id: InstanceId,
+    address: SocketAddr,
 }
 
 #[derive(Debug, Default)]
@@ -98,20 +108,20 @@ impl Sessions {
             book.end_oldest_of(&fullest);
         }
         let id = Arc::from(opened.id);
-        let (endpoint, holder) = (endpoint.clone(), Arc::downgrade(holder));
+        let (endpoint, holder) = (endpoint.clone(), Holder::of(holder));
         book.add(Session { endpoint, id, holder, expires: opened.expires });
     }
 
-    /// Where a session's requests go.
-    pub(crate) fn find(&self, endpoint: &EndpointUid, id: &str, now: Millis) -> Place {
+    /// Where a session's requests go; the lanes are those of all instances.
+    pub(crate) fn find(&self, lanes: &Lanes, endpoint: &EndpointUid, id: &str, now: Millis) -> Place {
         let mut book = self.book();
         let Some(session) = book.get(endpoint, id) else { return Place::Unknown };
-        let (expires, holder) = (session.expires, session.holder.upgrade());
-        if expires <= now {
+        if session.expires <= now {
             book.end(endpoint, id);
             return Place::Unknown;
         }
-        if let Some(lane) = holder.filter(|lane| !lane.is_draining()) {
+        let lane = lanes.pin().get(&session.holder.id).cloned();
+        if let Some(lane) = lane.filter(|lane| session.holder == Holder::of(lane) && !lane.is_draining()) {
             return Place::At(lane);
         }
         book.end(endpoint, id);
@@ -121,8 +131,7 @@ impl Sessions {
     /// An instance has closed a session; only its holder can.
     pub(crate) fn close(&self, endpoint: &EndpointUid, id: &str, by: &Arc<Lane>) {
         let mut book = self.book();
-        let holder = book.get(endpoint, id).map(|session| session.holder.as_ptr());
-        if holder == Some(Arc::as_ptr(by)) {
+        if book.get(endpoint, id).is_some_and(|session| session.holder == Holder::of(by)) {
             book.end(endpoint, id);
         }
     }
@@ -140,6 +149,12 @@ impl Sessions {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Holder {
+    fn of(lane: &Lane) -> Self {
+        Self { id: lane.id.clone(), address: lane.address }
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::breaker::Probed;
+use crate::line::Aim;
 use crate::line::tests::{drawn, fill, fleet, has_place, id, join, key, publish, table};
 use crate::table::RoutingTable;
 use crate::tally::Call;
@@ -24,9 +25,14 @@ fn eject(lane: &Arc<Lane>, other: &Arc<Lane>) {
     assert_eq!(lane.watched().breaker.state(), State::Ejected);
 }
 
-/// A probe has come back.
+/// A probe has come back; nobody probes who is not out.
 pub(crate) fn probed(lane: &Arc<Lane>, probed: Probed) -> Option<Duration> {
-    let outage = lane.watched().outage;
+    let watched = lane.watched();
+    let outage = watched.outage;
+    if !matches!(watched.breaker.state(), State::Ejected | State::Unreachable { .. }) {
+        return None;
+    }
+    drop(watched);
     lane.was_probed(outage, probed)
 }
 
@@ -126,4 +132,22 @@ fn a_lane_is_known_while_it_is_routed_however_its_last_request_and_the_route_mee
         let _permit = lanes(&table)[0].enter().unwrap();
         assert_eq!(table.in_flight(&id("v", 0)), 1, "a routed lane is not known");
     }
+}
+
+#[test]
+fn who_can_go_nowhere_else_waits_for_an_ejected_one_that_is_gone_until_any_probe_reaches_it() {
+    let table = table(vec![fleet("v", 1.0, [0, 1])]);
+    let both = lanes(&table);
+    eject(&both[0], &both[1]);
+    assert!(both[0].enter_alone().is_some());
+    both[0].unreached();
+    assert!(both[0].enter_alone().is_none());
+    let line = both[0].line.clone();
+    let mut waiting = join(&line, Aim::Instance(id("v", 0))).ok().unwrap();
+    probed(&both[0], Probed::Refused);
+    assert!(has_place(&mut waiting).is_none());
+    // It is there, though not yet for everybody.
+    probed(&both[0], Probed::Silent);
+    assert!(has_place(&mut waiting).is_some());
+    assert!(both[0].enter().is_none());
 }

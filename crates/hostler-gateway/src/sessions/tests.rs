@@ -68,9 +68,13 @@ fn open(sessions: &Sessions, table: &RoutingTable, (endpoint, id, at): (usize, &
     sessions.open(&uid(endpoint), &opened, &lane(table, endpoint, at), NOW);
 }
 
+fn find(sessions: &Sessions, table: &RoutingTable, endpoint: usize, id: &str, now: Millis) -> Place {
+    sessions.find(&table.lanes, &uid(endpoint), id, now)
+}
+
 /// The ordinal of the session's instance.
-fn found(sessions: &Sessions, endpoint: usize, id: &str, after_ms: i64) -> Option<u32> {
-    match sessions.find(&uid(endpoint), id, NOW.plus(after_ms)) {
+fn found(sessions: &Sessions, table: &RoutingTable, endpoint: usize, id: &str, after_ms: i64) -> Option<u32> {
+    match find(sessions, table, endpoint, id, NOW.plus(after_ms)) {
         Place::At(lane) => Some(lane.id.ordinal),
         Place::Unknown | Place::Gone => None,
     }
@@ -80,10 +84,10 @@ fn found(sessions: &Sessions, endpoint: usize, id: &str, after_ms: i64) -> Optio
 fn a_session_is_found_where_it_was_opened_until_it_expires() {
     let (table, sessions) = scene();
     open(&sessions, &table, (0, "a", 2), 1000);
-    assert_eq!(found(&sessions, 0, "a", 999), Some(2));
-    assert_eq!(found(&sessions, 1, "a", 0), None, "another endpoint has it");
-    assert_eq!(found(&sessions, 0, "b", 0), None);
-    assert_eq!(found(&sessions, 0, "a", 1000), None);
+    assert_eq!(found(&sessions, &table, 0, "a", 999), Some(2));
+    assert_eq!(found(&sessions, &table, 1, "a", 0), None, "another endpoint has it");
+    assert_eq!(found(&sessions, &table, 0, "b", 0), None);
+    assert_eq!(found(&sessions, &table, 0, "a", 1000), None);
     assert_eq!(sessions.count(), 0, "one that has expired is kept");
 }
 
@@ -99,9 +103,9 @@ fn an_instance_that_says_a_session_is_over_ends_its_own_alone() {
     let (table, sessions) = scene();
     open(&sessions, &table, (0, "a", 0), 1000);
     open(&sessions, &table, (0, "a", 1), 0);
-    assert_eq!(found(&sessions, 0, "a", 0), Some(0));
+    assert_eq!(found(&sessions, &table, 0, "a", 0), Some(0));
     open(&sessions, &table, (0, "a", 0), 0);
-    assert_eq!(found(&sessions, 0, "a", 0), None);
+    assert_eq!(found(&sessions, &table, 0, "a", 0), None);
 }
 
 #[test]
@@ -109,7 +113,7 @@ fn a_session_that_is_opened_again_is_where_it_was_opened_last() {
     let (table, sessions) = scene();
     open(&sessions, &table, (0, "a", 0), 1000);
     open(&sessions, &table, (0, "a", 1), 2000);
-    assert_eq!(found(&sessions, 0, "a", 1500), Some(1));
+    assert_eq!(found(&sessions, &table, 0, "a", 1500), Some(1));
     assert_eq!(sessions.count(), 1);
 }
 
@@ -120,13 +124,26 @@ fn a_session_ends_with_its_instance() {
         open(&sessions, &table, (0, id, at), 1000);
     }
     publish(&table, 0, 1);
-    assert!(matches!(sessions.find(&uid(0), "a", NOW), Place::Gone), "its instance drains");
-    assert!(matches!(sessions.find(&uid(0), "a", NOW), Place::Unknown), "and is not asked again");
-    assert_eq!(found(&sessions, 0, "b", 0), Some(1));
+    assert!(matches!(find(&sessions, &table, 0, "a", NOW), Place::Gone), "its instance drains");
+    assert!(matches!(find(&sessions, &table, 0, "a", NOW), Place::Unknown), "and is not asked again");
+    assert_eq!(found(&sessions, &table, 0, "b", 0), Some(1));
     open(&sessions, &table, (0, "c", 0), 1000);
-    assert_eq!(found(&sessions, 0, "c", 0), None, "an instance that drains opened one");
+    assert_eq!(found(&sessions, &table, 0, "c", 0), None, "an instance that drains opened one");
     table.withdraw(&key(0));
-    assert!(matches!(sessions.find(&uid(0), "b", NOW), Place::Gone), "its endpoint is gone");
+    assert!(matches!(find(&sessions, &table, 0, "b", NOW), Place::Gone), "its endpoint is gone");
+}
+
+#[test]
+fn a_session_outlives_a_time_in_which_its_instance_is_on_no_route_and_nobody_asks_for_it() {
+    let (table, sessions) = scene();
+    open(&sessions, &table, (0, "a", 2), 1000);
+    open(&sessions, &table, (0, "b", 2), 1000);
+    // As when an instance fails its pings for a while.
+    table.withdraw(&key(0));
+    assert!(matches!(find(&sessions, &table, 0, "b", NOW), Place::Gone));
+    publish(&table, 0, 0);
+    assert_eq!(found(&sessions, &table, 0, "a", 0), Some(2));
+    assert_eq!(found(&sessions, &table, 0, "b", 0), None, "its client was told that it has ended");
 }
 
 #[test]
@@ -135,9 +152,9 @@ fn only_the_holder_of_a_session_closes_it() {
     open(&sessions, &table, (0, "a", 0), 1000);
     sessions.close(&uid(0), "a", &lane(&table, 0, 1));
     sessions.close(&uid(1), "a", &lane(&table, 1, 0));
-    assert_eq!(found(&sessions, 0, "a", 0), Some(0));
+    assert_eq!(found(&sessions, &table, 0, "a", 0), Some(0));
     sessions.close(&uid(0), "a", &lane(&table, 0, 0));
-    assert_eq!(found(&sessions, 0, "a", 0), None);
+    assert_eq!(found(&sessions, &table, 0, "a", 0), None);
 }
 
 #[test]
@@ -147,7 +164,7 @@ fn the_oldest_session_of_an_endpoint_makes_room_for_its_next() {
         open(&sessions, &table, (0, id, 0), 1000);
     }
     assert_eq!(
-        ["a", "b", "c", "d"].map(|id| found(&sessions, 0, id, 0).is_some()),
+        ["a", "b", "c", "d"].map(|id| found(&sessions, &table, 0, id, 0).is_some()),
         [false, true, true, true]
     );
 }
@@ -161,7 +178,7 @@ fn one_that_has_expired_makes_room_before_one_that_lives() {
     let opened = Opened { id: "d", expires: NOW.plus(5000) };
     sessions.open(&uid(0), &opened, &lane(&table, 0, 0), NOW.plus(1000));
     assert_eq!(
-        ["a", "b", "c", "d"].map(|id| found(&sessions, 0, id, 1000).is_some()),
+        ["a", "b", "c", "d"].map(|id| found(&sessions, &table, 0, id, 1000).is_some()),
         [true, false, true, true]
     );
 }
@@ -176,10 +193,10 @@ fn whoever_has_the_most_sessions_makes_room_for_the_others() {
         open(&sessions, &table, (1, id, 0), 1000);
     }
     assert_eq!(sessions.count(), 5);
-    assert_eq!(["a", "b", "c"].map(|id| found(&sessions, 0, id, 0).is_some()), [false, true, true]);
+    assert_eq!(["a", "b", "c"].map(|id| found(&sessions, &table, 0, id, 0).is_some()), [false, true, true]);
     open(&sessions, &table, (2, "a", 0), 1000);
-    assert_eq!(["a", "b", "c"].map(|id| found(&sessions, 1, id, 0).is_some()), [false, true, true]);
-    assert_eq!(found(&sessions, 2, "a", 0), Some(0));
+    assert_eq!(["a", "b", "c"].map(|id| found(&sessions, &table, 1, id, 0).is_some()), [false, true, true]);
+    assert_eq!(found(&sessions, &table, 2, "a", 0), Some(0));
 }
 
 #[test]
@@ -273,7 +290,7 @@ proptest! {
         for endpoint in 0..3 {
             for id in 0..6 {
                 let expected = listed.iter().find(|one| (one.0, one.1) == (endpoint, id) && one.3 > now);
-                let found = match sessions.find(&uid(endpoint), &id.to_string(), now) {
+                let found = match find(&sessions, &table, endpoint, &id.to_string(), now) {
                     Place::At(lane) => Some(lane.id.ordinal as usize),
                     Place::Unknown | Place::Gone => None,
                 };

@@ -30,7 +30,7 @@ impl Gateway {
         id: &str,
     ) -> Result<Arc<Lane>, ApiError> {
         let name = invocation.endpoint_name;
-        let lane = match self.table.sessions.find(&endpoint.uid, id, self.now()) {
+        let lane = match self.table.sessions.find(&self.table.lanes, &endpoint.uid, id, self.now()) {
             Place::At(lane) => lane,
             Place::Gone => {
                 return Err(ApiError::validation_error(format!(
