@@ -1,4 +1,4 @@
-//! What becomes of a session's request when its instance was ejected and nobody listens there any more.
+//! What becomes of a request when what it waits for is gone: its session's ejected instance, or the route.
 
 use std::time::Duration;
 
@@ -71,4 +71,13 @@ async fn a_session_goes_on_when_a_probe_has_reached_its_ejected_instance() {
     let (answer, back) = tokio::join!(ask_in_session(&gateway), back);
     assert_eq!(text(answer.unwrap()).await, "yes");
     assert_eq!((back.calls(), retries(&table)), (1, 1));
+}
+
+#[tokio::test]
+async fn who_is_sent_to_look_again_and_again_looks_no_longer_than_others_wait() {
+    let (gateway, table) = limited(&[], few(5, 5), hold(Duration::from_millis(60)));
+    // A line that knows no route, though the endpoint has one.
+    table.find(&Key::new(&scope(), Kind::Endpoint, "demo")).unwrap().line.close();
+    let answer = timeout(PATIENCE, ask(&gateway)).await;
+    assert_eq!(answer.expect("it looks for ever").map(drop).unwrap_err().code(), "ModelError");
 }
