@@ -5,7 +5,8 @@
 //! drains, and control marks it draining before it reads the count: of the two, one always sees the other, so no
 //! request is sent to an instance whose count was read as zero. A permit that is given back is offered to whoever
 //! waits: a request writes itself into the line before it looks for a place for the last time, and a permit is given
-//! back before the line is looked at, so one of the two sees the other as well.
+//! back before the line is looked at, so one of the two sees the other as well. A lane that a route names is found by
+//! its instance. On trial one request is at the instance, beside what it had before and those who can go nowhere else.
 
 mod outage;
 mod probe;
@@ -129,13 +130,14 @@ impl Lane {
     pub(crate) fn is_routed(self: &Arc<Self>, draining: bool, places_max: usize) {
         let mut is_retired = self.retirement();
         *is_retired = false;
-        self.is_draining.store(draining, Ordering::SeqCst);
         if let Some(home) = self.home.upgrade() {
             let lanes = home.pin();
             if !lanes.get(&self.id).is_some_and(|lane| Arc::ptr_eq(lane, self)) {
                 lanes.insert(self.id.clone(), self.clone());
             }
         }
+        // It takes nobody who would not be counted.
+        self.is_draining.store(draining, Ordering::SeqCst);
         drop(is_retired);
         self.places_max.store(places_max, Ordering::SeqCst);
         let watched = self.watched();

@@ -1,8 +1,11 @@
 //! How much one endpoint may have of the gateway: requests at its instances, and requests that wait.
 //!
-//! Why: one endpoint's overload must not become another's. Whatever clients do, an endpoint holds so many requests and
-//! no more, and with them so many descriptors: two of each that is at an instance, one of each that waits.
-//! Invariants: an instance always has a place. Pure.
+//! Why: one endpoint's overload must not become another's. Whatever clients do, the instances of an endpoint that take
+//! requests are given so many at once and no more, and so many more wait; with them go so many descriptors: two of each
+//! that is at an instance, one of each that waits.
+//! Invariants: an instance always has a place, also where that makes more than the endpoint may have. What an instance
+//! had before it began to drain, or before a route left it fewer places, goes on beside all this until it ends. Nothing
+//! is added to it, but while instances are replaced an endpoint may hold as many again. Pure.
 
 use hostler_types::InvocationLimits;
 

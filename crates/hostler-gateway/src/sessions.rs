@@ -30,7 +30,7 @@ pub(crate) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        // An entry is some 500 bytes, so all of them are less than one large request's body.
+        // An entry is less than a kilobyte with its indexes, so all of them are less than 50 MB.
         Self { of_an_endpoint: 10_000, overall: 50_000 }
     }
 }
