@@ -4,11 +4,11 @@
 //! to an instance that fails it. And one that answers `/ping` and fails its requests is replaced by nobody.
 //! What counts: an instance that could not be reached gets nothing until a probe reaches it; that costs nobody a
 //! request. Nor does one that closed the connection on a request: while a process dies it may still take connections
-//! that nobody will ever read from. One that takes requests and loses them, lets them run out of time or answers them with 5xx is *ejected*
-//! after several in a row, but only when others of its fleet succeeded meanwhile: what all fail is the fault of the
-//! model or of what it was asked. A 4xx is an answer. Ejected, it waits; then it has to answer a probe, and then one
-//! request at a time, so that at most one client at a time meets what is still broken. Who can go nowhere else goes to
-//! an ejected one all the same, unless nobody took its last connection.
+//! that nobody will ever read from. One that takes requests and loses them, lets them run out of time or answers them
+//! with 5xx is *ejected* after several in a row, but only when others of its fleet succeeded meanwhile: what all fail
+//! is the fault of the model or of what it was asked. A 4xx is an answer. Ejected, it waits; then it has to answer a
+//! probe, and then one request at a time, so that at most one client at a time meets what is still broken. Who can go
+//! nowhere else goes to an ejected one all the same, unless nobody took its last connection.
 //! Invariants: pure: time, chance and what is known of the fleet are passed in. A success ends a row of failures.
 //! Pauses grow with every failure in a row and are bounded.
 //! Failure: all of it may be forgotten; it is learned anew.

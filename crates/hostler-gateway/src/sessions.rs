@@ -3,11 +3,11 @@
 //! Why: a model that keeps a conversation in memory must get the rest of it. The container names a session and says
 //! until when it lives; here stands only where it is. An id is looked up for requests that bear one; all others pass
 //! this room by.
-//! Invariants: no more sessions than the bounds allow, overall and for each endpoint. When there is no room the oldest of
-//! the endpoint goes, or, where all endpoints together are too many, the oldest of the one that has the most, so that
-//! nobody's sessions push out those of somebody with fewer. A session never outlives its instance, and never moves. While its instance is on
-//! no route, because it fails its pings, whoever asks for it is told that it has ended, and so it has; when nobody asks
-//! before the instance is back, it goes on.
+//! Invariants: no more sessions than the bounds allow, overall and for each endpoint. When there is no room the oldest
+//! of the endpoint goes, or, where all endpoints together are too many, the oldest of the one that has the most, so
+//! that nobody's sessions push out those of somebody with fewer. A session never outlives its instance, and never
+//! moves. While its instance is on no route, because it fails its pings, whoever asks for it is told that it has
+//! ended, and so it has; when nobody asks before the instance is back, it goes on.
 //! Failure: all is in memory. A restart of the server ends every session, also where instances stay.
 
 mod id;
