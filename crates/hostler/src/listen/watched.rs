@@ -1,13 +1,14 @@
 //! A connection's bytes, counted on their way.
 //!
-//! Invariants: changes nothing of what passes. What was read ahead comes before anything that is read now.
+//! Invariants: changes nothing of what passes. What was read ahead comes before anything that is read now. Everything
+//! that is tried to be written counts as unwritten until a flush has come to its end.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -48,8 +49,13 @@ impl<S: OverTcp> Watched<S> {
 
     /// Gives back what was read of it and not used.
     pub(super) fn put_back(&mut self, ahead: Bytes) {
-        debug_assert!(self.ahead.is_empty(), "what was put back before was not read");
-        self.ahead = ahead;
+        if self.ahead.is_empty() {
+            self.ahead = ahead;
+        } else if !ahead.is_empty() {
+            let mut all = BytesMut::from(ahead);
+            all.extend_from_slice(&self.ahead);
+            self.ahead = all.freeze();
+        }
     }
 
     /// Ready when there is something to read, or nothing will come any more. To be asked only after a read that found
@@ -93,6 +99,8 @@ impl<S: OverTcp> AsyncRead for Watched<S> {
             let length = buffer.filled().len() - before;
             self.pulse.has_read(length);
             self.has_ended |= read.is_err() || (length == 0 && room > 0);
+        } else {
+            self.pulse.has_read_nothing();
         }
         polled
     }
@@ -115,6 +123,7 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.pulse.has_to_write();
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(written)
     }
@@ -124,6 +133,7 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.pulse.has_to_write();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.note(written)
     }
@@ -135,13 +145,24 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
     /// TLS may keep bytes that the client does not take.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_pending() {
-            self.pulse.cannot_write();
+        match &flushed {
+            Poll::Pending => self.pulse.cannot_write(),
+            Poll::Ready(Ok(())) => self.pulse.has_flushed(),
+            Poll::Ready(Err(_)) => self.has_ended = true,
         }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        // Whoever has begun to end does not rest any more.
+        self.pulse.has_to_write();
+        let ended = Pin::new(&mut self.stream).poll_shutdown(context);
+        if ended.is_pending() {
+            self.pulse.cannot_write();
+        }
+        ended
     }
 }
+
+#[cfg(test)]
+mod tests;
