@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.bare import Bare, head
+from harness.bare import Bare, head, held_by_sockets
 from harness.hosting import Hosting
 from harness.scraping import Scrape
 from harness.waiting import eventually
@@ -104,26 +104,9 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(server, endpoint):
         eventually(lambda: in_flight(server), lambda seen: seen == 0, "the model is let go")
 
 
-def held_by_sockets(client):
-    """Bytes of an answer that the kernel holds on both sides, as soon as that does not change any more."""
-    ends = {client.socket.getsockname()[1], client.socket.getpeername()[1]}
-
-    def look():
-        total = 0
-        with open("/proc/net/tcp") as table:
-            for line in list(table)[1:]:
-                fields = line.split()
-                if {int(end.split(":")[1], 16) for end in fields[1:3]} == ends:
-                    total += sum(int(queue, 16) for queue in fields[4].split(":"))
-        return total
-
-    seen = []
-    return eventually(lambda: seen.append(look()) or seen[-5:], lambda last: len(set(last)) == 1 < len(last), "full")[0]
-
-
 @pytest.mark.parametrize("others", [0, 3 * CONNECTIONS_MAX], ids=["alone", "while others want its room"])
 def test_a_client_that_pauses_in_the_middle_of_its_answer_gets_all_of_it(make_server, others):
-    """Answers of some megabytes, of which the last bytes find no room in the sockets; and the next request's is right."""
+    """Answers of some megabytes, of which the last bytes find no room in the sockets. The next answer is right, too."""
     server = make_server(f"[limits]\nconnections = {CONNECTIONS_MAX}\n")
     hosting = Hosting(server)
     hosting.upload()

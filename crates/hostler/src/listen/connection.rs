@@ -88,7 +88,7 @@ impl<D: Door> Connection<D> {
 
     async fn live<S: OverTcp>(&self, stream: S) {
         let mut stream = Watched::new(stream, self.pulse.clone());
-        while self.rest(&stream).await {
+        while self.rest(&mut stream).await {
             match self.serve(stream).await {
                 Some(Served::Rests(rests)) => stream = rests,
                 Some(Served::Over(rest)) => return Box::pin(self.linger(rest)).await,
@@ -98,7 +98,7 @@ impl<D: Door> Connection<D> {
     }
 
     /// Waits for the next bytes; false when it is to close.
-    async fn rest<S: OverTcp>(&self, stream: &Watched<S>) -> bool {
+    async fn rest<S: OverTcp>(&self, stream: &mut Watched<S>) -> bool {
         self.pulse.rests(true);
         let goes_on = poll_fn(|context| match self.pulse.order(context) {
             Order::Nothing => stream.poll_has_news(context).map(|()| true),

@@ -20,6 +20,11 @@ use super::pulse::Pulse;
 pub(super) trait OverTcp: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// What it is over.
     fn tcp(&self) -> &TcpStream;
+
+    /// Whether something, or the end, was taken out of it that nobody has read yet.
+    fn has_taken_more(&mut self) -> bool {
+        false
+    }
 }
 
 impl OverTcp for TcpStream {
@@ -31,6 +36,13 @@ impl OverTcp for TcpStream {
 impl OverTcp for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
+    }
+
+    fn has_taken_more(&mut self) -> bool {
+        match self.get_mut().1.process_new_packets() {
+            Ok(state) => state.plaintext_bytes_to_read() > 0 || state.peer_has_closed(),
+            Err(_) => true,
+        }
     }
 }
 
@@ -58,19 +70,20 @@ impl<S: OverTcp> Watched<S> {
         }
     }
 
-    /// Ready when there is something to read, or nothing will come any more. To be asked only after a read that found
-    /// nothing, or before the first: what TLS has deciphered already is not seen.
-    pub(super) fn poll_has_news(&self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.ahead.is_empty() {
+    /// Ready when there is something to read, or nothing will come any more. A first request may have come in one read
+    /// with the end of TLS's handshake: the socket is silent then.
+    pub(super) fn poll_has_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() || self.stream.has_taken_more() {
             return Poll::Ready(());
         }
         self.stream.tcp().poll_read_ready(context).map(drop)
     }
 
     /// Whether there is something to read, by a look at the socket itself.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(super) fn has_unread(&mut self) -> bool {
         let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         !self.ahead.is_empty()
+            || self.stream.has_taken_more()
             || recv(self.stream.tcp(), &mut [0_u8; 1][..], look).is_ok_and(|(_, read)| read > 0)
     }
 
