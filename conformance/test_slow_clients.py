@@ -1,11 +1,13 @@
 """Clients that are slow, silent or too many: they are let go within their time, and nobody else waits for them."""
 
 import contextlib
+import os
 import time
 
 import pytest
 
-from harness.bare import Bare, head
+from harness.bare import Bare, head, held_by_sockets
+from harness.hosting import Hosting
 from harness.scraping import Scrape
 from harness.waiting import eventually
 
@@ -13,6 +15,8 @@ CONNECTIONS_MAX = 40
 HEAD_S, IDLE_S, STALL_S, BODY_S = 2, 4, 2, 6
 # A limit is looked at now and then, and the machine may be busy.
 LATE_S = 8
+# A connection rests after five seconds without progress, and is looked at once a second.
+REST_S = 5 + 2
 MIB = 1024 * 1024
 PAYLOAD_MAX = 25 * MIB
 CONFIG = f"""
@@ -98,6 +102,70 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(server, endpoint):
         # The model has a client that waits, too, and is let go with it.
         eventually(lambda: closed(server, "stalled"), lambda seen: seen == before + 20, "all are let go")
         eventually(lambda: in_flight(server), lambda seen: seen == 0, "the model is let go")
+
+
+@pytest.mark.parametrize("others", [0, 3 * CONNECTIONS_MAX], ids=["alone", "while others want its room"])
+def test_a_client_that_pauses_in_the_middle_of_its_answer_gets_all_of_it(make_server, others):
+    """Answers of some megabytes, of which the last bytes find no room in the sockets. The next answer is right, too."""
+    server = make_server(f"[limits]\nconnections = {CONNECTIONS_MAX}\n")
+    hosting = Hosting(server)
+    hosting.upload()
+    endpoint = hosting.deploy("plain")
+    short = b"the next one"
+    with contextlib.ExitStack() as stack:
+
+        def asking(body):
+            client = stack.enter_context(Bare(server))
+            client.send(head(server, endpoint, body) + body)
+            return client
+
+        held = held_by_sockets(asking(os.urandom(16 * MIB)))
+        assert MIB < held < 15 * MIB
+        bodies = [os.urandom(held + more * 1024) for more in range(-16, 256, 16)] + [os.urandom(16 * MIB)]
+        clients = [asking(body) for body in bodies]
+        for _ in range(others):
+            stack.enter_context(Bare(server))
+        time.sleep(REST_S)
+        for client, body in zip(clients, bodies, strict=True):
+            status, answer = client.answer()
+            assert status == 200 and answer.partition(b"\r\n\r\n")[2] == body
+            # One whose answer was in the sockets as a whole may have made room.
+            if not others:
+                client.send(head(server, endpoint, short) + short)
+                status, answer = client.answer()
+                assert status == 200 and answer.partition(b"\r\n\r\n")[2] == short
+    assert closed(server, "stalled") == 0
+
+
+def test_a_client_that_takes_a_byte_now_and_then_is_let_go(server, endpoint):
+    before = closed(server, "stalled")
+    body = b"y" * MIB
+    asked = head(server, endpoint, body, {"X-Amzn-SageMaker-Custom-Attributes": "test: repeat=20"}) + body
+    with Bare(server, receive_buffer=8192) as client:
+        client.send(asked)
+        until = time.monotonic() + STALL_S + LATE_S
+        while closed(server, "stalled") == before:
+            assert time.monotonic() < until, "it is still served"
+            assert client.socket.recv(1)
+            time.sleep(0.1)
+    eventually(lambda: in_flight(server), lambda seen: seen == 0, "the model is let go")
+
+
+def test_a_client_that_is_slow_but_goes_on_gets_all_of_its_answer(server, endpoint):
+    """It takes several times as long as a client may take nothing."""
+    piece = os.urandom(MIB)
+    asked = head(server, endpoint, piece, {"X-Amzn-SageMaker-Custom-Attributes": "test: repeat=20"}) + piece
+    began = time.monotonic()
+    with Bare(server, receive_buffer=65536) as client:
+        client.send(asked)
+        answer = b""
+        while not answer.endswith(piece) or len(answer) < 20 * MIB:
+            part = client.socket.recv(MIB // 4)
+            assert part, f"the answer broke off after {len(answer)} bytes"
+            answer += part
+            time.sleep(len(part) / (2 * MIB))
+    assert answer.partition(b"\r\n\r\n")[2] == piece * 20
+    assert time.monotonic() - began > 3 * STALL_S
 
 
 def test_idle_connections_make_room_for_new_ones(server, hosting, endpoint):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -337,3 +338,17 @@ def test_what_is_no_certificate_or_key_is_named(make_server, tmp_path):
     server = make_server(start=False)
     assert f"no certificate in `{empty}`" in refused_start(server, "--tls-cert", str(empty), "--tls-key", str(key))
     assert f"no private key in `{empty}`" in refused_start(server, "--tls-cert", str(cert), "--tls-key", str(empty))
+
+
+def test_what_the_server_may_open_is_not_what_its_models_may(make_server):
+    """It raises its own limit; programs that break with more than they know get what it was given."""
+    given = 1000
+    server = make_server(start=False)
+    server.prefix = ["sh", "-c", f'ulimit -Sn {given}; exec "$@"', "sh"]
+    hosting = Hosting(server.start())
+    hosting.upload()
+    model = json.loads(hosting.invoke(hosting.deploy("pid"), b"")["Payload"])["pid"]
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert given < hard
+    assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    assert resource.prlimit(model, resource.RLIMIT_NOFILE) == (given, hard)

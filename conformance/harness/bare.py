@@ -3,6 +3,7 @@
 import socket
 import time
 
+from harness.waiting import eventually
 from harness.wire import Wire
 
 # How long an answer that must come may take on a busy machine.
@@ -70,3 +71,24 @@ def resident(server, what="VmRSS"):
     with open(f"/proc/{server.process.pid}/status") as status:
         line = next(line for line in status if line.startswith(what))
     return int(line.split()[1]) * 1024
+
+
+def held_by_sockets(client):
+    """Bytes of an answer of many megabytes that the kernel holds on both sides, when it does not take more."""
+    ends = {client.socket.getsockname()[1], client.socket.getpeername()[1]}
+
+    def look():
+        total = 0
+        with open("/proc/net/tcp") as table:
+            for line in list(table)[1:]:
+                fields = line.split()
+                if {int(end.split(":")[1], 16) for end in fields[1:3]} == ends:
+                    total += sum(int(queue, 16) for queue in fields[4].split(":"))
+        return total
+
+    seen = []
+
+    def is_full(last):
+        return len(last) == 10 and len(set(last)) == 1 and last[0] > 1024 * 1024
+
+    return eventually(lambda: seen.append(look()) or seen[-10:], is_full, "the sockets are full")[0]

@@ -21,11 +21,11 @@ use hostler_types::{Clock, Scope};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+use crate::listen::RequestBody;
 use crate::metrics::Metrics;
 
 /// The control plane's largest request: 50 tags, 15 containers with 100 variables each fit many times over.
@@ -77,7 +77,7 @@ impl Front {
         self.rooms.gateway.end_streams();
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+    pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let kind = classify(&parts);
         let request = Request::from_parts(parts, body);
@@ -103,7 +103,7 @@ impl Front {
     }
 
     /// Answers where the rooms work.
-    async fn room(&self, kind: FrontKind, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn room(&self, kind: FrontKind, request: Request<RequestBody>) -> Response<AnswerBody> {
         match kind {
             FrontKind::S3 => self.rooms.local.s3(request).await.map(boxed),
             FrontKind::Sts => self.rooms.local.sts(request).await.map(boxed),
@@ -123,7 +123,7 @@ impl Front {
         }
     }
 
-    async fn signed(&self, kind: FrontKind, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn signed(&self, kind: FrontKind, request: Request<RequestBody>) -> Response<AnswerBody> {
         let request_id = RequestId::random();
         let (parts, body) = request.into_parts();
         let now = self.rooms.clock.now();
@@ -149,7 +149,7 @@ impl Front {
         response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
     }
 
-    async fn control(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
+    async fn control(&self, parts: &Parts, body: RequestBody) -> Result<Vec<u8>, ApiError> {
         let (caller, body) = self.verified(parts, body, &Rules::CONTROL).await?;
         if parts.method != Method::POST || parts.uri.path() != "/" {
             return Err(ApiError::unknown_operation());
@@ -161,7 +161,7 @@ impl Front {
         self.rooms.control.call(&caller, operation, &body).await
     }
 
-    async fn admin(&self, parts: &Parts, body: Incoming) -> Result<Vec<u8>, ApiError> {
+    async fn admin(&self, parts: &Parts, body: RequestBody) -> Result<Vec<u8>, ApiError> {
         let (caller, body) = self.verified(parts, body, &Rules::HOSTLER).await?;
         let request = AdminRequest {
             method: parts.method.as_str(),
@@ -176,7 +176,7 @@ impl Front {
         &self,
         service: AbsentService,
         parts: &Parts,
-        body: Incoming,
+        body: RequestBody,
     ) -> Result<Vec<u8>, ApiError> {
         let (caller, body) = self.verified(parts, body, &service.rules()).await?;
         Err(service.refusal(&caller.identity.arn, target(parts), &body))
@@ -186,7 +186,7 @@ impl Front {
     async fn verified(
         &self,
         parts: &Parts,
-        body: Incoming,
+        body: RequestBody,
         rules: &Rules,
     ) -> Result<(Caller, Vec<u8>), ApiError> {
         let announced =
@@ -214,7 +214,7 @@ impl Front {
 }
 
 /// Reads a body into one buffer: what hyper hands out keeps the page alive that it came in, also for a single byte.
-async fn collect(mut body: Limited<Incoming>) -> Result<Vec<u8>, BoxError> {
+async fn collect(mut body: Limited<RequestBody>) -> Result<Vec<u8>, BoxError> {
     let mut collected = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Ok(piece) = frame?.into_data() {

@@ -5,6 +5,7 @@
 //! Invariants: a stop closes idle connections at once and busy ones after their answer, within a bound; streams, which
 //! may take longer, are told that they end.
 
+mod bodies;
 mod connection;
 pub(crate) mod open_files;
 mod pulse;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
+pub(crate) use self::bodies::RequestBody;
 use self::connection::Connection;
 pub(crate) use self::watch::{Closed, Watch};
 use crate::front::Front;
@@ -116,7 +118,7 @@ pub(crate) async fn run(
             () = stop.cancelled() => break,
             permit = admitted(&permits, &watch) => permit,
         };
-        let connection = Connection { peer, front: front.clone(), pulse: watch.over() };
+        let connection = Connection { peer, door: front.clone(), pulse: watch.over() };
         let transport = transport.clone();
         // Taken out of this runtime, to be polled by the one that serves it.
         let stream = stream.into_std();

@@ -57,6 +57,18 @@ async fn a_cpu_limit_is_set() {
 }
 
 #[tokio::test]
+async fn an_instance_may_open_as_many_files_as_it_is_told_and_not_as_the_server() {
+    let world = World::with(|config| config.open_files_max = Some(123)).await;
+    world.ensure(&shell(id(0), "echo soft $(ulimit -Sn), hard $(ulimit -Hn); exit 1")).await;
+    let (_, tail) = wait_until_exited(&world.backend, &id(0)).await;
+    // The hard one stays, for programs that raise theirs themselves.
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let hard = hard.map_or("unlimited".to_owned(), |most| most.to_string());
+    assert!(tail.contains(&format!("soft 123, hard {hard}")), "{tail}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn every_process_of_an_instance_is_in_its_groups() {
     let world = World::open().await;
     world.ensure(&shell(id(0), "sleep 1000 & echo started; exec sleep 1000")).await;

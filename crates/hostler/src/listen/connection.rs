@@ -3,20 +3,18 @@
 //! Why: most connections wait most of the time. One that waits keeps its socket and nothing else: hyper, its buffers
 //! and the future of a request (some twenty kilobytes, a hundred after a large body) come with its next bytes.
 //! Invariants: a client whose request was refused before it was read can read the answer: the connection is not reset
-//! while it still sends, within bounds. A stop closes idle connections at once and busy ones after their answer.
+//! while it still sends, within bounds. Hyper is given back only when it holds nothing that was read or is to be written. A stop closes idle connections at once and busy ones after their answer.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hostler_gateway::{AnswerBody, BoxError};
-use http::Request;
-use http_body::{Body, Frame, SizeHint};
+use hostler_gateway::AnswerBody;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +24,8 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::Transport;
-use super::pulse::{Activity, Order, Pulse, RequestUnderWay};
+use super::bodies::{Answer, RequestBody};
+use super::pulse::{Activity, Order, Pulse};
 use super::watched::{OverTcp, Watched};
 use crate::front::Front;
 
@@ -38,10 +37,21 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 const LINGER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const LINGER_BUFFER_BYTES: usize = 16 * 1024;
 
+/// What answers the requests of a connection.
+pub(super) trait Door: Clone {
+    fn answer(&self, request: Request<RequestBody>) -> impl Future<Output = Response<AnswerBody>>;
+}
+
+impl Door for Front {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+        Self::answer(self, request).await
+    }
+}
+
 /// One connection of a client.
-pub(super) struct Connection {
+pub(super) struct Connection<D> {
     pub(super) peer: SocketAddr,
-    pub(super) front: Front,
+    pub(super) door: D,
     pub(super) pulse: Arc<Pulse>,
 }
 
@@ -53,7 +63,7 @@ enum Served<S> {
     Over(Watched<S>),
 }
 
-impl Connection {
+impl<D: Door> Connection<D> {
     pub(super) async fn open(self, stream: TcpStream, transport: Transport) {
         match transport {
             Transport::Plain => self.live(stream).await,
@@ -78,7 +88,7 @@ impl Connection {
 
     async fn live<S: OverTcp>(&self, stream: S) {
         let mut stream = Watched::new(stream, self.pulse.clone());
-        while self.rest(&stream).await {
+        while self.rest(&mut stream).await {
             match self.serve(stream).await {
                 Some(Served::Rests(rests)) => stream = rests,
                 Some(Served::Over(rest)) => return Box::pin(self.linger(rest)).await,
@@ -88,7 +98,7 @@ impl Connection {
     }
 
     /// Waits for the next bytes; false when it is to close.
-    async fn rest<S: OverTcp>(&self, stream: &Watched<S>) -> bool {
+    async fn rest<S: OverTcp>(&self, stream: &mut Watched<S>) -> bool {
         self.pulse.rests(true);
         let goes_on = poll_fn(|context| match self.pulse.order(context) {
             Order::Nothing => stream.poll_has_news(context).map(|()| true),
@@ -112,10 +122,11 @@ impl Connection {
     async fn serve<S: OverTcp>(&self, stream: Watched<S>) -> Option<Served<S>> {
         let pulse = self.pulse.clone();
         let service = service_fn(|request: Request<Incoming>| {
-            let (front, under_way) = (self.front.clone(), self.pulse.begin_request());
+            let (door, under_way) = (self.door.clone(), self.pulse.begin_request());
+            let request = request.map(|body| RequestBody::new(body, self.pulse.hold_body()));
             async move {
-                let answer = front.answer(request).await;
-                Ok::<_, Infallible>(answer.map(|body| Answer { body, _under_way: under_way }))
+                let answer = door.answer(request).await;
+                Ok::<_, Infallible>(answer.map(|body| Answer::new(body, under_way)))
             }
         });
         let connection = http1::Builder::new()
@@ -125,16 +136,23 @@ impl Connection {
         let mut is_stopping = false;
         let told = poll_fn(|context| {
             loop {
+                // A body that was dropped meanwhile is something that hyper must still see.
+                let was_idle = pulse.activity() == Activity::Idle;
                 if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
                     if let Err(error) = ended {
                         debug!(peer = %self.peer, %error, "a connection ended early");
                     }
                     return Poll::Ready(Order::Nothing);
                 }
-                let is_idle = || pulse.activity() == Activity::Idle;
+                let may_rest = pulse.may_rest();
                 match pulse.order(context) {
                     Order::Nothing => return Poll::Pending,
-                    order @ (Order::Rest | Order::CloseIdle) if is_idle() => return Poll::Ready(order),
+                    Order::Rest | Order::CloseIdle if may_rest && !was_idle => {}
+                    order @ (Order::Rest | Order::CloseIdle) if may_rest => return Poll::Ready(order),
+                    // Hyper has been woken to do what is left, and is asked then.
+                    Order::Rest | Order::CloseIdle if pulse.activity() == Activity::Idle => {
+                        return Poll::Pending;
+                    }
                     order @ (Order::Rest | Order::CloseIdle) => {
                         pulse.done_with(order);
                         return Poll::Pending;
@@ -186,28 +204,5 @@ impl Connection {
     }
 }
 
-/// An answer on its way: its request is under way until it is gone.
-struct Answer {
-    body: AnswerBody,
-    _under_way: RequestUnderWay,
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,11 @@
 //!
 //! Why: a timer that is set and taken back for every request costs more than everything that is written down here; so
 //! the connection notes what it does, and the watch looks at the notes of all connections now and then.
-//! Invariants: everything but `order` is written by the connection's own task; the watch only reads it.
+//! Invariants: everything but `order` and `bodies_held` is written by the connection's own task; the watch only reads
+//! it. A connection may rest only when nothing that was given to hyper waits to be written, and nothing that was read
+//! waits to be used: what hyper holds is thrown away then.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
@@ -15,6 +17,12 @@ pub(super) struct Pulse {
     bytes_written: AtomicU64,
     /// The client does not take what is there for it.
     is_write_blocked: AtomicBool,
+    /// Something was given to be written, and no flush has come to its end since.
+    is_unwritten: AtomicBool,
+    /// The last read found nothing.
+    is_read_empty: AtomicBool,
+    /// Requests' bodies that somebody still holds.
+    bodies_held: AtomicU32,
     requests_begun: AtomicU64,
     requests_ended: AtomicU64,
     /// Bytes that had been read when the last request ended.
@@ -32,7 +40,7 @@ pub(super) enum Activity {
     Idle,
     /// A part of a request's head is there.
     Head,
-    /// A request is under way.
+    /// A request is under way, or its answer is not written yet.
     Busy,
 }
 
@@ -67,6 +75,11 @@ impl Pulse {
 
     pub(super) fn has_read(&self, bytes: usize) {
         add(&self.bytes_read, bytes as u64);
+        self.is_read_empty.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_read_nothing(&self) {
+        self.is_read_empty.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn has_written(&self, bytes: usize) {
@@ -78,9 +91,32 @@ impl Pulse {
         self.is_write_blocked.store(true, Ordering::Relaxed);
     }
 
+    /// Something is there to be written.
+    pub(super) fn has_to_write(&self) {
+        self.is_unwritten.store(true, Ordering::Relaxed);
+    }
+
+    /// All there was is written; hyper flushes only when it holds nothing more.
+    pub(super) fn has_flushed(&self) {
+        self.is_unwritten.store(false, Ordering::Relaxed);
+        self.is_write_blocked.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn begin_request(self: &Arc<Self>) -> RequestUnderWay {
         add(&self.requests_begun, 1);
         RequestUnderWay(self.clone())
+    }
+
+    pub(super) fn hold_body(self: &Arc<Self>) -> BodyHeld {
+        self.bodies_held.fetch_add(1, Ordering::Relaxed);
+        BodyHeld(self.clone())
+    }
+
+    /// Whether hyper holds nothing that would be lost with it; to be asked after it was polled.
+    pub(super) fn may_rest(&self) -> bool {
+        self.activity() == Activity::Idle
+            && !self.is_unwritten.load(Ordering::Relaxed)
+            && self.is_read_empty.load(Ordering::Relaxed)
     }
 
     pub(super) fn rests(&self, is_resting: bool) {
@@ -110,7 +146,9 @@ impl Pulse {
 
     pub(super) fn activity(&self) -> Activity {
         let begun = self.requests_begun.load(Ordering::Relaxed);
-        if begun != self.requests_ended.load(Ordering::Relaxed) {
+        let is_under_way = begun != self.requests_ended.load(Ordering::Relaxed)
+            || self.bodies_held.load(Ordering::Acquire) > 0;
+        if is_under_way || self.is_write_blocked() {
             Activity::Busy
         } else if self.bytes_read.load(Ordering::Relaxed) != self.bytes_read_at_end.load(Ordering::Relaxed) {
             Activity::Head
@@ -147,7 +185,7 @@ fn add(to: &AtomicU64, value: u64) {
     to.store(to.load(Ordering::Relaxed).wrapping_add(value), Ordering::Relaxed);
 }
 
-/// A request, from its head until the end of its answer.
+/// A request, from its head until hyper has taken the end of its answer.
 pub(super) struct RequestUnderWay(Arc<Pulse>);
 
 impl Drop for RequestUnderWay {
@@ -155,6 +193,16 @@ impl Drop for RequestUnderWay {
         let pulse = &self.0;
         pulse.bytes_read_at_end.store(pulse.bytes_read.load(Ordering::Relaxed), Ordering::Relaxed);
         add(&pulse.requests_ended, 1);
+        pulse.has_to_write();
+    }
+}
+
+/// The body of a request, which may be dropped anywhere.
+pub(super) struct BodyHeld(Arc<Pulse>);
+
+impl Drop for BodyHeld {
+    fn drop(&mut self) {
+        self.0.bodies_held.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -175,6 +223,25 @@ mod tests {
         assert_eq!(pulse.activity(), Activity::Idle);
         pulse.has_read(1);
         assert_eq!(pulse.activity(), Activity::Head);
+    }
+
+    #[test]
+    fn a_connection_is_busy_until_its_answer_is_written_and_rests_with_nothing_in_hand() {
+        let pulse = Arc::new(Pulse::default());
+        let (request, body) = (pulse.begin_request(), pulse.hold_body());
+        pulse.has_read_nothing();
+        drop(request);
+        assert_eq!(pulse.activity(), Activity::Busy, "its body is held");
+        drop(body);
+        assert_eq!((pulse.activity(), pulse.may_rest()), (Activity::Idle, false), "it may not be written");
+        pulse.cannot_write();
+        assert_eq!((pulse.activity(), pulse.may_rest()), (Activity::Busy, false), "it waits to be written");
+        pulse.has_written(1);
+        assert!(!pulse.may_rest(), "it is not flushed");
+        pulse.has_flushed();
+        assert_eq!((pulse.activity(), pulse.may_rest()), (Activity::Idle, true));
+        pulse.has_read(0);
+        assert!(!pulse.may_rest(), "there may be more to read");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A connection's bytes, counted on their way.
 //!
-//! Invariants: changes nothing of what passes. What was read ahead comes before anything that is read now.
+//! Invariants: changes nothing of what passes. What was read ahead comes before anything that is read now. Everything
+//! that is tried to be written counts as unwritten until a flush has come to its end.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,6 +20,11 @@ use super::pulse::Pulse;
 pub(super) trait OverTcp: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// What it is over.
     fn tcp(&self) -> &TcpStream;
+
+    /// Whether something, or the end, was taken out of it that nobody has read yet.
+    fn has_taken_more(&mut self) -> bool {
+        false
+    }
 }
 
 impl OverTcp for TcpStream {
@@ -30,6 +36,13 @@ impl OverTcp for TcpStream {
 impl OverTcp for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
+    }
+
+    fn has_taken_more(&mut self) -> bool {
+        match self.get_mut().1.process_new_packets() {
+            Ok(state) => state.plaintext_bytes_to_read() > 0 || state.peer_has_closed(),
+            Err(_) => true,
+        }
     }
 }
 
@@ -48,23 +61,29 @@ impl<S: OverTcp> Watched<S> {
 
     /// Gives back what was read of it and not used.
     pub(super) fn put_back(&mut self, ahead: Bytes) {
-        debug_assert!(self.ahead.is_empty(), "what was put back before was not read");
-        self.ahead = ahead;
+        if self.ahead.is_empty() {
+            self.ahead = ahead;
+        } else if !ahead.is_empty() {
+            let mut all = BytesMut::from(ahead);
+            all.extend_from_slice(&self.ahead);
+            self.ahead = all.freeze();
+        }
     }
 
-    /// Ready when there is something to read, or nothing will come any more. To be asked only after a read that found
-    /// nothing, or before the first: what TLS has deciphered already is not seen.
-    pub(super) fn poll_has_news(&self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.ahead.is_empty() {
+    /// Ready when there is something to read, or nothing will come any more. A first request may have come in one read
+    /// with the end of TLS's handshake: the socket is silent then.
+    pub(super) fn poll_has_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.ahead.is_empty() || self.stream.has_taken_more() {
             return Poll::Ready(());
         }
         self.stream.tcp().poll_read_ready(context).map(drop)
     }
 
     /// Whether there is something to read, by a look at the socket itself.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(super) fn has_unread(&mut self) -> bool {
         let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         !self.ahead.is_empty()
+            || self.stream.has_taken_more()
             || recv(self.stream.tcp(), &mut [0_u8; 1][..], look).is_ok_and(|(_, read)| read > 0)
     }
 
@@ -93,6 +112,8 @@ impl<S: OverTcp> AsyncRead for Watched<S> {
             let length = buffer.filled().len() - before;
             self.pulse.has_read(length);
             self.has_ended |= read.is_err() || (length == 0 && room > 0);
+        } else {
+            self.pulse.has_read_nothing();
         }
         polled
     }
@@ -115,6 +136,7 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.pulse.has_to_write();
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(written)
     }
@@ -124,6 +146,7 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.pulse.has_to_write();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.note(written)
     }
@@ -135,13 +158,24 @@ impl<S: OverTcp> AsyncWrite for Watched<S> {
     /// TLS may keep bytes that the client does not take.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_pending() {
-            self.pulse.cannot_write();
+        match &flushed {
+            Poll::Pending => self.pulse.cannot_write(),
+            Poll::Ready(Ok(())) => self.pulse.has_flushed(),
+            Poll::Ready(Err(_)) => self.has_ended = true,
         }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        // Whoever has begun to end does not rest any more.
+        self.pulse.has_to_write();
+        let ended = Pin::new(&mut self.stream).poll_shutdown(context);
+        if ended.is_pending() {
+            self.pulse.cannot_write();
+        }
+        ended
     }
 }
+
+#[cfg(test)]
+mod tests;
