@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 pub(crate) use self::events::EventStream;
 pub(crate) use self::source::Source;
 use crate::tally::{Call, Silence};
-use crate::upstream::ModelBody;
+use crate::upstream::{ExchangeError, ModelBody};
 
 /// What may break a body half-way.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -54,8 +54,11 @@ impl Body for ModelStream {
             return Poll::Ready(Some(Err("the model did not finish its answer in time".into())));
         }
         let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
-        if let Some(Err(_)) = &frame {
-            self.call.ends_without_answer(Silence::Lost);
+        match &frame {
+            // This server's failure.
+            Some(Err(ExchangeError::Payload(_))) => self.call.ends(InvocationClass::ServerError),
+            Some(Err(_)) => self.call.ends_without_answer(Silence::Lost),
+            Some(Ok(_)) | None => {}
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }

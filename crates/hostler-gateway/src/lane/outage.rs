@@ -120,7 +120,7 @@ impl Lane {
                     return;
                 };
                 let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
-                let probed = probe(lane.address, patience).await;
+                let Some(probed) = probe(lane.address, patience).await else { continue };
                 let mut next = None;
                 lane.judge(|breaker, _| {
                     // It may have been pardoned meanwhile.

@@ -31,6 +31,7 @@ pub(super) fn id(ordinal: u32) -> InstanceId {
 }
 
 mod overload;
+mod own_failures;
 
 /// A gateway before one endpoint, whose instances listen there.
 pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {

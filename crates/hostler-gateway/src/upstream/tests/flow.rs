@@ -51,7 +51,8 @@ async fn a_long_answer_in_chunks_of_about_what_flows_is_not_changed() {
         let mut left = &data[..];
         while !left.is_empty() {
             let (chunk, later) = left.split_at(random.random_range(16_000..17_000).min(left.len()));
-            answer.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            // The longer the line is, the more often a read ends in it.
+            answer.extend_from_slice(format!("{:x};signature={:064x}\r\n", chunk.len(), 7).as_bytes());
             answer.extend_from_slice(chunk);
             answer.extend_from_slice(b"\r\n");
             left = later;
