@@ -6,7 +6,9 @@
 //! has 2 of the 9.7 and the measurement 1 (`examples/upstream_exchange.rs` says how that is counted).
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
 //! sent again. It says whose doing it is: want of descriptors and a request that cannot be read any more are this
-//! server's, and no instance hears of them. A kept connection that turns out to be closed costs nobody an error.
+//! server's, and no instance hears of them. A kept connection whose end or stray bytes the runtime has heard of
+//! before the request is written, or that refuses its first byte, costs nobody an error; one that is closed while the
+//! request is under way is an error, since the container may have read it.
 
 pub(crate) mod answer;
 mod body;

@@ -45,8 +45,9 @@ async fn a_long_answer_in_chunks_of_about_what_flows_is_not_changed() {
     let sending = sent.clone();
     let container = Container::start(move |_, call| {
         let mut random = StdRng::seed_from_u64(call as u64);
-        let mut data = vec![0; BYTES];
-        random.fill_bytes(&mut data);
+        let mut block = vec![0; 1 << 20];
+        random.fill_bytes(&mut block);
+        let data = block.repeat(BYTES >> 20);
         let mut answer = HEAD.to_vec();
         let mut left = &data[..];
         while !left.is_empty() {
