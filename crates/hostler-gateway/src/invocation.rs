@@ -89,10 +89,13 @@ impl<'a> Invocation<'a> {
         let not_ascii = Cell::new(false);
         let checked = |name: &str| {
             let value = find(name)?;
-            Some(value.to_str().map(Cow::Borrowed).unwrap_or_else(|_| {
-                not_ascii.set(true);
-                String::from_utf8_lossy(value.as_bytes())
-            }))
+            Some(value.to_str().map_or_else(
+                |_| {
+                    not_ascii.set(true);
+                    String::from_utf8_lossy(value.as_bytes())
+                },
+                Cow::Borrowed,
+            ))
         };
         validate_headers(operation, endpoint_name, checked).map_err(|error| match error {
             DecodeError::Validation(violations) => {

@@ -6,6 +6,7 @@
 
 mod budget;
 mod collect;
+mod hashing;
 mod pace;
 mod pool;
 mod reader;

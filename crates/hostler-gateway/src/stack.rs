@@ -69,12 +69,8 @@ impl Gateway {
                     let given = match invocation.form {
                         Form::Whole => {
                             let given = give_back(invocation, answer, call, deadline).await;
-                            given.inspect(|answer| {
-                                lane.succeeded();
-                                self.heed_opening(invocation, &lane, answer.headers());
-                            })
+                            given.inspect(|answer| self.heed_opening(invocation, &lane, answer.headers()))
                         }
-                        // Whether it succeeds is known at its end.
                         Form::Events => {
                             let limits =
                                 Limits { first_byte: deadline, last_byte, end: self.streams_end.subscribe() };

@@ -54,12 +54,12 @@ struct Running {
 }
 
 impl Source {
-    /// The rest of an answer that must end by `deadline`, or when `end` becomes true.
+    /// The rest of an answer that must end by `deadline`, or when `end`, if there is one, becomes true.
     pub(crate) fn new(
         rest: ModelBody,
         mut call: Call,
         deadline: Instant,
-        mut end: watch::Receiver<bool>,
+        mut end: Option<watch::Receiver<bool>>,
     ) -> Self {
         let stage = if rest.is_end_stream() {
             succeeded(&mut call);
@@ -72,7 +72,7 @@ impl Source {
         let watch = tokio::spawn(async move {
             let failure = tokio::select! {
                 () = sleep_until(deadline) => StreamFailure::TimeExceeded,
-                Ok(_) = end.wait_for(|has_come| *has_come) => StreamFailure::Internal,
+                () = has_come(&mut end) => StreamFailure::Internal,
             };
             if let Some(stage) = watched.upgrade() {
                 lock(&stage).is_cut_off(failure);
@@ -83,6 +83,15 @@ impl Source {
 
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Next> {
         lock(&self.stage).poll_next(context)
+    }
+
+    /// How much is still to come, where that is known.
+    pub(crate) fn data_left(&self) -> Option<u64> {
+        match &*lock(&self.stage) {
+            Stage::Running(running) => running.rest.size_hint().exact(),
+            Stage::Failed(..) => None,
+            Stage::Ended => Some(0),
+        }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -172,6 +181,16 @@ impl Running {
         lane.failed(InvocationFailure::Lost);
         (StreamFailure::Broken, stream_ended(StreamFailure::Broken, endpoint))
     }
+}
+
+/// Never, where there is no such end.
+async fn has_come(end: &mut Option<watch::Receiver<bool>>) {
+    if let Some(end) = end
+        && end.wait_for(|has_come| *has_come).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 fn succeeded(call: &mut Call) {

@@ -1,4 +1,4 @@
-//! Reads a body to its end: hashed as it comes, within its limit, its pace and the budget of all bodies.
+//! Reads a body to its end: hashed as it comes (a large one by another thread), within its limit, its pace and the budget of all bodies.
 //!
 //! Why: what hyper hands out keeps the whole buffer alive that it was read into, a page for a byte if a client wants it
 //! so; so everything is copied together but a body that comes in one piece, as nearly all do.
@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use hostler_aws::sigv4::{PayloadHasher, payload_hash};
+use hostler_aws::sigv4::payload_hash;
 use http_body::{Body, Frame};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::budget::{BodyBudget, Overdraft};
+use super::hashing::Hashing;
 use super::pace::{Late, Pace, PaceLimits};
 use super::pool::{Place, Share, Taken};
 use super::spool::SpoolFile;
@@ -51,6 +52,8 @@ pub(crate) enum CollectError {
     NoRoom,
     #[error("keeping the body on disk failed")]
     Disk(#[source] std::io::Error),
+    #[error("hashing the body failed")]
+    Hash(#[source] std::io::Error),
 }
 
 /// Reads a body to its end; `share` is asked for when it is not small.
@@ -83,10 +86,8 @@ where
         return Ok((Payload::whole(first, taken), hash));
     }
     let mut collected = Box::new(Collected::new(&terms, share()));
-    let mut hasher = PayloadHasher::new();
     let mut next = Some(first);
     while let Some(piece) = next {
-        hasher.update(&piece);
         if collected.add(&piece).await? {
             pace.forget();
         }
@@ -97,7 +98,7 @@ where
             return Err(CollectError::TooLarge);
         }
     }
-    Ok((collected.finish().await?, hasher.finish()))
+    collected.finish().await
 }
 
 /// The next bytes; none at the end.
@@ -141,6 +142,7 @@ struct Collected {
     file: Option<SpoolFile>,
     overdraft: Option<Overdraft>,
     length: u64,
+    hashing: Hashing,
 }
 
 impl Collected {
@@ -156,6 +158,7 @@ impl Collected {
             file: None,
             overdraft: None,
             length: 0,
+            hashing: Hashing::new(),
         }
     }
 
@@ -198,10 +201,17 @@ impl Collected {
         let next = Vec::with_capacity(usize::try_from(size).unwrap_or(usize::MAX));
         self.segment_bytes = size;
         let full = std::mem::replace(&mut self.segment, next);
-        if !full.is_empty() {
-            self.full.push(full.into());
-        }
+        has_waited |= self.keep(full.into()).await?;
         Ok(has_waited)
+    }
+
+    /// Keeps a full segment in memory; whether that took its time.
+    async fn keep(&mut self, full: Bytes) -> Result<bool, CollectError> {
+        if full.is_empty() {
+            return Ok(false);
+        }
+        self.full.push(full.clone());
+        self.hashing.update(full).await.map_err(CollectError::Hash)
     }
 
     fn take_memory(&mut self, bytes: u64) -> bool {
@@ -262,29 +272,35 @@ impl Collected {
             taking.await.ok_or(CollectError::NoRoom)?;
         }
         let segment = std::mem::take(&mut self.segment);
+        let segment = self.hashing.update_and_return(segment).await.map_err(CollectError::Hash)?;
         if let Some(file) = &mut self.file {
             self.segment = file.append(segment).await.map_err(CollectError::Disk)?;
         }
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<Payload, CollectError> {
+    /// The body and its hash.
+    async fn finish(mut self: Box<Self>) -> Result<(Payload, [u8; 32]), CollectError> {
         if self.file.is_some() && !self.segment.is_empty() {
             self.spill().await?;
         }
-        let segment = std::mem::take(&mut self.segment);
+        let last = std::mem::take(&mut self.segment);
         if self.file.is_some() {
             self.memory.give_back(self.segment_bytes);
-        } else if self.full.is_empty() {
-            return Ok(Payload::whole(segment.into(), self.memory));
-        } else if !segment.is_empty() {
-            self.full.push(segment.into());
+        } else {
+            self.keep(last.into()).await?;
         }
-        Ok(Payload::in_pieces(Pieces {
+        let hash = self.hashing.finish().await.map_err(CollectError::Hash)?;
+        if self.file.is_none() && self.full.len() == 1 {
+            let whole = self.full.pop().unwrap_or_default();
+            return Ok((Payload::whole(whole, self.memory), hash));
+        }
+        let payload = Payload::in_pieces(Pieces {
             in_memory: self.full,
             on_disk: self.file,
             length: self.length,
             _taken: (self.memory, self.overdraft),
-        }))
+        });
+        Ok((payload, hash))
     }
 }

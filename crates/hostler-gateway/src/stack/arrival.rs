@@ -83,5 +83,8 @@ fn refusal(error: CollectError, limit: u64) -> ApiError {
             ApiError::service_unavailable("Too many request bodies are under way. Try again later.")
                 .with_source(source)
         }
+        CollectError::Hash(source) => {
+            ApiError::internal("the hash of a request body was not finished").with_source(source)
+        }
     }
 }

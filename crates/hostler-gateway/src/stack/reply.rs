@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 
 use super::session::{CLOSES, OPENS};
-use crate::answer::{AnswerBody, ModelStream, whole};
+use crate::answer::{AnswerBody, ModelStream, Source, whole};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::tally::{Call, Silence};
@@ -90,10 +90,11 @@ pub(super) async fn give_back(
     };
     let body = if body.is_end_stream() {
         call.ends(InvocationClass::Success);
+        call.lane().succeeded();
         whole(first)
     } else {
-        let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        ModelStream { first: Some(first), rest: body, deadline, call }.boxed_unsync()
+        // Whether it succeeds is known at its end.
+        ModelStream::new(first, Source::new(body, call, deadline, None)).boxed_unsync()
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;

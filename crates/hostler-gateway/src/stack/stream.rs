@@ -52,7 +52,7 @@ pub(super) async fn give_stream(
         Err(why) => return Err(why.end(invocation, call)),
     };
     let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
-    let stream = EventStream::new(first, Source::new(body, call, limits.last_byte, limits.end));
+    let stream = EventStream::new(first, Source::new(body, call, limits.last_byte, Some(limits.end)));
     let mut response = Response::new(stream.boxed_unsync());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM_TYPE));

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
@@ -158,6 +159,46 @@ async fn a_streamed_answer_counts_until_its_last_byte() {
     assert_eq!(table.in_flight(&id(0)), 0);
     assert_eq!(text(ask_again(&gateway, &container).await).await.len(), length);
     assert_eq!(container.connections(), 1, "the connection of a streamed answer was not used again");
+}
+
+/// An answer too large to be kept, of which the last byte is missing.
+fn all_but_the_last_byte() -> Vec<u8> {
+    let length = 2 * WHOLE_ANSWER_BYTES_MAX;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    [head.into_bytes(), vec![b'x'; length - 1]].concat()
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_of_a_streamed_answer_holds_no_place_after_the_time_of_an_answer() {
+    let container =
+        Container::start(|_, _| Play::InPieces(vec![all_but_the_last_byte(), b"x".to_vec()])).await;
+    let limits =
+        InvocationLimits { model_timeout: Some(Duration::from_millis(300)), ..InvocationLimits::default() };
+    let (gateway, table) = limited(&[container.kept.address()], limits, GatewaySettings::default());
+    container.go_on();
+    let mut body = ask(&gateway).await.unwrap().into_body();
+    assert_eq!(table.in_flight(&id(0)), 1);
+    container.until_closed(1).await;
+    assert_eq!(table.in_flight(&id(0)), 0);
+    // What was read before its time was over is the client's, if it still wants it.
+    assert!(body.frame().await.unwrap().is_ok());
+    assert!(body.frame().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_streamed_answer_that_breaks_off_is_its_instances_trouble_and_one_that_ends_is_not() {
+    let plays = |_, call| match call {
+        0 => Play::Answer([all_but_the_last_byte(), b"x".to_vec()].concat()),
+        _ => Play::AnswerAndClose(all_but_the_last_byte()),
+    };
+    let container = Container::start(plays).await;
+    let (gateway, table) = gateway(&[container.kept.address()]);
+    text(ask(&gateway).await.unwrap()).await;
+    assert_eq!(table.trouble(&id(0)), None);
+    let broken = ask(&gateway).await.unwrap().into_body().collect().await;
+    assert!(broken.is_err());
+    let trouble = table.trouble(&id(0)).map(|trouble| (trouble.failure, trouble.in_a_row));
+    assert_eq!(trouble, Some((InvocationFailure::Lost, 1)));
 }
 
 async fn ask_again(gateway: &Gateway, container: &Container) -> Response<AnswerBody> {

@@ -2,6 +2,8 @@
 
 use hostler_types::InvocationTrouble;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
 
 use super::*;
 
@@ -51,30 +53,67 @@ async fn a_request_whose_rest_cannot_be_read_is_no_failure_of_its_instance() {
     }
 }
 
+/// An instance that answers with this before it reads its requests, which it does when it may.
+async fn early(answer: Vec<u8>, may_read: &Arc<Notify>) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let may_read = may_read.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (answer, may_read) = (answer.clone(), may_read.clone());
+            tokio::spawn(async move {
+                let (mut reading, mut writing) = stream.split();
+                writing.write_all(&answer).await?;
+                may_read.notified().await;
+                tokio::io::copy(&mut reading, &mut tokio::io::sink()).await
+            });
+        }
+    });
+    address
+}
+
+fn long_and_broken() -> Payload {
+    Payload::broken(vec![b'x'; usize::try_from(LONG).unwrap()].into(), LONG + 1)
+}
+
 #[tokio::test]
-async fn nor_is_one_that_was_being_answered_meanwhile() {
+async fn nor_is_one_whose_answer_has_begun() {
     for form in [Form::Whole, Form::Events] {
-        // It answers before it has the request, and then reads it.
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut reading, mut writing) = stream.split();
-                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-                    tokio::io::AsyncWriteExt::write_all(&mut writing, head).await?;
-                    tokio::io::copy(&mut reading, &mut tokio::io::sink()).await
-                });
-            }
-        });
-        let (gateway, table) = gateway(&[address]);
+        let may_read = Arc::new(Notify::new());
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+        let (gateway, table) = gateway(&[early(head.to_vec(), &may_read).await]);
         for _ in 0..5 {
-            let beginning = vec![b'x'; usize::try_from(LONG).unwrap()];
-            let body = Payload::broken(beginning.into(), LONG + 1);
-            let error = ask_with(&gateway, form, body).await.map(drop).unwrap_err();
+            may_read.notify_one();
+            let error = ask_with(&gateway, form, long_and_broken()).await.map(drop).unwrap_err();
             assert_eq!((error.code(), error.message()), ("InternalFailure", None));
             assert_eq!(blame(&table), NONE);
         }
+    }
+}
+
+#[tokio::test]
+async fn nor_is_one_whose_answer_is_with_the_client() {
+    for form in [Form::Whole, Form::Events] {
+        let may_read = Arc::new(Notify::new());
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+        let answer = [head, &vec![b'x'; WHOLE_ANSWER_BYTES_MAX][..]].concat();
+        let (gateway, table) = gateway(&[early(answer, &may_read).await]);
+        for _ in 0..5 {
+            let mut body = ask_with(&gateway, form, long_and_broken()).await.unwrap().into_body();
+            may_read.notify_one();
+            let mut last = Bytes::new();
+            let mut is_broken = false;
+            while let Some(frame) = body.frame().await {
+                match frame {
+                    Ok(frame) => last = frame.into_data().unwrap(),
+                    Err(_) => is_broken = true,
+                }
+            }
+            let is_told = last.windows(21).any(|part| part == b"InternalStreamFailure");
+            assert_eq!((is_broken, is_told), (form == Form::Whole, form == Form::Events));
+            assert_eq!(blame(&table), NONE);
+        }
+        assert_eq!(table.in_flight(&id(0)), 0);
     }
 }
 

@@ -12,7 +12,7 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Two chunks of 32 KiB, and the connection's pause somewhere in the line with the second one's size.
 async fn check_cut(cut: usize) {
-    let (line, one, two) = (b"8000;x=y\r\n", [b'a'; 0x8000], [b'b'; 0x8000]);
+    let (line, one, two) = (b"8000;x=y\r\n", vec![b'a'; 0x8000], vec![b'b'; 0x8000]);
     let before = [&line[..], &one, b"\r\n", &line[..cut]].concat();
     let after = [&line[cut..], &two, b"\r\n0\r\n\r\n"].concat();
     let pieces = vec![HEAD.to_vec(), before, after];
