@@ -255,6 +255,25 @@ ODD = {
         "413",
         CLOSED,
     ),
+    "a variant that is not ASCII": (
+        # Not one that is absent: it would go to any variant.
+        lambda c, s: invocation(c, s, headers=["X-Amzn-SageMaker-Target-Variant: \xe9"]),
+        400,
+        "ValidationError",
+        KEPT,
+    ),
+    "a session that is not ASCII": (
+        lambda c, s: invocation(c, s, headers=["X-Amzn-SageMaker-Session-Id: \xe9"]),
+        400,
+        "ValidationError",
+        KEPT,
+    ),
+    "attributes that are not ASCII": (
+        lambda c, s: invocation(c, s, headers=["X-Amzn-SageMaker-Custom-Attributes: \xe9"]),
+        400,
+        "ValidationError",
+        KEPT,
+    ),
     "chunks that are too large together": (
         # Kept only when all of it came.
         lambda c, s: in_chunks(c, s, chunks(*[PIECE] * 65), PIECE * 65),

@@ -60,6 +60,16 @@ pub struct ReadAnswer {
 
 /// Reads an answer that comes in these pieces, and then the connection's end. None when not even its head can be read.
 pub fn read_answer<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<ReadAnswer> {
+    read_pieces(pieces, false)
+}
+
+/// As [`read_answer`], and all data of which the reader knows before it is there goes past it, as it does in an answer
+/// that flows.
+pub fn read_flowing_answer<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<ReadAnswer> {
+    read_pieces(pieces, true)
+}
+
+fn read_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>, flows: bool) -> Option<ReadAnswer> {
     let mut pieces = pieces.filter(|piece| !piece.is_empty());
     let mut reader = Reader::new();
     let (head, first) = loop {
@@ -68,23 +78,31 @@ pub fn read_answer<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<ReadAns
         }
     };
     let mut data = first.to_vec();
+    // Of a piece that was data at its beginning.
+    let mut more: &[u8] = &[];
     let is_whole = loop {
-        if reader.has_rest() {
-            match reader.read_data(&[]) {
-                Ok(more) => data.extend(more.unwrap_or_default()),
-                Err(_) => break false,
-            }
+        let read = if reader.has_rest() {
+            reader.read_data(&[])
         } else if reader.has_ended() {
             break true;
         } else {
-            let read = match pieces.next() {
-                Some(piece) => reader.read_data(piece),
-                None => reader.close().map(|()| None),
-            };
-            match read {
-                Ok(more) => data.extend(more.unwrap_or_default()),
-                Err(_) => break false,
+            let piece =
+                if more.is_empty() { pieces.next().unwrap_or_default() } else { std::mem::take(&mut more) };
+            let ahead = usize::try_from(reader.data_ahead()).unwrap_or(usize::MAX).min(piece.len());
+            if piece.is_empty() {
+                reader.close().map(|()| None)
+            } else if flows && ahead > 0 {
+                reader.skip_data(ahead);
+                data.extend_from_slice(&piece[..ahead]);
+                more = &piece[ahead..];
+                continue;
+            } else {
+                reader.read_data(piece)
             }
+        };
+        match read {
+            Ok(read) => data.extend(read.unwrap_or_default()),
+            Err(_) => break false,
         }
     };
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
@@ -93,6 +111,6 @@ pub fn read_answer<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<ReadAns
         headers: headers.collect(),
         data,
         is_whole,
-        may_keep: is_whole && reader.may_keep() && pieces.next().is_none(),
+        may_keep: is_whole && reader.may_keep() && more.is_empty() && pieces.next().is_none(),
     })
 }

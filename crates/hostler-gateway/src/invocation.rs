@@ -2,6 +2,9 @@
 //!
 //! Invariants: what stands here was checked against the service model; what this release cannot honour was refused.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use hostler_aws::ApiError;
 use hostler_shapes::{DecodeError, RuntimeOperation, validate_headers, validation_message};
 use hostler_types::Scope;
@@ -77,13 +80,24 @@ impl<'a> Invocation<'a> {
     ) -> Result<Self, ApiError> {
         // Most calls carry none of these: looking once is cheaper than asking for each of a dozen names.
         let has_special = headers.keys().any(|name| name.as_str().starts_with(SPECIAL));
-        let header = |name: &str| {
+        let find = |name: &str| {
             let is_special =
                 name.get(..SPECIAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SPECIAL));
-            let value = if is_special && !has_special { None } else { headers.get(name) };
-            value.and_then(|value| value.to_str().ok())
+            if is_special && !has_special { None } else { headers.get(name) }
         };
-        validate_headers(operation, endpoint_name, header).map_err(|error| match error {
+        // What is not ASCII is there all the same, and breaks the constraint of nearly every member.
+        let not_ascii = Cell::new(false);
+        let checked = |name: &str| {
+            let value = find(name)?;
+            Some(value.to_str().map_or_else(
+                |_| {
+                    not_ascii.set(true);
+                    String::from_utf8_lossy(value.as_bytes())
+                },
+                Cow::Borrowed,
+            ))
+        };
+        validate_headers(operation, endpoint_name, checked).map_err(|error| match error {
             DecodeError::Validation(violations) => {
                 ApiError::validation_error(validation_message(&violations))
             }
@@ -91,25 +105,29 @@ impl<'a> Invocation<'a> {
                 ApiError::serialization(problem.message.unwrap_or_default())
             }
         })?;
-        if header("x-amzn-sagemaker-target-model").is_some() {
+        if not_ascii.get() {
+            return Err(ApiError::validation_error("The value of a header has characters other than ASCII."));
+        }
+        let header = |name: &str| find(name).and_then(|value| value.to_str().ok());
+        if find("x-amzn-sagemaker-target-model").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} is not a multi-model endpoint and does not support target model header."
             ))
             .with_error_code("TARGET_MODEL_HEADER_NOT_SUPPORTED"));
         }
-        if header("x-amzn-sagemaker-target-container-hostname").is_some() {
+        if find("x-amzn-sagemaker-target-container-hostname").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} does not invoke its containers directly and does not support target \
                  container hostname header."
             )));
         }
-        if header("x-amzn-sagemaker-inference-component").is_some() {
+        if find("x-amzn-sagemaker-inference-component").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} has no inference components and does not support inference component \
                  name header."
             )));
         }
-        if header("x-amzn-sagemaker-enable-explanations").is_some() {
+        if find("x-amzn-sagemaker-enable-explanations").is_some() {
             return Err(ApiError::validation_error(
                 "Explanations are not supported by Hostler yet: leave EnableExplanations out.",
             ));
@@ -137,3 +155,6 @@ impl<'a> Invocation<'a> {
         forwarded
     }
 }
+
+#[cfg(test)]
+mod tests;

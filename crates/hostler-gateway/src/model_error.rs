@@ -89,6 +89,13 @@ pub(crate) fn stream_ended(failure: StreamFailure, endpoint_name: &str) -> Strin
     }
 }
 
+/// The same when the model answers a request whose rest this server cannot read any more.
+pub(crate) fn request_is_gone(endpoint_name: &str) -> String {
+    format!(
+        "The rest of the request could not be read while the model of endpoint {endpoint_name} was streaming its response."
+    )
+}
+
 fn see(invocation: &Invocation<'_>) -> String {
     let (name, region, account) =
         (invocation.endpoint_name, &invocation.scope.region, &invocation.scope.account);

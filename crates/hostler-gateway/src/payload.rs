@@ -68,6 +68,14 @@ impl Payload {
         }
     }
 
+    /// A body whose rest nobody can read.
+    #[cfg(test)]
+    pub(crate) fn broken(beginning: Bytes, length: u64) -> Self {
+        let budget = BodyBudget::in_memory(BodyLimits::default());
+        let taken = Taken::nothing(budget, pool::Place::Memory);
+        Self::in_pieces(Pieces { in_memory: vec![beginning], on_disk: None, length, _taken: (taken, None) })
+    }
+
     /// Gives back what it takes up: nobody will send it again.
     pub(crate) fn let_go(&mut self) {
         self.0 = Form::Whole { bytes: Bytes::new(), _taken: None };

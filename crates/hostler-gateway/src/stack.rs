@@ -22,13 +22,13 @@ mod session;
 mod stream;
 
 use hostler_aws::ApiError;
-use hostler_types::InvocationFailure;
+use hostler_types::{InvocationClass, InvocationFailure};
 use http::Response;
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use self::place::{Found, Search};
-use self::reply::{Unanswered, give_back};
+use self::reply::{Unanswered, give_back, payload_is_gone};
 use self::stream::{Limits, give_stream};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
@@ -36,7 +36,7 @@ use crate::invocation::{Form, Invocation};
 use crate::lane::Lane;
 use crate::model_error::{NoAnswer, unanswered};
 use crate::tally::{Call, Silence};
-use crate::upstream;
+use crate::upstream::{self, UpstreamError};
 
 impl Gateway {
     /// Layers 7 to 9.
@@ -87,8 +87,18 @@ impl Gateway {
                             });
                             return Err(failed(invocation, &lane, error));
                         }
+                        Err(Unanswered::Ours(error)) => return Err(error),
                         Err(Unanswered::Lost(call, error)) => (call, error),
                     }
+                }
+                // No other instance could be reached either, nor get the request whole; none hears of it.
+                Ok(Err(error @ UpstreamError::NoDescriptor { .. })) => {
+                    call.ends(InvocationClass::ServerError);
+                    return Err(no_descriptor(error));
+                }
+                Ok(Err(error @ UpstreamError::Payload { .. })) => {
+                    call.ends(InvocationClass::ServerError);
+                    return Err(payload_is_gone(error));
                 }
                 Ok(Err(error)) if error.is_unsent() => {
                     let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
@@ -119,6 +129,13 @@ impl Gateway {
             search.begin_again(&lane.id, self.settings.hold_timeout);
         }
     }
+}
+
+/// This server has as many files and connections open as it may.
+fn no_descriptor(cause: UpstreamError) -> ApiError {
+    let error: &dyn std::error::Error = &cause;
+    warn!(error, "a request found no descriptor for a connection to its model");
+    ApiError::service_unavailable("Too many connections are open. Try again later.").with_source(cause)
 }
 
 /// Says which instance failed a request; what the client is told is said elsewhere.

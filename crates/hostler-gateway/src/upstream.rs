@@ -5,7 +5,10 @@
 //! took 23.3 thousand instructions and 11.4 us of processor time with the kernel's, by this one 9.7 and 5.7; the runtime
 //! has 2 of the 9.7 and the measurement 1 (`examples/upstream_exchange.rs` says how that is counted).
 //! Invariants: an error says whether the request may have reached the container: only one that surely did not may be
-//! sent again. A kept connection that turns out to be closed costs nobody an error.
+//! sent again. It says whose doing it is: want of descriptors and a request that cannot be read any more are this
+//! server's, and no instance hears of them. A kept connection whose end or stray bytes the runtime has heard of
+//! before the request is written, or that refuses its first byte, costs nobody an error; one that is closed while the
+//! request is under way is an error, since the container may have read it.
 
 pub(crate) mod answer;
 mod body;
@@ -19,11 +22,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
+use rustix::io::Errno;
 use thiserror::Error;
 
 pub(crate) use body::ModelBody;
 use connection::Connection;
-use exchange::{Exchange, ExchangeError, SendError};
+pub(crate) use exchange::ExchangeError;
+use exchange::{Exchange, SendError};
 pub(crate) use kept::Kept;
 use request::Outgoing;
 
@@ -38,6 +43,12 @@ pub(crate) enum UpstreamError {
     /// A fresh connection was closed before the request was written.
     #[error("{address} closed a new connection before it had the request")]
     Closed { address: SocketAddr, source: io::Error },
+    /// This server may open no more connections, to whomever.
+    #[error("there is no descriptor for a connection to {address}")]
+    NoDescriptor { address: SocketAddr, source: io::Error },
+    /// The rest of the request could not be read from where it waits. The container may have its beginning.
+    #[error("the rest of a request to {address} is gone")]
+    Payload { address: SocketAddr, source: io::Error },
     /// The request may have been read.
     #[error("{address} had the request and gave no answer")]
     Lost { address: SocketAddr, source: ExchangeError },
@@ -47,10 +58,23 @@ impl UpstreamError {
     /// Whether the request surely was not written, so that another instance may get it.
     pub(crate) fn is_unsent(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Closed { .. } => true,
-            Self::Lost { .. } => false,
+            Self::Connect { .. } | Self::Closed { .. } | Self::NoDescriptor { .. } => true,
+            Self::Payload { .. } | Self::Lost { .. } => false,
         }
     }
+
+    fn of_connecting(address: SocketAddr, source: io::Error) -> Self {
+        if is_want_of_descriptors(&source) {
+            Self::NoDescriptor { address, source }
+        } else {
+            Self::Connect { address, source }
+        }
+    }
+}
+
+/// Whether a connection could not be made because this server, or its machine, has as many files open as it may.
+pub(crate) fn is_want_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error())).contains(&error.raw_os_error())
 }
 
 /// `POST /invocations` to the instance of `kept`.
@@ -68,7 +92,7 @@ pub(crate) async fn invoke(
             Some(connection) => connection,
             None => Connection::open(address)
                 .await
-                .map_err(|source| UpstreamError::Connect { address, source })?,
+                .map_err(|source| UpstreamError::of_connecting(address, source))?,
         };
         match Exchange::send(connection, outgoing).await {
             Ok((head, data, exchange)) => {
@@ -79,6 +103,9 @@ pub(crate) async fn invoke(
             }
             Err(SendError::Unsent(unsent, _)) if !is_fresh => outgoing = unsent,
             Err(SendError::Unsent(_, source)) => return Err(UpstreamError::Closed { address, source }),
+            Err(SendError::Lost(ExchangeError::Payload(source))) => {
+                return Err(UpstreamError::Payload { address, source });
+            }
             Err(SendError::Lost(source)) => return Err(UpstreamError::Lost { address, source }),
         }
     }

@@ -6,6 +6,7 @@
 //! here; every violated constraint gives one clause, members in the model's order, at most
 //! `VIOLATIONS_MAX` of them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::Value;
@@ -68,10 +69,10 @@ pub fn validate(shape: &Shape, value: &Value) -> Result<(), Vec<Violation>> {
 
 /// The same for a data-plane request, whose members stand in the path and in headers. The payload is
 /// not looked at: its limit is a setting of the gateway.
-pub fn validate_headers<'a>(
+pub fn validate_headers<'a, T: Into<Cow<'a, str>>>(
     operation: &RuntimeOperation,
     endpoint_name: &'a str,
-    header: impl Fn(&str) -> Option<&'a str>,
+    header: impl Fn(&str) -> Option<T>,
 ) -> Result<(), DecodeError> {
     let Kind::Structure(members) = &operation.input.kind else {
         return Ok(());
@@ -79,15 +80,15 @@ pub fn validate_headers<'a>(
     let mut violations = Violations(Vec::new());
     for member in *members {
         let binding = operation.request.iter().find(|binding| binding.member == member.name);
-        let text = match binding {
-            Some(binding) => header(binding.header),
-            None if member.name == "EndpointName" => Some(endpoint_name),
+        let text: Option<Cow<'_, str>> = match binding {
+            Some(binding) => header(binding.header).map(Into::into),
+            None if member.name == "EndpointName" => Some(endpoint_name.into()),
             None => continue,
         };
         let path = Path::Member(&Path::Root, member.name);
         match (text, &member.shape.kind) {
             (None, _) if member.required => violations.add(&path, Found::Null, NOT_NULL.to_owned()),
-            (Some(text), Kind::String(_)) => violations.text(member.shape, text, &path),
+            (Some(text), Kind::String(_)) => violations.text(member.shape, &text, &path),
             (Some(text), Kind::Integer { .. }) => {
                 let number: i32 = text.trim().parse().map_err(|_| {
                     SerializationProblem::text("STRING_VALUE can not be converted to an Integer")

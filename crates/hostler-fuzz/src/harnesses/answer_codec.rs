@@ -2,10 +2,10 @@
 //!
 //! Why: `model_answer` goes through the gateway and a socket, some hundred times slower, and cannot say where the bytes
 //! are cut.
-//! Held against: the same bytes cut otherwise, and a reader that has them all at once, takes the head from httparse and
+//! Held against: the same bytes cut otherwise, with their data going through the reader and past it, and a reader that has them all at once, takes the head from httparse and
 //! knows only the three plain forms of a body.
 
-use hostler_gateway::door::read_answer;
+use hostler_gateway::door::{read_answer, read_flowing_answer};
 
 use crate::bounds::{times, within};
 use crate::generate::Source;
@@ -44,6 +44,9 @@ fn run(data: &[u8]) {
     // Byte by byte costs most, so long inputs come in larger pieces.
     let least = bytes.len().div_ceil(4000).max(1);
     assert_eq!(read_answer(bytes.chunks(least)), whole, "pieces of {least} bytes");
+    let flowing = within(times(8, data), || read_flowing_answer(bytes.chunks(usize::from(size).max(1))));
+    assert_eq!(flowing, whole, "pieces of {size} bytes that flow");
+    assert_eq!(read_flowing_answer(bytes.chunks(least)), whole, "pieces of {least} bytes that flow");
     if let Some(expected) = plainly(bytes) {
         assert_eq!(whole.map(|read| (read.status, read.data, read.is_whole)), Some(expected));
     }

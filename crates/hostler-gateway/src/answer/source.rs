@@ -16,10 +16,11 @@ use http_body::Body;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 
-use crate::model_error::stream_ended;
+use crate::model_error::{request_is_gone, stream_ended};
 use crate::tally::{Call, Silence};
-use crate::upstream::ModelBody;
+use crate::upstream::{ExchangeError, ModelBody};
 
 /// The model's side of a stream.
 pub(crate) struct Source {
@@ -126,11 +127,8 @@ impl Stage {
                     Ok(chunk) if !chunk.is_empty() => Next::Chunk(chunk),
                     _ => continue,
                 },
-                Some(Err(_)) => {
-                    running.call.ends_without_answer(Silence::Lost);
-                    running.call.lane().failed(InvocationFailure::Lost);
-                    let failure = StreamFailure::Broken;
-                    let message = stream_ended(failure, &running.call.lane().tally.of.name);
+                Some(Err(error)) => {
+                    let (failure, message) = running.broke_off(error);
                     *self = Self::Ended;
                     return Poll::Ready(Next::Failure(failure, message));
                 }
@@ -167,6 +165,24 @@ impl Stage {
     }
 }
 
+impl Running {
+    /// What the client is told of it.
+    fn broke_off(&mut self, error: ExchangeError) -> (StreamFailure, String) {
+        let lane = self.call.lane().clone();
+        let endpoint = &lane.tally.of.name;
+        if let ExchangeError::Payload(error) = error {
+            // No failure of the instance.
+            let error: &dyn std::error::Error = &error;
+            warn!(endpoint, error, "the rest of a request's body could not be read");
+            self.call.ends(InvocationClass::ServerError);
+            return (StreamFailure::Internal, request_is_gone(endpoint));
+        }
+        self.call.ends_without_answer(Silence::Lost);
+        lane.failed(InvocationFailure::Lost);
+        (StreamFailure::Broken, stream_ended(StreamFailure::Broken, endpoint))
+    }
+}
+
 /// Never, where there is no such end.
 async fn has_come(end: &mut Option<watch::Receiver<bool>>) {
     if let Some(end) = end
@@ -174,7 +190,7 @@ async fn has_come(end: &mut Option<watch::Receiver<bool>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn succeeded(call: &mut Call) {

@@ -131,7 +131,7 @@ impl Lane {
                     return;
                 };
                 let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
-                let probed = probe(lane.address, patience).await;
+                let Some(probed) = probe(lane.address, patience).await else { continue };
                 match lane.was_probed(outage, probed) {
                     Some(next) => pause = next,
                     None => return,

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::breaker::Probed;
+use crate::upstream::is_want_of_descriptors;
 
 /// As long as a request waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -19,16 +20,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// `HTTP/1.1 200`.
 const STATUS_BYTES: usize = 12;
 
-/// Asks an instance for its health, and waits so long for its answer.
-pub(super) async fn probe(address: SocketAddr, patience: Duration) -> Probed {
-    let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await else {
-        return Probed::Refused;
+/// Asks an instance for its health, and waits so long for its answer. None when there is no descriptor to ask with.
+pub(super) async fn probe(address: SocketAddr, patience: Duration) -> Option<Probed> {
+    let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if is_want_of_descriptors(&error) => return None,
+        Ok(Err(_)) | Err(_) => return Some(Probed::Refused),
     };
-    match timeout(patience, ask(stream, address)).await {
+    Some(match timeout(patience, ask(stream, address)).await {
         Ok(Some(status)) => Probed::Answered(status),
         Ok(None) => Probed::Refused,
         Err(_) => Probed::Silent,
-    }
+    })
 }
 
 /// None when the connection broke, or what came is not HTTP.

@@ -18,15 +18,15 @@ const HANDED_OVER_BYTES_MIN: usize = 64 * 1024;
 /// The hash of what came so far.
 pub(super) enum Hashing {
     /// At rest.
-    Idle(PayloadHasher),
+    Idle(Box<PayloadHasher>),
     /// At work on the last part.
-    Busy(JoinHandle<PayloadHasher>),
+    Busy(JoinHandle<Box<PayloadHasher>>),
 }
 
 impl Hashing {
     /// Of nothing yet.
     pub(super) fn new() -> Self {
-        Self::Idle(PayloadHasher::new())
+        Self::Idle(Box::default())
     }
 
     /// Takes the next part in; whether that took its time.
@@ -63,7 +63,7 @@ impl Hashing {
     }
 
     /// Waits for the last part; leaves a hash of nothing behind.
-    async fn rest(&mut self) -> io::Result<PayloadHasher> {
+    async fn rest(&mut self) -> io::Result<Box<PayloadHasher>> {
         match std::mem::replace(self, Self::new()) {
             Self::Idle(hasher) => Ok(hasher),
             Self::Busy(work) => work.await.map_err(io::Error::other),

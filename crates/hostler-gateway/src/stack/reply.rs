@@ -2,6 +2,8 @@
 //!
 //! Invariants: an answer that breaks off while nothing of it was given out is an error, never half an answer.
 
+use std::error::Error;
+
 use bytes::{Bytes, BytesMut};
 use hostler_types::InvocationClass;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -14,7 +16,7 @@ use crate::answer::{AnswerBody, ModelStream, Source, whole};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::tally::{Call, Silence};
-use crate::upstream::ModelBody;
+use crate::upstream::{ExchangeError, ModelBody};
 use hostler_aws::ApiError;
 
 /// Answers up to this size are read whole before the first byte goes to the client.
@@ -36,6 +38,38 @@ pub(super) enum Unanswered {
     Lost(Call, ApiError),
     /// There is an answer of its own, or no time left.
     Finally(ApiError),
+    /// This server failed, whatever the instance did.
+    Ours(ApiError),
+}
+
+/// Why the beginning of an answer could not be read.
+pub(super) enum Unread {
+    TimedOut,
+    Broken(ExchangeError),
+}
+
+impl Unread {
+    /// What that is to the call.
+    pub(super) fn end(self, invocation: &Invocation<'_>, mut call: Call) -> Unanswered {
+        match self {
+            Self::TimedOut => {
+                call.ends_without_answer(Silence::Timeout);
+                Unanswered::Finally(unanswered(invocation, NoAnswer::TimedOut))
+            }
+            Self::Broken(error @ ExchangeError::Payload(_)) => {
+                call.ends(InvocationClass::ServerError);
+                Unanswered::Ours(payload_is_gone(error))
+            }
+            Self::Broken(error) => {
+                Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost).with_source(error))
+            }
+        }
+    }
+}
+
+/// The rest of a request cannot be read from where it waits.
+pub(super) fn payload_is_gone(error: impl Error + Send + Sync + 'static) -> ApiError {
+    ApiError::internal("the rest of a request's body could not be read").with_source(error)
 }
 
 /// Layer 9.
@@ -52,11 +86,7 @@ pub(super) async fn give_back(
     let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
     let first = match read_first(&mut body, deadline).await {
         Ok(first) => first,
-        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
-        Err(why @ NoAnswer::TimedOut) => {
-            call.ends_without_answer(Silence::Timeout);
-            return Err(Unanswered::Finally(unanswered(invocation, why)));
-        }
+        Err(why) => return Err(why.end(invocation, call)),
     };
     let body = if body.is_end_stream() {
         call.ends(InvocationClass::Success);
@@ -111,13 +141,13 @@ pub(super) async fn refused(
 }
 
 /// Reads until the end or until it is too much to keep.
-async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, NoAnswer> {
+async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, Unread> {
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
     while !body.is_end_stream() {
         let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(NoAnswer::TimedOut),
-            Ok(Some(Err(_))) => return Err(NoAnswer::Lost),
+            Err(_) => return Err(Unread::TimedOut),
+            Ok(Some(Err(error))) => return Err(Unread::Broken(error)),
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
         };

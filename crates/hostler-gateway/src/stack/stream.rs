@@ -13,11 +13,10 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::reply::{Unanswered, refused};
+use super::reply::{Unanswered, Unread, refused};
 use crate::answer::{AnswerBody, EventStream, Source};
 use crate::invocation::Invocation;
-use crate::model_error::{NoAnswer, unanswered};
-use crate::tally::{Call, Silence};
+use crate::tally::Call;
 use crate::upstream::ModelBody;
 
 /// Names of the container's headers, and of those that the client gets.
@@ -41,7 +40,7 @@ pub(super) struct Limits {
 pub(super) async fn give_stream(
     invocation: &Invocation<'_>,
     answer: Response<ModelBody>,
-    mut call: Call,
+    call: Call,
     limits: Limits,
 ) -> Result<Response<AnswerBody>, Unanswered> {
     let (parts, mut body) = answer.into_parts();
@@ -50,11 +49,7 @@ pub(super) async fn give_stream(
     }
     let first = match read_first(&mut body, limits.first_byte).await {
         Ok(first) => first,
-        Err(NoAnswer::Lost) => return Err(Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost))),
-        Err(why @ NoAnswer::TimedOut) => {
-            call.ends_without_answer(Silence::Timeout);
-            return Err(Unanswered::Finally(unanswered(invocation, why)));
-        }
+        Err(why) => return Err(why.end(invocation, call)),
     };
     let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
     let stream = EventStream::new(first, Source::new(body, call, limits.last_byte, Some(limits.end)));
@@ -73,11 +68,11 @@ pub(super) async fn give_stream(
 }
 
 /// The first chunk; an empty one for an answer without any.
-async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, NoAnswer> {
+async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, Unread> {
     while !body.is_end_stream() {
         match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(NoAnswer::TimedOut),
-            Ok(Some(Err(_))) => return Err(NoAnswer::Lost),
+            Err(_) => return Err(Unread::TimedOut),
+            Ok(Some(Err(error))) => return Err(Unread::Broken(error)),
             Ok(None) => break,
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data()

@@ -33,6 +33,7 @@ pub(super) fn id(ordinal: u32) -> InstanceId {
 
 mod gone;
 mod overload;
+mod own_failures;
 
 /// A gateway before one endpoint, whose instances listen there.
 pub(super) fn gateway(addresses: &[SocketAddr]) -> (Gateway, Arc<RoutingTable>) {

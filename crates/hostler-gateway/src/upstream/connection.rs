@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// Whether nothing has come, neither bytes nor the end. It costs no system call as long as the runtime has had no
-    /// news of the connection.
+    /// news of the connection; what the kernel knows and the runtime has not been told is not seen here.
     pub(super) fn is_quiet(&self) -> bool {
         matches!(self.0.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }

@@ -14,6 +14,7 @@ mod answers;
 pub(crate) mod container;
 mod early;
 mod endings;
+mod flow;
 
 use container::{Container, Play, answer};
 

@@ -1,7 +1,7 @@
 //! What stands around the data of a body in chunks: sizes, extensions, line ends and trailers.
 //!
 //! Invariants: a line ends with CR and LF, and with nothing less. Extensions and trailers are bounded and mean nothing
-//! here. A size that does not fit into 64 bits is none.
+//! here. A size that does not fit into 64 bits is none. Nothing is data before the line with its size has ended.
 
 use super::Flaw;
 
@@ -14,7 +14,7 @@ const TRAILERS_BYTES_MAX: usize = 16 * 1024;
 /// Where a body in chunks is being read.
 pub(super) struct Chunked {
     at: At,
-    /// The data of this chunk that is still to come.
+    /// The data of this chunk that is still to come; before it, what has been read of its size.
     left: u64,
     /// Bytes of this line, or of the trailers.
     length: usize,
@@ -45,8 +45,9 @@ impl Chunked {
         Self { at: At::Start, left: 0, length: 0 }
     }
 
+    /// So many of the next bytes are data: none as long as something else comes first.
     pub(super) fn left(&self) -> u64 {
-        self.left
+        if self.at == At::Data { self.left } else { 0 }
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -29,6 +29,15 @@ enum End {
 
 /// Reads bytes that come in these pieces.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Read, Flaw> {
+    read_pieces(pieces, false)
+}
+
+/// Reads bytes that come in these pieces; all data of which the reader knows before it is there goes past it.
+fn read_flowing<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Read, Flaw> {
+    read_pieces(pieces, true)
+}
+
+fn read_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, flows: bool) -> Result<Read, Flaw> {
     let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
     let mut reader = Reader::new();
     let (head, first) = loop {
@@ -40,10 +49,9 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Read, Flaw> {
         }
     };
     let mut data = first.to_vec();
-    let end = read_on(&mut reader, &mut data, &mut pieces);
-    let end = match end {
-        Ok(()) if pieces.next().is_none() && reader.may_keep() => End::Kept,
-        Ok(()) => End::Closed,
+    let end = match read_on(&mut reader, &mut data, &mut pieces, flows) {
+        Ok([]) if pieces.next().is_none() && reader.may_keep() => End::Kept,
+        Ok(_) => End::Closed,
         Err(_) => End::Broken,
     };
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -51,21 +59,32 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Read, Flaw> {
     Ok(Read { status: head.status, headers, data, end })
 }
 
+/// What it left of the last piece that it took.
 fn read_on<'a>(
     reader: &mut Reader,
     data: &mut Vec<u8>,
     pieces: &mut impl Iterator<Item = &'a [u8]>,
-) -> Result<(), Flaw> {
+    flows: bool,
+) -> Result<&'a [u8], Flaw> {
+    let mut left: &[u8] = &[];
     loop {
         while reader.has_rest() {
             data.extend(reader.read_data(&[])?.unwrap_or_default());
         }
         if reader.has_ended() {
-            return Ok(());
+            return Ok(left);
         }
-        match pieces.next() {
-            Some(piece) => data.extend(reader.read_data(piece)?.unwrap_or_default()),
-            None => reader.close()?,
+        let piece =
+            if left.is_empty() { pieces.next().unwrap_or_default() } else { std::mem::take(&mut left) };
+        let ahead = usize::try_from(reader.data_ahead()).unwrap_or(usize::MAX).min(piece.len());
+        if piece.is_empty() {
+            reader.close()?;
+        } else if flows && ahead > 0 {
+            reader.skip_data(ahead);
+            data.extend_from_slice(&piece[..ahead]);
+            left = &piece[ahead..];
+        } else {
+            data.extend(reader.read_data(piece)?.unwrap_or_default());
         }
     }
 }
@@ -120,6 +139,18 @@ fn data_that_was_read_elsewhere_counts() {
     assert_eq!((reader.has_ended(), reader.data_ahead()), (false, 3));
     reader.skip_data(3);
     assert!(reader.may_keep());
+}
+
+#[test]
+fn a_size_that_is_still_being_read_is_no_data() {
+    let line = "5 ;x=y\r\n";
+    for cut in 0..line.len() {
+        let mut reader = Reader::new();
+        reader.read_head(&answer(&["Transfer-Encoding: chunked"], &line[..cut])).unwrap().unwrap();
+        assert_eq!(reader.data_ahead(), 0, "after {:?}", &line[..cut]);
+        reader.read_data(&line.as_bytes()[cut..]).unwrap();
+        assert_eq!(reader.data_ahead(), 5, "after the rest of {line:?}");
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ struct Seen {
     played: usize,
     closed: usize,
     pieces: usize,
+    pieces_written: usize,
 }
 
 pub(crate) struct Container {
@@ -92,6 +93,13 @@ impl Container {
         self.until(|seen| seen.played >= count).await;
     }
 
+    /// Lets one more piece go, until the client's side of the connection has it.
+    pub(crate) async fn gives_a_piece(&self) {
+        let written = self.seen.borrow().pieces_written;
+        self.go_on();
+        self.until(|seen| seen.pieces_written > written).await;
+    }
+
     /// Until so many connections have ended, from either side.
     pub(crate) async fn until_closed(&self, count: usize) {
         self.until(|seen| seen.closed >= count).await;
@@ -137,6 +145,7 @@ impl Stage {
                     for piece in pieces {
                         self.wait_for_leave(&mut stream).await?;
                         stream.write_all(&piece).await?;
+                        self.seen.send_modify(|seen| seen.pieces_written += 1);
                     }
                 }
                 Play::AnswerWhenAllAreThere(count, bytes) => {

@@ -1,4 +1,4 @@
-//! Where the bytes are cut changes nothing.
+//! Where the bytes are cut changes nothing, nor whether their data goes through the reader or past it.
 
 use std::ops::RangeInclusive;
 
@@ -78,6 +78,8 @@ proptest! {
         let whole = read([&bytes[..]]).ok();
         prop_assert_eq!(&read(cut(&bytes, &cuts)).ok(), &whole);
         prop_assert_eq!(&read(bytes.chunks(1)).ok(), &whole);
+        prop_assert_eq!(&read_flowing(cut(&bytes, &cuts)).ok(), &whole, "as it flows");
+        prop_assert_eq!(&read_flowing(bytes.chunks(1)).ok(), &whole, "byte by byte as it flows");
     }
 }
 

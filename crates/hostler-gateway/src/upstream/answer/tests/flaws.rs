@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// Whole in one read and byte by byte.
+/// Whole in one read and byte by byte, also as it flows.
 fn check(bytes: &[u8], expected: Result<&str, Flaw>) {
-    for size in [bytes.len(), 1] {
+    for (size, flows) in [(bytes.len(), false), (1, false), (1, true)] {
         let mut reader = Reader::new();
         let mut data = Vec::new();
         let outcome = (|| {
@@ -12,7 +12,7 @@ fn check(bytes: &[u8], expected: Result<&str, Flaw>) {
             for piece in &mut pieces {
                 if let Some((_, first)) = reader.read_head(piece)? {
                     data.extend(first);
-                    return read_on(&mut reader, &mut data, &mut pieces);
+                    return read_on(&mut reader, &mut data, &mut pieces, flows).map(drop);
                 }
             }
             reader.close()
