@@ -41,7 +41,7 @@ pub struct GatewaySettings {
     pub body_timeout: Duration,
     /// In each span of this length its client must send a part worth mentioning.
     pub stall_timeout: Duration,
-    /// How long a request waits while its endpoint has no healthy instance.
+    /// How long a request waits for a place at an instance of its endpoint.
     pub hold_timeout: Duration,
 }
 

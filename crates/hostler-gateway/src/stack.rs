@@ -13,7 +13,8 @@
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
 //!    model's first byte on.
 //!
-//! Invariants: every wait has a deadline (all of them: ARCHITECTURE.md, the walk of InvokeEndpoint). One that expires names itself in AWS's words.
+//! Invariants: every wait has a deadline (all of them: ARCHITECTURE.md, the walk of InvokeEndpoint). One that expires
+//! names itself in AWS's words.
 
 mod arrival;
 mod place;

@@ -2,7 +2,8 @@
 //!
 //! Why: nothing of a stranger's is kept, computed or looked up beyond the head of the request.
 //! Invariants: bounded in size, time and room; the caller is known before the body is read, the body before the call.
-//! What an endpoint's owner set is looked up only for who presents a good key; before that the server's own bound holds.
+//! What an endpoint's owner set is looked up only for who names a known key in a good head, before the signature is
+//! decided: whoever knows a key's id may learn a limit by it. Before that the server's own bound holds.
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Rules};
