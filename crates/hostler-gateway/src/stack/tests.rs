@@ -94,10 +94,14 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
 }
 
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
+    ask_for(Form::Whole, gateway).await
+}
+
+pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let headers = HeaderMap::new();
     let scope = scope();
     let mut invocation = Invocation {
-        form: Form::Whole,
+        form,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,

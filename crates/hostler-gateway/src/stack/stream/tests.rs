@@ -4,20 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hostler_aws::ApiError;
 use hostler_aws::event_stream::{Decoder, Message};
 use hostler_types::{InvocationClass, InvocationFailure, RouteTable};
-use http::{HeaderMap, Response};
+use http::Response;
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
-use crate::invocation::{Form, Invocation};
-use crate::payload::Payload;
-use crate::stack::tests::{gateway, id, scope};
+use crate::invocation::Form;
+use crate::stack::tests::{ask_for, gateway, id, scope};
 use crate::table::RoutingTable;
 use crate::tally::{Silence, Totals};
 use crate::upstream::tests::container::{Container, Play, answer};
@@ -32,18 +30,7 @@ async fn in_pieces<const N: usize>(pieces: [&[u8]; N]) -> Container {
 }
 
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
-    let headers = HeaderMap::new();
-    let scope = scope();
-    let mut invocation = Invocation {
-        form: Form::Events,
-        scope: &scope,
-        endpoint_name: "demo",
-        target_variant: None,
-        session: None,
-        headers: &headers,
-        body: Payload::in_memory(Bytes::from_static(b"?")),
-    };
-    gateway.invoke(&mut invocation, Instant::now()).await
+    ask_for(Form::Events, gateway).await
 }
 
 /// The next message; none at the end.
