@@ -1,7 +1,10 @@
-//! Which program runs an image: the operator's mapping first, then a built-in engine, then a container backend.
+//! Which program runs an image: the operator's mapping first, then a built-in engine, then script mode for AWS's
+//! framework images, then a container backend.
 //!
 //! Why: a team's code names AWS's image URIs; it must run unchanged on a machine that pulls no images.
 //! Invariants: the first mapping that matches wins, in the order of the settings file.
+
+use crate::FrameworkImage;
 
 /// An operator's row: images whose name matches run this command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum ImageProgram<'a> {
     Mapped(&'a ImageMapping),
     /// The built-in runtime with this engine.
     BuiltIn(&'static str),
+    /// The model's own script, with the defaults of this framework.
+    Script(FrameworkImage),
     /// Nothing here: a backend that pulls images has to.
     Container,
 }
@@ -37,12 +42,19 @@ pub enum ImageProgram<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct ImageCatalog {
     mappings: Vec<ImageMapping>,
+    without_scripts: bool,
 }
 
 impl ImageCatalog {
     /// A catalog with the operator's rows, in order.
     pub fn new(mappings: Vec<ImageMapping>) -> Self {
-        Self { mappings }
+        Self { mappings, without_scripts: false }
+    }
+
+    /// The same, with framework images left to a container backend.
+    #[must_use]
+    pub fn without_scripts(self) -> Self {
+        Self { without_scripts: true, ..self }
     }
 
     /// What runs `image`.
@@ -51,7 +63,11 @@ impl ImageCatalog {
             return ImageProgram::Mapped(mapping);
         }
         let named = algorithm(image).and_then(|name| BUILT_IN.iter().find(|engine| **engine == name));
-        named.map_or(ImageProgram::Container, |engine| ImageProgram::BuiltIn(engine))
+        if let Some(engine) = named {
+            return ImageProgram::BuiltIn(engine);
+        }
+        let framework = if self.without_scripts { None } else { FrameworkImage::of(image) };
+        framework.map_or(ImageProgram::Container, ImageProgram::Script)
     }
 }
 
@@ -222,6 +238,17 @@ mod tests {
         let catalog = ImageCatalog::new(vec![row("*/other*"), row("*/kmeans*"), row("*")]);
         let image = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
         assert_eq!(catalog.resolve(image), ImageProgram::Mapped(&row("*/kmeans*")));
+    }
+
+    #[test]
+    fn framework_images_come_after_the_operators_rows_and_can_be_left_out() {
+        let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
+        let script =
+            ImageProgram::Script(FrameworkImage { framework: "scikit-learn", version: Some("1.2".into()) });
+        assert_eq!(ImageCatalog::default().resolve(image), script);
+        assert_eq!(ImageCatalog::default().without_scripts().resolve(image), ImageProgram::Container);
+        let row = ImageMapping { pattern: "*scikit*".into(), ..ImageMapping::default() };
+        assert_eq!(ImageCatalog::new(vec![row.clone()]).resolve(image), ImageProgram::Mapped(&row));
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! Invariants: no I/O. An image that no row knows is left to a backend that pulls images.
 #![warn(missing_docs)]
 
+mod framework;
 mod image;
 mod instance_type;
 
+pub use framework::{FrameworkImage, SCRIPT_IMAGE};
 pub use image::{ImageCatalog, ImageMapping, ImageProgram, algorithm_image};
 pub use instance_type::{Accelerators, InstanceType, instance_type, instance_type_names};

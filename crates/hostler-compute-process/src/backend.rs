@@ -256,7 +256,7 @@ fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
             Program::Command { command, .. } if command.is_empty() => {
                 refuse(format!("image `{}` is mapped to an empty command", one.image))
             }
-            Program::BuiltIn { .. } | Program::Command { .. } => Ok(()),
+            Program::BuiltIn { .. } | Program::Command { .. } | Program::Script { .. } => Ok(()),
         },
         several => refuse(format!("it has {} containers and this backend runs exactly one", several.len())),
     }

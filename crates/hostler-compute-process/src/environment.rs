@@ -12,6 +12,7 @@ use std::path::Path;
 use hostler_compute::{ContainerSpec, InstanceSpec, Program};
 
 use crate::processes::MARKER;
+use crate::{ScriptConfig, script};
 
 /// Where SageMaker's containers find their model.
 pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
@@ -35,6 +36,9 @@ pub(crate) struct Place<'a> {
     pub(crate) hostler_exe: &'a Path,
     /// What a built-in engine reads of one request.
     pub(crate) payload_bytes_max: u64,
+    pub(crate) script: &'a ScriptConfig,
+    /// Processes of a script's server.
+    pub(crate) workers: usize,
 }
 
 /// The command line; none for a program that only a container backend runs.
@@ -61,6 +65,9 @@ pub(crate) fn command(container: &ContainerSpec, place: &Place<'_>) -> Option<Ve
             Some(words.map(str::to_owned).to_vec())
         }
         Program::Command { command, .. } => Some(command.iter().map(|word| place.fill_in(word)).collect()),
+        Program::Script { framework, version } => {
+            Some(script::command(container, framework, version.as_deref(), place))
+        }
         Program::Image => None,
     }
 }
@@ -98,6 +105,9 @@ pub(crate) fn environment(
     all.insert("HOSTLER_MODEL_DIR".to_owned(), dir(place.model_dir));
     if !container.additional_model_data.is_empty() {
         all.insert("HOSTLER_ADDITIONAL_DIR".to_owned(), dir(place.additional_dir));
+    }
+    if matches!(container.program, Program::Script { .. }) {
+        all.extend(script::variables(place.script));
     }
     all.insert(MARKER.to_owned(), dir(place.instance_dir));
     all
@@ -154,6 +164,8 @@ mod tests {
     }
 
     fn place() -> Place<'static> {
+        static SCRIPT: std::sync::LazyLock<ScriptConfig> =
+            std::sync::LazyLock::new(|| ScriptConfig::new("/e"));
         Place {
             instance_dir: Path::new("/i"),
             model_dir: Path::new("/i/model"),
@@ -162,6 +174,8 @@ mod tests {
             path: "/bin",
             hostler_exe: Path::new("/usr/bin/hostler"),
             payload_bytes_max: 40_000_000,
+            script: &SCRIPT,
+            workers: 2,
         }
     }
 
@@ -233,6 +247,48 @@ mod tests {
         let all = environment(&spec, &spec.containers[0], &place);
         assert_eq!(all["SAGEMAKER_BASE_DIR"], "/opt/ml");
         assert_eq!(all["HOSTLER_MODEL_DIR"], "/opt/ml/model");
+    }
+
+    #[test]
+    fn a_script_is_served_by_this_binary_and_its_own_archive_is_told() {
+        let program =
+            Program::Script { framework: "scikit-learn".to_owned(), version: Some("1.2".to_owned()) };
+        let mut spec = spec(program, &[("SAGEMAKER_PROGRAM", "serve.py")]);
+        let words = |spec: &InstanceSpec| command(&spec.containers[0], &place()).unwrap().join(" ");
+        let plain = words(&spec);
+        assert!(plain.starts_with(
+            "/usr/bin/hostler script --framework scikit-learn --framework-version 1.2 --model-dir /i/model --port 8123"
+        ), "{plain}");
+        assert!(
+            plain.contains(" --workers 2 --environments /e ") && !plain.contains("--code-dir"),
+            "{plain}"
+        );
+        let code = ArtifactSource {
+            uri: "s3://b/sourcedir.tar.gz".to_owned(),
+            role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
+            account: AccountId::new("000000000000"),
+            region: Region::new("eu-west-1"),
+        };
+        let code = ChannelData { channel: hostler_compute::SCRIPT_CHANNEL.to_owned(), data: code.into() };
+        spec.containers[0].additional_model_data.push(code);
+        let found = words(&spec);
+        assert!(found.contains(" --code-dir /i/additional-model-data-sources/hostler:code "), "{found}");
+    }
+
+    #[test]
+    fn the_operators_variables_for_pip_go_to_scripts_alone_and_in_one_piece() {
+        let mut script = ScriptConfig::new("/e");
+        script.pip.insert("PIP_INDEX_URL".to_owned(), "https://user:secret@index".to_owned());
+        let place = Place { script: &script, ..place() };
+        let program = Program::Script { framework: "plain".to_owned(), version: None };
+        for (program, expected) in
+            [(program, true), (Program::BuiltIn { engine: "kmeans".to_owned() }, false)]
+        {
+            let spec = spec(program, &[]);
+            let all = environment(&spec, &spec.containers[0], &place);
+            assert!(!all.contains_key("PIP_INDEX_URL"));
+            assert_eq!(all.contains_key("HOSTLER_PIP_VARIABLES"), expected);
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
 use crate::environment::{OPT_ML_ADDITIONAL, OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
 use crate::failure::{of_machine, starting};
 use crate::records::Launch;
+use crate::script;
 use crate::supervisor::SUPERVISE;
 
 /// A start takes milliseconds; a supervisor that says nothing for this long is stuck.
@@ -59,6 +60,8 @@ pub(crate) fn write_plan(
         path: &config.path,
         hostler_exe: &config.hostler_exe,
         payload_bytes_max: config.payload_bytes_max,
+        script: &config.script,
+        workers: script::workers(spec),
     };
     let runnable =
         spec.containers.first().and_then(|container| Some((container, command(container, &place)?)));

@@ -25,12 +25,16 @@ mod model;
 mod ports;
 mod processes;
 mod records;
+mod refusal;
 mod removal;
+mod script;
 mod supervisor;
 
 pub use backend::ProcessBackend;
-pub use config::{OpenError, ProcessConfig};
+pub use config::{OpenError, ProcessConfig, ScriptConfig};
 pub use logs::LogLimits;
 pub use machine::{ControlGroups, OptMlRefused, accelerators, try_opt_ml_model};
 pub use model::{Lease, ModelData, PreparedModel};
+pub use refusal::refuse;
+pub use script::variables as script_variables;
 pub use supervisor::run_hidden;

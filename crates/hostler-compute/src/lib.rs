@@ -15,4 +15,4 @@ pub use port::{
     Observed, Phase,
 };
 pub use simulated::{Call, Delays, Effect, FaultPoint, Outcome, SimulatedCompute};
-pub use spec::{Accelerators, ChannelData, ContainerSpec, InstanceSpec, Limits, Program};
+pub use spec::{Accelerators, ChannelData, ContainerSpec, InstanceSpec, Limits, Program, SCRIPT_CHANNEL};

@@ -83,6 +83,9 @@ pub struct ChannelData {
     pub data: DataSource,
 }
 
+/// The channel of a script that comes in an archive of its own; no `ChannelName` holds a colon.
+pub const SCRIPT_CHANNEL: &str = "hostler:code";
+
 /// How a container's image is run here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Program {
@@ -104,6 +107,13 @@ pub enum Program {
         /// fails the instance and says why.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         needs_opt_ml: bool,
+    },
+    /// The model's own script under the contract server of this release.
+    Script {
+        /// Whose defaults its functions have, such as `scikit-learn`.
+        framework: String,
+        /// The framework's version, where the image says one.
+        version: Option<String>,
     },
     /// A container image, for backends that pull.
     Image,

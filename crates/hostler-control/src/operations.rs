@@ -16,7 +16,7 @@ mod update_endpoint;
 mod update_weights;
 mod uses;
 
-pub(crate) use data_source::{additional_model_data, model_data};
+pub(crate) use data_source::{additional_model_data, model_data, submitted_code};
 pub(crate) use decided::Decided;
 pub(crate) use endpoint::document as endpoint_document;
 pub(crate) use local_url::LocalUrls;

@@ -5,6 +5,7 @@
 //! Invariants: nothing else in the server names a concrete backend.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ impl Backend {
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 config.payload_bytes_max = settings.limit_bounds.payload_bytes;
                 config.open_files_max = open_files_max;
+                config.script = settings.script.config(&dir.join("environments"));
+                sweep_environments(config.script.environments_dir.clone()).await;
                 let data = Arc::new(CachedModelData(cache));
                 let backend = ProcessBackend::open(config, data, clock).await?;
                 (Kind::Process(Arc::new(backend)), dir.stopped_at())
@@ -97,6 +100,14 @@ impl Backend {
         if let Kind::Process(backend) = self.kind {
             backend.detach().await;
         }
+    }
+}
+
+/// What makers of environments left that were killed; it holds up no server when that cannot be deleted.
+async fn sweep_environments(dir: PathBuf) {
+    let swept = tokio::task::spawn_blocking(move || hostler_script::sweep(&dir)).await;
+    if let Ok(Err(error)) = swept {
+        warn!(%error, "deleting half-made virtual environments failed");
     }
 }
 

@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// The built-in model server (started by the server itself)
     #[command(hide = true)]
     Runtime(hostler_runtime::RuntimeArgs),
+    /// A model's own script (started by the server itself)
+    #[command(hide = true)]
+    Script(hostler_script::ScriptArgs),
 }
 
 /// How `serve` is started; what is not given comes from the settings file, then from defaults.

@@ -43,7 +43,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Invoke(args) => invoke::run(&args).await,
         Command::Completions(args) => papers::completions(&args),
         Command::Man(args) => papers::man(&args),
-        Command::Runtime(_) => unreachable!("`main` runs it without this runtime"),
+        Command::Runtime(_) | Command::Script(_) => unreachable!("`main` runs it without this runtime"),
     }
     .map(|()| ExitCode::SUCCESS)
 }

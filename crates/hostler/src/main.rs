@@ -23,6 +23,7 @@ mod output;
 mod profile;
 mod progress;
 mod rows;
+mod script;
 mod serve;
 mod settings;
 mod strategy;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Runtime(args) => {
             hostler_runtime::run(args).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         }
+        Command::Script(args) => script::run(&args),
         command => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -98,7 +98,7 @@ impl Server {
         let capabilities = compute.capabilities();
         warn_of_missing_limits(&capabilities);
 
-        let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
+        let catalog = Arc::new(catalog(&settings));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
         let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
         let routes: Arc<dyn RouteTable> = table.clone();
@@ -273,6 +273,12 @@ fn open_reader(
     };
     let (dirs, account) = (settings.model_dirs.clone(), settings.account.clone());
     Ok(Arc::new(LocalFiles::new(dirs, account, Arc::new(objects))))
+}
+
+/// What runs which image, as the settings have it.
+fn catalog(settings: &Settings) -> ImageCatalog {
+    let catalog = ImageCatalog::new(settings.images.clone());
+    if settings.script.runs_frameworks() { catalog } else { catalog.without_scripts() }
 }
 
 fn warn_of_missing_limits(capabilities: &Capabilities) {

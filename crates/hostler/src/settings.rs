@@ -10,6 +10,7 @@ mod image;
 mod limits;
 mod metrics;
 mod quotas;
+mod script;
 mod services;
 mod throttling;
 
@@ -29,6 +30,7 @@ use crate::cli::{LogFormat, ServeArgs};
 pub(crate) use connections::ConnectionLimits;
 use file::SettingsFile;
 pub(crate) use metrics::MetricsSettings;
+pub(crate) use script::Script;
 use services::{Environment, Services};
 pub(crate) use services::{ExternalS3, ExternalSts, ReadAs};
 
@@ -97,6 +99,7 @@ pub(crate) struct Settings {
     /// What `file://` may read.
     pub(crate) model_dirs: Vec<PathBuf>,
     pub(crate) images: Vec<ImageMapping>,
+    pub(crate) script: Script,
     pub(crate) metrics: MetricsSettings,
 }
 
@@ -171,9 +174,8 @@ impl Settings {
         let accelerators = one_of("accelerators", file.accelerators.as_deref(), policies, &mut mistakes);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let log_format = one_of("log_format", file.log_format.as_deref(), formats, &mut mistakes);
-        for image in &file.image {
-            mistakes.extend(image.mistakes());
-        }
+        mistakes.extend(file.image.iter().flat_map(image::Image::mistakes));
+        mistakes.extend(file.script.mistakes());
         let quotas = quotas::resolve(file.quotas, &mut mistakes);
         let metrics = file.metrics.resolve(&mut mistakes);
         let throttling = throttling::resolve(file.throttling, &mut mistakes);
@@ -231,6 +233,7 @@ impl Settings {
             roles,
             model_dirs: file.model_dirs,
             images: file.image.into_iter().map(Into::into).collect(),
+            script: file.script,
             metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }

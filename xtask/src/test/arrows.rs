@@ -15,7 +15,7 @@ use self::graph::Graph;
 use super::context::Context;
 
 /// What each room may know besides itself.
-const MAY_KNOW: [(&str, &[&str]); 18] = [
+const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("hostler-shapes", &[]),
     ("hostler-types", &["hostler-shapes"]),
     ("hostler-catalog", &["hostler-types"]),
@@ -41,6 +41,7 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("hostler-gateway", &["hostler-types", "hostler-aws"]),
     ("hostler-localaws", &["hostler-types", "hostler-aws"]),
     ("hostler-runtime", &[]),
+    ("hostler-script", &[]),
     ("hostler", &["*"]),
     ("hostler-testkit", &["hostler-types", "hostler-compute", "hostler-store", "hostler-control"]),
     // It decodes what each of these decodes.
@@ -67,7 +68,7 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
     ("rustls", &["hostler", "hostler-artifacts-object"]),
     ("tokio-rustls", &["hostler", "hostler-artifacts-object"]),
     ("anyhow", &["hostler", "hostler-testkit", "xtask"]),
-    ("clap", &["hostler", "hostler-runtime", "xtask"]),
+    ("clap", &["hostler", "hostler-runtime", "hostler-script", "xtask"]),
 ];
 
 /// Packages that must not be in the build at all: a second cryptography library, built from C.

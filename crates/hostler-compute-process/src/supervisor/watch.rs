@@ -25,6 +25,7 @@ use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, RUNNING, STOP, SUPERVI
 use crate::logs::LogWriter;
 use crate::processes;
 use crate::records::{Exit, Launch, Running, Stop};
+use crate::refusal;
 
 /// What a shell returns for a child that was ended by signal 9.
 const CODE_OF_KILLED_CHILD: i32 = 128 + 9;
@@ -176,6 +177,12 @@ fn finish(
         let _ = log.append(text.as_bytes());
     }
     let cause = cause(status, oom_kills, plan.limits.memory_bytes);
+    // A program of ours may know more than its code tells; what is read first is written first.
+    if !matches!(cause, ExitCause::Code(0) | ExitCause::OutOfMemory { .. })
+        && let Some(failure) = refusal::taken_over(dir.path())
+    {
+        dir.write(FAILED, &failure)?;
+    }
     let written = dir.write(EXIT, &Exit { cause, at: SystemClock.now() });
     remove_groups(plan);
     written

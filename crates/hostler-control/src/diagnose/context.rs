@@ -13,6 +13,8 @@ pub(crate) struct Context {
     pub(crate) engine: Option<String>,
     /// The program of the operator's mapping.
     pub(crate) program: Option<String>,
+    /// The model's own script serves it.
+    pub(crate) is_script: bool,
 }
 
 impl Context {
@@ -24,8 +26,9 @@ impl Context {
         let (engine, program) = match catalog.resolve(&made_from.image) {
             ImageProgram::BuiltIn(engine) => (Some(engine.to_owned()), None),
             ImageProgram::Mapped(mapping) => (None, mapping.command.first().cloned()),
-            ImageProgram::Container => (None, None),
+            ImageProgram::Script(_) | ImageProgram::Container => (None, None),
         };
-        Self { endpoint: record.name.clone(), made_from, engine, program }
+        let is_script = matches!(catalog.resolve(&made_from.image), ImageProgram::Script(_));
+        Self { endpoint: record.name.clone(), made_from, engine, program, is_script }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use hostler_artifacts::{ArtifactSource, DataForm, DataSource};
 use hostler_aws::ApiError;
-use hostler_compute::ChannelData;
+use hostler_compute::{ChannelData, SCRIPT_CHANNEL};
 use hostler_shapes::{ContainerDefinition, ModelCompressionType, S3ModelDataSource, S3ModelDataType};
 use hostler_types::Scope;
 
@@ -100,6 +100,19 @@ pub(crate) fn additional_model_data(
             data: data_source(&source.s3_data_source, scope, role_arn),
         })
         .collect()
+}
+
+/// The script that the SageMaker SDK uploads beside the model for some frameworks, instead of packing it in.
+pub(crate) fn submitted_code(
+    container: &ContainerDefinition,
+    scope: &Scope,
+    role_arn: &str,
+) -> Option<ChannelData> {
+    let uri = container.environment.as_ref()?.get("SAGEMAKER_SUBMIT_DIRECTORY")?;
+    uri.starts_with("s3://").then(|| ChannelData {
+        channel: SCRIPT_CHANNEL.to_owned(),
+        data: location(uri, scope, role_arn).into(),
+    })
 }
 
 fn data_source(source: &S3ModelDataSource, scope: &Scope, role_arn: &str) -> DataSource {

@@ -11,7 +11,7 @@ use hostler_shapes::ContainerDefinition;
 use hostler_types::{EndpointRecord, InstanceId};
 
 use crate::accelerators::{AcceleratorPolicy, wanted};
-use crate::operations::{additional_model_data, model_data};
+use crate::operations::{additional_model_data, model_data, submitted_code};
 
 /// AWS's name for a container that its model does not name; it stands in FailureReason texts.
 const CONTAINER_NAME_DEFAULT: &str = "container_1";
@@ -54,7 +54,7 @@ fn limits(instance_type_name: Option<&str>, containers: &[ContainerSpec], catalo
     let row = instance_type_name.and_then(instance_type);
     let mapping = containers.iter().find_map(|container| match catalog.resolve(&container.image) {
         ImageProgram::Mapped(mapping) => Some(mapping),
-        ImageProgram::BuiltIn(_) | ImageProgram::Container => None,
+        ImageProgram::BuiltIn(_) | ImageProgram::Script(_) | ImageProgram::Container => None,
     });
     let memory_mib = mapping.and_then(|mapping| mapping.memory_mib).or_else(|| row.map(|row| row.memory_mib));
     let cpu_millis =
@@ -77,14 +77,21 @@ fn container(
             needs_opt_ml: mapping.needs_opt_ml,
         },
         ImageProgram::BuiltIn(engine) => Program::BuiltIn { engine: engine.to_owned() },
+        ImageProgram::Script(image) => {
+            Program::Script { framework: image.framework.to_owned(), version: image.version }
+        }
         ImageProgram::Container => Program::Image,
     };
+    let mut additional = additional_model_data(definition, &record.scope, role_arn);
+    if matches!(program, Program::Script { .. }) {
+        additional.extend(submitted_code(definition, &record.scope, role_arn));
+    }
     ContainerSpec {
         name: definition.container_hostname.clone().unwrap_or_else(|| CONTAINER_NAME_DEFAULT.to_owned()),
         image,
         program,
         model_data: model_data(definition, &record.scope, role_arn),
-        additional_model_data: additional_model_data(definition, &record.scope, role_arn),
+        additional_model_data: additional,
         environment: definition.environment.clone().unwrap_or_default(),
     }
 }

@@ -82,6 +82,12 @@ pub enum FailureCause {
     NoRoom,
     /// `/opt/ml/model` could not be given.
     OptMlRefused,
+    /// There is no Python that makes virtual environments.
+    PythonMissing,
+    /// What a script asks for could not be installed.
+    RequirementsRefused,
+    /// Installing it took longer than it may.
+    RequirementsLate,
     /// The container ended with a code.
     Exited {
         /// Which.

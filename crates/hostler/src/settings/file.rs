@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::image::Image;
 use super::metrics::Written;
+use super::script::Script;
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -36,6 +37,7 @@ pub(super) struct SettingsFile {
     pub(super) role: Vec<Role>,
     pub(super) image: Vec<Image>,
     pub(super) metrics: Written,
+    pub(super) script: Script,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,6 +187,7 @@ impl SettingsFile {
                 "sts" => file.sts = entry.whole_table().unwrap_or_default(),
                 "role" => entry.read_list(&mut file.role),
                 "image" => entry.read_list(&mut file.image),
+                "script" => file.script = entry.table().0,
                 "metrics_token_file" => entry.read(&mut file.metrics.metrics_token_file),
                 "metrics_endpoints_max" => entry.read(&mut file.metrics.metrics_endpoints_max),
                 "usage_days" => entry.read(&mut file.metrics.usage_days),

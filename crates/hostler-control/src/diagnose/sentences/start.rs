@@ -65,6 +65,26 @@ pub(super) fn of_start(failure: &FailureRecord, context: &Context) -> Told {
             "The program needs /opt/ml/model, and this machine did not let the server give it.".to_owned(),
             ["`hostler doctor` says what to change; or use {model_dir} and leave needs_opt_ml out".to_owned()],
         ),
+        FailureCause::PythonMissing => told(
+            format!("The model brings a script, and this machine has no Python to run it: {}.", failure.detail),
+            ["`hostler doctor` looks for Python where instances do".to_owned()],
+        ),
+        FailureCause::RequirementsRefused => told(
+            format!("What the script asks for could not be installed: {}.", failure.detail),
+            [
+                "correct code/requirements.txt: a package of that name and version must be there for this machine's Python"
+                    .to_owned(),
+                "another index is named by pip = { PIP_INDEX_URL = \"…\" } under [script] in hostler.toml".to_owned(),
+                "a version of the image's framework that this machine's Python cannot have is replaced by naming another one \
+                 in code/requirements.txt, or by [script.base] in hostler.toml"
+                    .to_owned(),
+                see_logs(context),
+            ],
+        ),
+        FailureCause::RequirementsLate => told(
+            format!("Installing what the script asks for took too long: {}.", failure.detail),
+            ["raise install_timeout_s under [script] in hostler.toml".to_owned(), see_logs(context)],
+        ),
         FailureCause::Exited { code } => of_exit(*code, failure, context),
         FailureCause::Signalled { signal } => of_signal(*signal, context),
         FailureCause::OutOfMemory { limit_bytes } => told(
@@ -110,6 +130,13 @@ fn of_exit(code: i32, failure: &FailureRecord, context: &Context) -> Told {
         );
     }
     match words {
+        LogWords::ModuleMissing { module } if context.is_script => told(
+            format!("The script needs the Python module `{module}`, which nothing installs."),
+            [
+                format!("name the package that holds `{module}` in code/requirements.txt"),
+                "or, if it is the model's own, put it beside the script in code/".to_owned(),
+            ],
+        ),
         LogWords::ModuleMissing { module } => told(
             format!("The program needs the Python module `{module}`, which is not installed where it runs."),
             [

@@ -1,0 +1,16 @@
+"""Defaults of scikit-learn, as AWS's container has them: text becomes float32, and nobody loads a model but the script."""
+
+from hostler_serving import formats, of_plain
+
+
+class Defaults(of_plain.Defaults):
+    framework = "scikit-learn"
+    status_unread = 415
+    status_unwritten = 406
+
+    def input_fn(self, body, content_type):
+        array = formats.decode(body, content_type)
+        return array.astype("float32") if formats.plain_type(content_type) in formats.TEXTS else array
+
+    def predict_fn(self, data, model):
+        return model.predict(data)
