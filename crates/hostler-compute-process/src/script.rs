@@ -27,7 +27,8 @@ pub(crate) fn command(
     if let Some(version) = version {
         add("--framework-version", version.to_owned());
     }
-    for line in script.base.get(framework).into_iter().flatten() {
+    let own_base = script.base.get(framework);
+    for line in own_base.into_iter().flatten() {
         add("--base", line.clone());
     }
     add("--model-dir", place.model_dir.display().to_string());
@@ -42,6 +43,9 @@ pub(crate) fn command(
     add("--environments-bytes-max", script.environments_bytes_max.to_string());
     add("--install-timeout-s", script.install_timeout.as_secs().to_string());
     add("--python", script.python.clone());
+    if own_base.is_some() {
+        words.push("--own-base".to_owned());
+    }
     words
 }
 

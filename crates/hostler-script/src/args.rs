@@ -23,9 +23,13 @@ pub struct ScriptArgs {
     #[arg(long, value_name = "X.Y")]
     pub framework_version: Option<String>,
 
-    /// Installed besides the model's own requirements, in place of what the framework's version asks for
+    /// Installed besides the model's own requirements, with --own-base
     #[arg(long, value_name = "REQUIREMENT")]
     pub base: Vec<String>,
+
+    /// What --base names, even nothing, takes the place of what the framework's version asks for
+    #[arg(long)]
+    pub own_base: bool,
 
     /// The directory that holds the unpacked model archive
     #[arg(long, value_name = "DIR")]

@@ -41,10 +41,10 @@ fn prepare(args: &ScriptArgs) -> Result<Command, Refusal> {
     let pip = pip::variables(operators, own.clone().into_iter());
     let path = own.get("PATH").map_or("", String::as_str);
     let python = Python::ask(&args.python, path)?;
-    let base = if args.base.is_empty() {
-        framework::base(&args.framework, args.framework_version.as_deref(), code.has_script)
-    } else {
+    let base = if args.own_base {
         args.base.clone()
+    } else {
+        framework::base(&args.framework, args.framework_version.as_deref(), code.has_script)
     };
     let requirements = code.requirements.as_ref();
     let base = framework::besides(base, requirements.map_or("", |(_, text)| text));

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use hostler_catalog::SCRIPT_IMAGE;
 use hostler_types::{Clock, SystemClock};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -111,10 +112,12 @@ impl Deployment<'_> {
         let image = match (&self.args.image, &engine) {
             (Some(image), _) => image.clone(),
             (None, Some(engine)) => engine.image.clone(),
-            (None, None) => unreachable!("without an image there is an engine or an error"),
+            (None, None) => SCRIPT_IMAGE.to_owned(),
         };
         if let Some(engine) = &engine {
             self.progress.done(&format!("served by the built-in engine {}", engine.description));
+        } else if self.args.image.is_none() {
+            self.progress.done("served by its own code/inference.py");
         }
         self.upload().await?;
         self.create_model_and_config(&image).await?;
@@ -149,7 +152,7 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// The engine that serves the model, unless an image was named.
+    /// The engine that serves the model, unless an image was named or a script of its own does.
     async fn engine(&self) -> anyhow::Result<Option<Engine>> {
         if self.args.image.is_some() {
             return Ok(None);
@@ -161,7 +164,7 @@ impl Deployment<'_> {
             refuse_problems(&path, &model.contents.problems)?;
             image::engine(model.dir(), &region, &path)
         });
-        looking.await.context("looking into the model panicked")?.map(Some)
+        looking.await.context("looking into the model panicked")?
     }
 
     async fn upload(&self) -> anyhow::Result<()> {

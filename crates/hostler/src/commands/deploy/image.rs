@@ -28,16 +28,22 @@ pub(crate) struct Engine {
     pub(crate) content_type: &'static str,
 }
 
-/// The engine that serves the model in `dir`; an error that says what was found when there is none. Blocks.
-pub(crate) fn engine(dir: &Path, region: &str, shown: &Path) -> anyhow::Result<Engine> {
-    let Some(kind) = sniff(dir) else { return Err(nobody(dir, shown)) };
+/// A model that has this is served by it.
+const SCRIPT: &str = "code/inference.py";
+
+/// The engine that serves the model in `dir`, or none where its own script does; an error that says what was found when
+/// there is neither. Blocks.
+pub(crate) fn engine(dir: &Path, region: &str, shown: &Path) -> anyhow::Result<Option<Engine>> {
+    let Some(kind) = sniff(dir) else {
+        return if dir.join(SCRIPT).is_file() { Ok(None) } else { Err(nobody(dir, shown)) };
+    };
     let loaded = load(kind, dir)?;
-    Ok(Engine {
+    Ok(Some(Engine {
         name: kind.name(),
         description: loaded.describe(),
         image: image(kind.name(), region)?,
         content_type: loaded.zero_row().content_type,
-    })
+    }))
 }
 
 /// AWS's image of an algorithm in a region.
@@ -62,6 +68,7 @@ fn nobody(dir: &Path, shown: &Path) -> anyhow::Error {
     Hinted::wrap(
         anyhow!(text),
         "give --image NAME, and map that name to a program in the server's settings:\n  \
-         [[image]]\n  match = \"NAME\"\n  command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]",
+         [[image]]\n  match = \"NAME\"\n  command = [\"python3\", \"/srv/serve.py\", \"{port}\", \"{model_dir}\"]\n\
+         or put a code/inference.py with a model_fn into it (docs/script-mode.md)",
     )
 }

@@ -19,6 +19,9 @@ const MEMORY_BYTES_COMFORTABLE: u64 = 1_000_000_000;
 const FILES_COMFORTABLE: u64 = 4096;
 /// How far the clock may be behind the files that were written by it.
 const CLOCK_SLACK_MS: i64 = 60_000;
+/// The version, with a dash in front when no virtual environment can be made.
+const ABILITIES: &str = "import sys\ntry:\n import venv, ensurepip\n mark = ''\nexcept ImportError:\n mark = '-'\n\
+    print(mark + sys.version.split()[0])";
 const CHILD_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn kernel() -> Row {
@@ -108,27 +111,39 @@ fn modified(file: &Path) -> Option<i64> {
     i64::try_from(at.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-/// Mapped commands are looked for where instances look.
+/// Scripts and mapped commands are looked for where instances look.
 pub(super) async fn python() -> Row {
     let path = ProcessConfig::new("", "").path;
     let found = path.split(':').map(|dir| Path::new(dir).join("python3")).find(|file| file.is_file());
     let Some(found) = found else {
         return Row::missing(
             "python3",
-            format!("there is none in {path}, where mapped commands are looked for"),
-            "install it if an [[image]] command needs it, or name its whole path there",
+            format!("there is none in {path}, where scripts and mapped commands are looked for"),
+            "install it with its module venv (Debian and Ubuntu: apt install python3-venv) to serve models that bring a \
+             script, or name its whole path in an [[image]] command",
         );
     };
-    let output = Command::new(&found).arg("--version").kill_on_drop(true).output();
+    let output = Command::new(&found).args(["-c", ABILITIES]).kill_on_drop(true).output();
     match tokio::time::timeout(CHILD_TIMEOUT, output).await {
         Ok(Ok(output)) if output.status.success() => {
-            let version = String::from_utf8_lossy(&output.stdout);
-            Row::good("python3", format!("{} at {}, for mapped commands", version.trim(), found.display()))
+            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            let says = |what: &str| {
+                format!("Python {} at {}, for {what}", said.trim_start_matches('-'), found.display())
+            };
+            if said.starts_with('-') {
+                return Row::limited(
+                    "python3",
+                    format!("{}; it cannot make virtual environments", says("mapped commands")),
+                    "install its module venv to serve models that bring a script (Debian and Ubuntu: apt install \
+                     python3-venv)",
+                );
+            }
+            Row::good("python3", says("scripts and mapped commands"))
         }
         _ => Row::limited(
             "python3",
-            format!("`{} --version` does not answer", found.display()),
-            "mend that Python if an [[image]] command needs it",
+            format!("`{}` does not answer", found.display()),
+            "mend that Python if a script or an [[image]] command needs it",
         ),
     }
 }
