@@ -35,11 +35,12 @@ pub(crate) fn make(wanted: &Wanted<'_>, new: &Path, place: &Path) -> Result<(), 
     let shown = wanted.python.program.display();
     say(&format!("making a virtual environment of Python {} ({shown})", wanted.python.version));
     let mut arguments = vec!["-m".to_owned(), "venv".to_owned()];
-    if !has_packages {
+    // Putting pip into each environment takes longer, and more room, than most packages do.
+    if !has_packages || wanted.python.pip_wheel.is_some() {
         arguments.push("--without-pip".to_owned());
     }
     arguments.push(new.display().to_string());
-    match step(wanted, &wanted.python.program, &arguments, Path::new("/"))? {
+    match step(wanted, &wanted.python.program, &arguments, Path::new("/"), wanted.pip)? {
         Ended::Well => {}
         Ended::Badly { words, .. } if is_disk_full(&words) => return Err(disk_full(&words)),
         Ended::Badly { status, words } => {
@@ -83,7 +84,11 @@ fn install(wanted: &Wanted<'_>, new: &Path) -> Result<(), Refusal> {
     arguments.extend(wanted.base.iter().cloned());
     let what = what_is_installed(wanted);
     say(&format!("installing {what}"));
-    match step(wanted, &new.join("bin/python"), &arguments, wanted.code_dir)? {
+    let mut variables = wanted.pip.clone();
+    if let Some(wheel) = &wanted.python.pip_wheel {
+        variables.insert("PYTHONPATH".to_owned(), wheel.display().to_string());
+    }
+    match step(wanted, &new.join("bin/python"), &arguments, wanted.code_dir, &variables)? {
         Ended::Well => Ok(()),
         Ended::Badly { words, .. } if is_disk_full(&words) => Err(disk_full(&words)),
         Ended::Badly { words, .. } => {
@@ -104,10 +109,16 @@ fn what_is_installed(wanted: &Wanted<'_>) -> String {
     }
 }
 
-fn step(wanted: &Wanted<'_>, program: &Path, arguments: &[String], dir: &Path) -> Result<Ended, Refusal> {
+fn step(
+    wanted: &Wanted<'_>,
+    program: &Path,
+    arguments: &[String],
+    dir: &Path,
+    variables: &BTreeMap<String, String>,
+) -> Result<Ended, Refusal> {
     // A model without code has no such directory.
     let dir = if dir.is_dir() { dir } else { Path::new("/") };
-    pip::run(program, arguments, dir, wanted.pip, wanted.environment, wanted.timeout)
+    pip::run(program, arguments, dir, variables, wanted.environment, wanted.timeout)
         .map_err(|error| Refusal::of_machine("making a virtual environment", &error))
 }
 

@@ -13,7 +13,11 @@ const OLDEST: (u32, u32) = (3, 9);
 const ASK: &str = "import sys, sysconfig\n\
     try:\n    import venv, ensurepip\n    able = 1\nexcept ImportError:\n    able = 0\n\
     print(sys.version_info[0], sys.version_info[1], able, sys.implementation.cache_tag, \
-    sysconfig.get_platform(), sys.base_prefix, sys.version.split()[0])";
+    sysconfig.get_platform(), sys.base_prefix, sys.version.split()[0])\n\
+    import glob, os\n\
+    dirs = [sysconfig.get_config_var('WHEEL_PKG_DIR'), able and os.path.join(os.path.dirname(ensurepip.__file__), '_bundled')]\n\
+    found = [wheel for dir in dirs if dir for wheel in sorted(glob.glob(os.path.join(dir, 'pip-*.whl')))]\n\
+    print(found[-1] if found else '')";
 
 /// A Python that can make environments.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(crate) struct Python {
     pub(crate) identity: String,
     /// For people.
     pub(crate) version: String,
+    /// The wheel of pip that it would put into an environment; pip runs out of it as it is.
+    pub(crate) pip_wheel: Option<PathBuf>,
 }
 
 impl Python {
@@ -42,6 +48,7 @@ impl Python {
             .output()
             .map_err(|error| refuse(format!("starting `{shown}` failed: {error}")))?;
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let (said, pip_wheel) = said.split_once('\n').unwrap_or((&said, ""));
         let words: Vec<&str> = said.split(' ').collect();
         let numbers = words
             .first()
@@ -63,7 +70,8 @@ impl Python {
             )));
         }
         let full = words.last().copied().unwrap_or_default().to_owned();
-        Ok(Self { identity: format!("{} {said}", program.display()), version: full, program })
+        let pip_wheel = (!pip_wheel.is_empty()).then(|| PathBuf::from(pip_wheel));
+        Ok(Self { identity: format!("{} {said}", program.display()), version: full, program, pip_wheel })
     }
 }
 
