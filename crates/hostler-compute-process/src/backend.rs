@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
 };
+use hostler_compute_local::blocking;
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ use tracing::Instrument;
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
 use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
-use crate::life::{Instance, blocking};
+use crate::life::Instance;
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
 use crate::{ModelData, OpenError, ProcessConfig, devices, kept, listening, logs};

@@ -17,12 +17,12 @@ const KEPT: &str = ".kept";
 const LOGS_MAX: usize = 16;
 
 /// Where the log of a removed instance is kept, if it is.
-pub(crate) fn dir(root: &Path, id: &InstanceId) -> PathBuf {
+pub fn dir(root: &Path, id: &InstanceId) -> PathBuf {
     root.join(KEPT).join(id.endpoint.as_str()).join(id.to_string())
 }
 
 /// Moves an instance's log aside; done twice it is fine.
-pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
+pub fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
     let logs = instance.logs();
     if !fs::read_dir(&logs).is_ok_and(|mut segments| segments.next().is_some()) {
         return Ok(());
@@ -44,7 +44,7 @@ pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::
 }
 
 /// The instances of an endpoint whose logs are kept.
-pub(crate) fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
+pub fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
     if !is_plain(endpoint) {
         return Ok(Vec::new());
     }
@@ -67,7 +67,7 @@ fn is_plain(endpoint: &EndpointUid) -> bool {
 }
 
 /// Deletes what was kept of an endpoint.
-pub(crate) fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
+pub fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
     if !is_plain(endpoint) {
         return Ok(());
     }
