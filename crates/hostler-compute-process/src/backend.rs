@@ -207,6 +207,7 @@ impl Shared {
             isolates_network: false,
             memory_bytes_max: self.config.memory_bytes_max,
             runs_images: false,
+            isolates_images: false,
             devices: self.devices.clone(),
         }
     }
@@ -247,11 +248,14 @@ impl Shared {
 /// What of a spec no process can do.
 fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
     let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
+    if spec.is_isolated {
+        return refuse("EnableNetworkIsolation: the network of a process is not cut off here".to_owned());
+    }
     match &spec.containers[..] {
         [one] => match &one.program {
             Program::Image => refuse(format!(
                 "image `{}` is a container image and this server runs processes; map the image to a command with \
-                 an [[image]] entry in hostler.toml (a docker backend is not there yet)",
+                 an [[image]] entry in hostler.toml, or install Docker or Podman and add an empty [docker] table",
                 one.image
             )),
             Program::Command { command, .. } if command.is_empty() => {
