@@ -5,9 +5,10 @@
 //! Invariants: every instance has one directory, one entry here and one task.
 //! Failure: dropping the backend drops the tasks and touches no instance; the next `open` takes them up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use tracing::Instrument;
 
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
+use crate::container_dir::{self, ContainerDir};
 use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
 use crate::life::{Instance, blocking};
 use crate::ports::{PortLease, Ports};
@@ -57,6 +59,8 @@ pub(crate) struct Shared {
 
 struct Entry {
     endpoint_name: String,
+    /// The names of its containers.
+    containers: Vec<String>,
     spec_hash: String,
     state: InstanceState,
     dir: InstanceDir,
@@ -135,7 +139,7 @@ impl ProcessBackend {
 
     async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<()> {
         let (read_dir, ports) = (dir.clone(), Arc::clone(&self.shared.ports));
-        let (spec, stage, state, port) = blocking(move || {
+        let (spec, stage, state, ports) = blocking(move || {
             let file: SpecFile =
                 read_dir.read(SPEC)?.ok_or_else(|| io::Error::other("there is no spec.json"))?;
             if file.version != VERSION {
@@ -143,13 +147,14 @@ impl ProcessBackend {
             }
             let stage = adoption::examine(&read_dir)?;
             let state = adoption::state(&read_dir, &stage)?;
-            let port = match stage {
-                Stage::Supervised => {
-                    read_dir.read::<Launch>(LAUNCH)?.map(|launch| ports.adopt(launch.ports()))
-                }
+            let launch = match stage {
+                Stage::Supervised => read_dir.read::<Launch>(LAUNCH)?,
                 _ => None,
             };
-            Ok((file.spec, stage, state, port))
+            let adopt = |launch: &Launch| {
+                launch.containers.iter().map(|container| ports.adopt(container.ports())).collect()
+            };
+            Ok((file.spec, stage, state, launch.as_ref().map(adopt).unwrap_or_default()))
         })
         .await?;
         let wish = match &stage {
@@ -158,16 +163,15 @@ impl ProcessBackend {
         };
         let removal = watch::Sender::new(wish);
         let receiver = removal.subscribe();
-        let endpoint_name = spec.endpoint_name.clone();
-        let entry = Entry { endpoint_name, spec_hash: spec.hash(), state, dir: dir.clone(), removal };
+        let entry = Entry::of(&spec, state, &dir, removal);
         self.shared.entries().insert(id.clone(), entry);
-        let instance = self.instance(dir, spec, port);
+        let instance = self.instance(dir, spec, ports);
         let span = instance.span();
         self.spawn(instance.live(stage, receiver).instrument(span)).map_err(io::Error::other)
     }
 
-    fn instance(&self, dir: InstanceDir, spec: InstanceSpec, port: Option<PortLease>) -> Instance {
-        Instance { shared: Arc::clone(&self.shared), id: spec.id.clone(), dir, spec, port, child: None }
+    fn instance(&self, dir: InstanceDir, spec: InstanceSpec, ports: Vec<PortLease>) -> Instance {
+        Instance { shared: Arc::clone(&self.shared), id: spec.id.clone(), dir, spec, ports, child: None }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), &'static str> {
@@ -243,23 +247,68 @@ impl Shared {
     }
 }
 
+impl Entry {
+    fn of(
+        spec: &InstanceSpec,
+        state: InstanceState,
+        dir: &InstanceDir,
+        removal: watch::Sender<Option<Duration>>,
+    ) -> Self {
+        Self {
+            endpoint_name: spec.endpoint_name.clone(),
+            containers: names(spec),
+            spec_hash: spec.hash(),
+            state,
+            dir: dir.clone(),
+            removal,
+        }
+    }
+
+    /// Where the log of this container is, or of the first one; none where there is no such container.
+    fn log_dir(&self, container: Option<&str>) -> Option<PathBuf> {
+        let position = match container {
+            None => 0,
+            Some(container) => self.containers.iter().position(|name| name == container)?,
+        };
+        let own = ContainerDir::all(&self.dir, &self.containers).into_iter().nth(position)?;
+        Some(own.logs().to_path_buf())
+    }
+}
+
+fn names(spec: &InstanceSpec) -> Vec<String> {
+    spec.containers.iter().map(|container| container.name.clone()).collect()
+}
+
 /// What of a spec no process can do.
 fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
     let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
-    match &spec.containers[..] {
-        [one] => match &one.program {
-            Program::Image => refuse(format!(
-                "image `{}` is a container image and this server runs processes; map the image to a command with \
-                 an [[image]] entry in hostler.toml (a docker backend is not there yet)",
-                one.image
-            )),
-            Program::Command { command, .. } if command.is_empty() => {
-                refuse(format!("image `{}` is mapped to an empty command", one.image))
-            }
-            Program::BuiltIn { .. } | Program::Command { .. } => Ok(()),
-        },
-        several => refuse(format!("it has {} containers and this backend runs exactly one", several.len())),
+    if spec.containers.is_empty() {
+        return refuse("it has no container".to_owned());
     }
+    let mut names = BTreeSet::new();
+    for one in &spec.containers {
+        // Names are parts of paths where there are several.
+        if spec.containers.len() > 1 && !container_dir::is_plain(&one.name) {
+            return refuse(format!("`{}` is no name of a container", one.name));
+        }
+        if !names.insert(&one.name) {
+            return refuse(format!("two of its containers are named `{}`", one.name));
+        }
+        match &one.program {
+            Program::Image => {
+                return refuse(format!(
+                    "image `{}` is a container image and this server runs processes; map the image to a command with \
+                     an [[image]] entry in hostler.toml (a docker backend is not there yet)",
+                    one.image
+                ));
+            }
+            Program::Command { command, .. } if command.is_empty() => {
+                return refuse(format!("image `{}` is mapped to an empty command", one.image));
+            }
+            Program::BuiltIn { .. } | Program::Command { .. } => {}
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -283,14 +332,12 @@ impl Compute for ProcessBackend {
             }
             let (removal, receiver) = watch::channel(None);
             let state = InstanceState::Preparing { phase: Phase::Fetching };
-            let endpoint_name = spec.endpoint_name.clone();
-            let entry =
-                Entry { endpoint_name, spec_hash: spec_hash.clone(), state, dir: dir.clone(), removal };
-            entries.insert(id.clone(), entry);
+            entries.insert(id.clone(), Entry::of(spec, state, &dir, removal));
             receiver
         };
         self.shared.tell(&id);
-        let instance = self.instance(dir, spec.clone(), None);
+        let inner = ContainerDir::inner(&names(spec));
+        let instance = self.instance(dir, spec.clone(), Vec::new());
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
         // In the task, so that a caller that goes away leaves nothing half done.
@@ -298,7 +345,7 @@ impl Compute for ProcessBackend {
         let task = async move {
             let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
             let root = shared.config.dir.clone();
-            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
+            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file, &inner)).await {
                 Ok(_) => {
                     let _ = noted.send(Ok(()));
                     instance.live(Stage::Waiting, receiver).await;
@@ -368,19 +415,34 @@ impl Compute for ProcessBackend {
         self.shared.changes.subscribe()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        let unknown = || ComputeError::Unknown { id: id.clone() };
         let of_living = self.shared.entries().get(id).map(|entry| {
             // Looked at before reading: what is written after the end of an instance is nothing.
             let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
-            (entry.dir.logs(), is_final)
+            entry.log_dir(container).map(|dir| (dir, is_final))
         });
-        let kept = kept::dir(&self.shared.config.dir, id);
-        let found = blocking(move || match &of_living {
-            None => Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true))),
-            // A removal may have moved the log aside by now.
-            Some((dir, is_final)) => {
-                Ok(logs::read_first(&[dir, &kept], from, bytes_max)?.map(|piece| (piece, *is_final)))
+        let of_living = match of_living {
+            Some(None) => return Err(unknown()),
+            found => found.flatten(),
+        };
+        let (root, kept_id, container) =
+            (self.shared.config.dir.clone(), id.clone(), container.map(str::to_owned));
+        let found = blocking(move || {
+            // A removal may have moved the log aside by now: what is not here is looked for there afterwards.
+            if let Some((dir, is_final)) = of_living
+                && let Some(piece) = logs::read_first(&[&dir], from, bytes_max)?
+            {
+                return Ok(Some((piece, is_final)));
             }
+            let Some(kept) = kept::log(&root, &kept_id, container.as_deref()) else { return Ok(None) };
+            Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true)))
         })
         .await
         .map_err(|source| ComputeError::Failed { action: "read the log", source: source.into() })?;
@@ -392,8 +454,19 @@ impl Compute for ProcessBackend {
             None if self.shared.entries().contains_key(id) => {
                 Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
             }
-            None => Err(ComputeError::Unknown { id: id.clone() }),
+            None => Err(unknown()),
         }
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        if let Some(entry) = self.shared.entries().get(id) {
+            let names = if entry.containers.len() > 1 { entry.containers.clone() } else { Vec::new() };
+            return Ok(names);
+        }
+        let (root, id) = (self.shared.config.dir.clone(), id.clone());
+        blocking(move || Ok(kept::names(&root, &id)))
+            .await
+            .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

@@ -10,6 +10,7 @@ mod adoption;
 mod backend;
 mod cgroup;
 mod config;
+mod container_dir;
 mod devices;
 mod directory;
 mod environment;

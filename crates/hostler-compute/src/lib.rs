@@ -12,7 +12,7 @@ mod spec;
 
 pub use port::{
     Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceState, LogChunk,
-    Observed, Phase,
+    Observed, Phase, RunningContainer,
 };
 pub use simulated::{Call, Delays, Effect, FaultPoint, Outcome, SimulatedCompute};
 pub use spec::{Accelerators, ChannelData, ContainerSpec, InstanceSpec, Limits, Program};
