@@ -5,16 +5,15 @@
 //! Invariants: every instance has one directory, one entry here and one task.
 //! Failure: dropping the backend drops the tasks and touches no instance; the next `open` takes them up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase,
 };
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
@@ -24,8 +23,9 @@ use tracing::Instrument;
 
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
-use crate::container_dir::{self, ContainerDir};
+use crate::container_dir::ContainerDir;
 use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
+use crate::entry::{Entry, check, names};
 use crate::life::{Instance, blocking};
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
@@ -55,16 +55,6 @@ pub(crate) struct Shared {
     at_work: Arc<RwLock<()>>,
     changes: broadcast::Sender<InstanceId>,
     entries: Mutex<BTreeMap<InstanceId, Entry>>,
-}
-
-struct Entry {
-    endpoint_name: String,
-    /// The names of its containers.
-    containers: Vec<String>,
-    spec_hash: String,
-    state: InstanceState,
-    dir: InstanceDir,
-    removal: watch::Sender<Option<Duration>>,
 }
 
 impl ProcessBackend {
@@ -245,70 +235,6 @@ impl Shared {
         // An error means that nobody listens.
         let _ = self.changes.send(id.clone());
     }
-}
-
-impl Entry {
-    fn of(
-        spec: &InstanceSpec,
-        state: InstanceState,
-        dir: &InstanceDir,
-        removal: watch::Sender<Option<Duration>>,
-    ) -> Self {
-        Self {
-            endpoint_name: spec.endpoint_name.clone(),
-            containers: names(spec),
-            spec_hash: spec.hash(),
-            state,
-            dir: dir.clone(),
-            removal,
-        }
-    }
-
-    /// Where the log of this container is, or of the first one; none where there is no such container.
-    fn log_dir(&self, container: Option<&str>) -> Option<PathBuf> {
-        let position = match container {
-            None => 0,
-            Some(container) => self.containers.iter().position(|name| name == container)?,
-        };
-        let own = ContainerDir::all(&self.dir, &self.containers).into_iter().nth(position)?;
-        Some(own.logs().to_path_buf())
-    }
-}
-
-fn names(spec: &InstanceSpec) -> Vec<String> {
-    spec.containers.iter().map(|container| container.name.clone()).collect()
-}
-
-/// What of a spec no process can do.
-fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
-    let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
-    if spec.containers.is_empty() {
-        return refuse("it has no container".to_owned());
-    }
-    let mut names = BTreeSet::new();
-    for one in &spec.containers {
-        // Names are parts of paths where there are several.
-        if spec.containers.len() > 1 && !container_dir::is_plain(&one.name) {
-            return refuse(format!("`{}` is no name of a container", one.name));
-        }
-        if !names.insert(&one.name) {
-            return refuse(format!("two of its containers are named `{}`", one.name));
-        }
-        match &one.program {
-            Program::Image => {
-                return refuse(format!(
-                    "image `{}` is a container image and this server runs processes; map the image to a command with \
-                     an [[image]] entry in hostler.toml (a docker backend is not there yet)",
-                    one.image
-                ));
-            }
-            Program::Command { command, .. } if command.is_empty() => {
-                return refuse(format!("image `{}` is mapped to an empty command", one.image));
-            }
-            Program::BuiltIn { .. } | Program::Command { .. } => {}
-        }
-    }
-    Ok(())
 }
 
 #[async_trait]

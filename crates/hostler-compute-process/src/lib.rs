@@ -13,6 +13,7 @@ mod config;
 mod container_dir;
 mod devices;
 mod directory;
+mod entry;
 mod environment;
 mod failure;
 mod kept;
