@@ -6,9 +6,8 @@
 
 use std::io;
 
-use hostler_compute::{InstanceFailure, InstanceState, Phase};
+use hostler_compute::{InstanceFailure, InstanceState, Phase, RunningContainer};
 use hostler_compute_local::directory::{EXIT, FAILED, InstanceDir, REMOVING, RUNNING};
-use hostler_compute_local::logs;
 
 use crate::records::{Exit, Running, Stop};
 
@@ -42,13 +41,11 @@ pub(crate) fn examine(dir: &InstanceDir) -> io::Result<Stage> {
 }
 
 /// What to show of an instance at this stage.
-pub(crate) fn state(dir: &InstanceDir, stage: &Stage) -> InstanceState {
+pub(crate) fn state(stage: &Stage) -> InstanceState {
     match stage {
         Stage::Removing(_) => InstanceState::Removing,
         Stage::Failed(failure) => InstanceState::Failed(failure.clone()),
-        Stage::Exited(exit) => {
-            InstanceState::Exited { cause: exit.cause.clone(), log_tail: logs::tail(&dir.logs()) }
-        }
+        Stage::Exited(exit) => exit.state(),
         Stage::Started(running) => running.state(),
         Stage::Waiting => InstanceState::Preparing { phase: Phase::Fetching },
     }
@@ -56,6 +53,21 @@ pub(crate) fn state(dir: &InstanceDir, stage: &Stage) -> InstanceState {
 
 impl Running {
     pub(crate) fn state(&self) -> InstanceState {
-        InstanceState::Running { address: self.address, pid: self.pid, since: self.since }
+        let containers = self.containers.iter().map(|started| RunningContainer {
+            name: started.name.clone(),
+            address: started.address,
+            pid: started.pid,
+        });
+        InstanceState::Running { containers: containers.collect(), since: self.since }
+    }
+}
+
+impl Exit {
+    pub(crate) fn state(&self) -> InstanceState {
+        InstanceState::Exited {
+            container: self.container.clone(),
+            cause: self.cause.clone(),
+            log_tail: self.log_tail.clone(),
+        }
     }
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
 };
+use hostler_compute_local::container_dir::{self, ContainerDir};
 use hostler_compute_local::directory::{InstanceDir, REMOVING, SPEC, make_dir};
 use hostler_compute_local::{ModelData, blocking, devices, kept, logs};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
@@ -158,7 +160,7 @@ impl DockerBackend {
                 return Err(io::Error::other(format!("its layout is version {}", file.version)));
             }
             let stage = adoption::examine(&read_dir)?;
-            let state = adoption::state(&read_dir, &stage);
+            let state = adoption::state(&stage);
             Ok((file.spec, read_dir.read(IMAGES)?.unwrap_or_default(), stage, state))
         })
         .await?;
@@ -174,7 +176,7 @@ impl DockerBackend {
         self.shared.entries().insert(id.clone(), entry);
         let mut instance = Instance::new(Arc::clone(&self.shared), dir, spec);
         // Before anybody looks: at its former address somebody else may listen by now.
-        let stage = instance.reopen_way(stage).await;
+        let stage = instance.reopen_ways(stage).await;
         let span = instance.span();
         self.spawn(instance.live(stage, receiver).instrument(span)).map_err(io::Error::other)
     }
@@ -299,17 +301,32 @@ impl Shared {
     }
 }
 
+pub(crate) fn names(spec: &InstanceSpec) -> Vec<String> {
+    spec.containers.iter().map(|container| container.name.clone()).collect()
+}
+
+impl Entry {
+    /// Where the log of this container is, or of the first one; none where there is no such container.
+    fn log_dir(&self, container: Option<&str>) -> Option<PathBuf> {
+        let names = names(&self.spec);
+        let position = match container {
+            None => 0,
+            Some(container) => names.iter().position(|name| name == container)?,
+        };
+        let own = ContainerDir::all(&self.dir, &names).into_iter().nth(position)?;
+        Some(own.logs().to_path_buf())
+    }
+}
+
 /// What of a spec no container can do.
 fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
     let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
-    for container in &spec.containers {
-        if container.program != Program::Image {
-            return refuse(format!("`{}` is not run as an image here", container.image));
-        }
+    if let Err(detail) = container_dir::check_names(&names(spec)) {
+        return refuse(detail);
     }
-    match spec.containers.len() {
-        1 => Ok(()),
-        count => refuse(format!("it has {count} containers and this backend runs exactly one")),
+    match spec.containers.iter().find(|container| container.program != Program::Image) {
+        Some(other) => refuse(format!("`{}` is not run as an image here", other.image)),
+        None => Ok(()),
     }
 }
 
@@ -343,6 +360,7 @@ impl Compute for DockerBackend {
         };
         self.shared.tell(&id);
         let instance = Instance::new(Arc::clone(&self.shared), dir, spec.clone());
+        let inner = ContainerDir::inner(&names(spec));
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
         // In the task, so that a caller that goes away leaves nothing half done.
@@ -350,7 +368,7 @@ impl Compute for DockerBackend {
         let task = async move {
             let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
             let root = shared.config.dir.clone();
-            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
+            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file, &inner)).await {
                 Ok(_) => {
                     let _ = noted.send(Ok(()));
                     if shared.info().is_none() {
@@ -423,19 +441,31 @@ impl Compute for DockerBackend {
         self.shared.changes.subscribe()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        let of_living = self.shared.entries().get(id).map(|entry| {
-            // Looked at before reading: what is written after the end of an instance is nothing.
-            let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
-            (entry.dir.logs(), is_final)
-        });
-        let kept = kept::dir(&self.shared.config.dir, id);
-        let found = blocking(move || match &of_living {
-            None => Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true))),
-            // A removal may have moved the log aside by now.
-            Some((dir, is_final)) => {
-                Ok(logs::read_first(&[dir, &kept], from, bytes_max)?.map(|piece| (piece, *is_final)))
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        let unknown = || ComputeError::Unknown { id: id.clone() };
+        let of_living = match self.shared.entries().get(id) {
+            None => None,
+            Some(entry) => {
+                // Looked at before reading: what is written after the end of an instance is nothing.
+                let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
+                Some((entry.log_dir(container).ok_or_else(unknown)?, is_final))
             }
+        };
+        let (root, kept_id, name) =
+            (self.shared.config.dir.clone(), id.clone(), container.map(str::to_owned));
+        let found = blocking(move || {
+            let (living, is_final) = of_living.unzip();
+            let kept = kept::log(&root, &kept_id, name.as_deref());
+            // A removal may have moved the log aside by now.
+            let dirs: Vec<&Path> = living.iter().chain(&kept).map(PathBuf::as_path).collect();
+            let piece = logs::read_first(&dirs, from, bytes_max)?;
+            Ok(piece.map(|piece| (piece, is_final.unwrap_or(true))))
         })
         .await
         .map_err(|source| ComputeError::Failed { action: "read the log", source: source.into() })?;
@@ -447,8 +477,19 @@ impl Compute for DockerBackend {
             None if self.shared.entries().contains_key(id) => {
                 Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
             }
-            None => Err(ComputeError::Unknown { id: id.clone() }),
+            None => Err(unknown()),
         }
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        if let Some(entry) = self.shared.entries().get(id) {
+            let names = names(&entry.spec);
+            return Ok(if names.len() > 1 { names } else { Vec::new() });
+        }
+        let (root, id) = (self.shared.config.dir.clone(), id.clone());
+        blocking(move || Ok(kept::names(&root, &id)))
+            .await
+            .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

@@ -38,6 +38,7 @@ pub(crate) struct Surroundings<'a> {
 
 pub(crate) fn config(
     spec: &InstanceSpec,
+    position: usize,
     container: &ContainerSpec,
     around: Surroundings<'_>,
 ) -> ContainerConfig {
@@ -47,7 +48,7 @@ pub(crate) fn config(
     ContainerConfig {
         image: around.image_id.to_owned(),
         cmd: vec!["serve".to_owned()],
-        env: environment(spec, container),
+        env: environment(spec, position, container),
         hostname: (!shares_network).then(|| container.name.clone()),
         labels: names::labels(around.owner, spec, container),
         stop_signal: "SIGTERM",
@@ -69,9 +70,15 @@ pub(crate) fn config(
             },
             device_requests,
             devices,
+            extra_hosts: if shares_network { Vec::new() } else { other_hosts(spec) },
             ..HostConfig::default()
         },
     }
+}
+
+/// The names of the other containers, which are at the same address.
+fn other_hosts(spec: &InstanceSpec) -> Vec<String> {
+    spec.containers.iter().skip(1).map(|other| format!("{}:127.0.0.1", other.name)).collect()
 }
 
 fn mounts(model: PathBuf, additional: Vec<(String, PathBuf)>) -> Vec<Mount> {

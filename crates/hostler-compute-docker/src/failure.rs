@@ -40,7 +40,14 @@ pub(crate) fn of_pull(id: &InstanceId, image: &str, error: &EngineError) -> Inst
         None => format!("pulling image `{image}` failed: {error}"),
     };
     let sentence = image_sentence(id.variant.as_str());
-    InstanceFailure { fault, phase: Phase::Fetching, cause, aws_sentence: Some(sentence), detail }
+    InstanceFailure {
+        fault,
+        phase: Phase::Fetching,
+        container: None,
+        cause,
+        aws_sentence: Some(sentence),
+        detail,
+    }
 }
 
 /// A container that the engine would not make or start.

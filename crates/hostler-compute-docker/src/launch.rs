@@ -12,21 +12,24 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use hostler_artifacts::DataSource;
 use hostler_compute::{ContainerSpec, Fault, InstanceFailure, InstanceState, Phase};
-use hostler_compute_local::directory::{PREPARED, RUNNING};
+use hostler_compute_local::container_dir::ContainerDir;
+use hostler_compute_local::directory::{PREPARED, RUNNING, make_dir};
 use hostler_compute_local::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use hostler_compute_local::{Lease, PreparedModel};
 use hostler_types::FailureCause;
 
+use crate::adoption::Stage;
+use crate::backend::names;
 use crate::container::{self, Surroundings};
 use crate::engine::{Container, Created, EngineError};
-use crate::environment::PORT;
+use crate::environment::port;
 use crate::failure::{of_engine, of_pull, of_start, of_way};
 use crate::life::Instance;
+use crate::log_copy::ContainerLog;
 use crate::networks;
 use crate::pulls::{Progress, Wanted};
-use crate::records::{HeldImage, IMAGES, Prepared, Running};
+use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
 use crate::relay::{Network, Relay};
-use crate::{adoption::Stage, names};
 
 /// How often an image that vanished between pull and start is pulled again.
 const PULLS_MAX: usize = 3;
@@ -75,19 +78,24 @@ impl Instance {
                 None => network.clone(),
                 Some(first) => format!("container:{}", first.id),
             };
-            containers.push(self.run_container(number, container, image, data, &network).await?);
+            match self.run_container(number, container, image, data, &network).await {
+                Ok(started) => containers.push(started),
+                // With the first one its network has gone: how that ended is what there is to tell.
+                Err(_) if self.has_ended(containers.first()).await => break,
+                Err(failure) => return Err(Box::new(failure.of_container(&spec, &container.name))),
+            }
         }
-        let Some(first) = containers.first() else {
-            return Err(Box::new(starting(Fault::User, "there is no container in the instance".to_owned())));
-        };
+        let addresses = self.addresses(&containers, &network).await?;
+        let started = spec.containers.iter().zip(&containers).zip(addresses);
         let running = Running {
-            address: if spec.is_isolated {
-                self.open_way(first, None).await.map_err(|error| of_way(&error))?
-            } else {
-                address(first, &network)?
-            },
-            pid: (first.state.pid != 0).then_some(first.state.pid),
-            containers: containers.iter().map(|container| container.id.clone()).collect(),
+            containers: started
+                .map(|((container, found), address)| Started {
+                    name: container.name.clone(),
+                    id: found.id.clone(),
+                    address,
+                    pid: (found.state.pid != 0).then_some(found.state.pid),
+                })
+                .collect(),
             since: self.shared.clock.now(),
         };
         let (dir, written) = (self.dir.clone(), running.clone());
@@ -106,7 +114,7 @@ impl Instance {
         network: &str,
     ) -> Result<Container, Failed> {
         let engine = &self.shared.engine;
-        let name = names::container(&self.shared.config.owner, &self.id, number);
+        let name = crate::names::container(&self.shared.config.owner, &self.id, number);
         let of_start = |error: EngineError| Box::new(of_start(&container.image, &error));
         for _ in 0..PULLS_MAX {
             let around = Surroundings {
@@ -117,17 +125,17 @@ impl Instance {
                 additional: data.additional.clone(),
                 cpus: self.shared.info().map(|info| info.cpus),
             };
-            let config = container::config(&self.spec, container, around);
+            let config = container::config(&self.spec, number, container, around);
             let id = match engine.create_container(&name, &config).await.map_err(of_start)? {
                 Created::New(id) => id,
                 Created::NoImage => {
-                    image = self.obtain_image(container).await?;
+                    image = self.obtain_image(number, container).await?;
                     continue;
                 }
                 Created::NameTaken => {
                     let found = engine.container(&name).await.map_err(of_start)?;
                     let Some(found) = found else { continue };
-                    let is_this = found.label(names::SPEC_HASH) == Some(&self.spec.hash());
+                    let is_this = found.label(crate::names::SPEC_HASH) == Some(&self.spec.hash());
                     if is_this && found.state.status != "created" && found.state.status != "removing" {
                         return Ok(found);
                     }
@@ -146,37 +154,75 @@ impl Instance {
         Err(Box::new(starting(Fault::Infrastructure, detail).with_cause(FailureCause::ImageUnreachable)))
     }
 
-    /// Opens the way to a container that is in no network; where it is.
-    async fn open_way(&mut self, first: &Container, before: Option<SocketAddr>) -> io::Result<SocketAddr> {
-        if !first.state.running {
-            return Ok(UNREACHED);
+    async fn has_ended(&self, container: Option<&Container>) -> bool {
+        let Some(container) = container else { return false };
+        let found = self.shared.engine.container(&container.id).await;
+        found.is_ok_and(|found| found.is_none_or(|found| !found.state.running))
+    }
+
+    /// Where the containers answer, in the network of the first.
+    async fn addresses(
+        &mut self,
+        containers: &[Container],
+        network: &str,
+    ) -> Result<Vec<SocketAddr>, Failed> {
+        let Some(first) = containers.first() else { return Ok(Vec::new()) };
+        if self.spec.is_isolated {
+            return self.open_ways(first, &[]).await.map_err(|error| Box::new(of_way(&error)));
         }
-        let network = Network::of_process(first.state.pid)?;
+        let ip = match first.address(network) {
+            Some(ip) => Some(ip),
+            None if !first.state.running => None,
+            None => {
+                let detail = format!("the engine gave the container no address in network `{network}`");
+                return Err(Box::new(starting(Fault::Infrastructure, detail)));
+            }
+        };
+        let address = |position| ip.map_or(UNREACHED, |ip| (ip, port(position)).into());
+        Ok((0..containers.len()).map(address).collect())
+    }
+
+    /// Opens the ways into an instance that is in no network; where they are.
+    async fn open_ways(&mut self, first: &Container, before: &[Started]) -> io::Result<Vec<SocketAddr>> {
+        self.relays.clear();
+        let count = self.spec.containers.len();
+        if !first.state.running {
+            return Ok(vec![UNREACHED; count]);
+        }
+        for position in 0..count {
+            let network = Network::of_process(first.state.pid)?;
+            let before = before.get(position).map(|started| started.address);
+            self.relays.push(Relay::open(network, port(position), before).await?);
+        }
         // Of the process that is meant: its number may have been given to another one meanwhile.
         let now = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
         if !now.is_some_and(|now| now.state.running && now.state.pid == first.state.pid) {
-            return Ok(UNREACHED);
+            self.relays.clear();
+            return Ok(vec![UNREACHED; count]);
         }
-        let relay = Relay::open(network, PORT, before).await?;
-        Ok(self.relay.insert(relay).address)
+        Ok(self.relays.iter().map(|relay| relay.address).collect())
     }
 
-    /// The way to a container that another server started.
-    pub(crate) async fn reopen_way(&mut self, stage: Stage) -> Stage {
+    /// The ways into an instance that another server started.
+    pub(crate) async fn reopen_ways(&mut self, stage: Stage) -> Stage {
         let Stage::Started(mut running) = stage else { return stage };
         if self.spec.is_isolated {
             let reopened = async {
-                let first = running.containers.first().map(String::as_str).unwrap_or_default();
-                let first = self.shared.engine.container(first).await.map_err(io::Error::other)?;
-                match first {
-                    Some(first) => self.open_way(&first, Some(running.address)).await,
-                    None => Ok(UNREACHED),
+                let Some(first) = running.containers.first() else { return Ok(Vec::new()) };
+                let found = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
+                match found {
+                    Some(found) => self.open_ways(&found, &running.containers).await,
+                    None => Ok(vec![UNREACHED; running.containers.len()]),
                 }
             };
             match reopened.await {
-                Ok(address) => running.address = address,
+                Ok(addresses) => {
+                    for (started, address) in running.containers.iter_mut().zip(addresses) {
+                        started.address = address;
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the way to an isolated container could not be opened again");
+                    tracing::warn!(%error, "the ways into an isolated instance could not be opened again");
                 }
             }
             self.show(running.state());
@@ -185,7 +231,9 @@ impl Instance {
     }
 
     async fn obtain_images(&self, containers: &[ContainerSpec]) -> Result<Vec<HeldImage>, Failed> {
-        let images = try_join_all(containers.iter().map(|container| self.obtain_image(container))).await?;
+        let all =
+            containers.iter().enumerate().map(|(position, container)| self.obtain_image(position, container));
+        let images = try_join_all(all).await?;
         let (dir, written) = (self.dir.clone(), images.clone());
         let written = self.shared.blocking(move || dir.write(IMAGES, &written)).await;
         written.map_err(|error| of_machine("writing down the images", &error))?;
@@ -193,7 +241,7 @@ impl Instance {
         Ok(images)
     }
 
-    async fn obtain_image(&self, container: &ContainerSpec) -> Result<HeldImage, Failed> {
+    async fn obtain_image(&self, position: usize, container: &ContainerSpec) -> Result<HeldImage, Failed> {
         let image = container.image.as_str();
         let held = self.shared.held_image(&self.id, image);
         let wanted = Wanted {
@@ -204,33 +252,16 @@ impl Instance {
         };
         let mut teller = None;
         let obtained = self.shared.pulls.obtain(wanted, |progress| {
-            teller = Some(self.tell_progress(image.to_owned(), progress));
+            teller =
+                self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
         });
         let obtained = obtained.await;
         if let Some(teller) = teller {
             teller.abort();
         }
-        obtained.map_err(|error| Box::new(of_pull(&self.id, image, &error)))
-    }
-
-    /// Says in the instance's log how far a pull is, for as long as it takes.
-    fn tell_progress(&self, image: String, mut progress: Progress) -> tokio::task::AbortHandle {
-        let log = self.log.clone();
-        let teller = tokio::spawn(async move {
-            loop {
-                let (current, total) = *progress.borrow_and_update();
-                if total > 0 {
-                    const MIB: u64 = 1024 * 1024;
-                    let line = format!("pulling image `{image}`: {} of {} MiB", current / MIB, total / MIB);
-                    log.say(line).await;
-                    tokio::time::sleep(PROGRESS_EVERY).await;
-                }
-                if progress.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-        teller.abort_handle()
+        obtained.map_err(|error| {
+            Box::new(of_pull(&self.id, image, &error).of_container(&self.spec, &container.name))
+        })
     }
 
     /// Fetches the model data, and what is additional; all at once, for the time that is allowed is for all of it.
@@ -244,16 +275,18 @@ impl Instance {
         };
         let fetched = try_join_all(containers.iter().map(|container| self.fetch_all(container))).await?;
         let mut all = Vec::new();
-        for (container, (model, channels)) in containers.iter().zip(fetched) {
+        let homes = ContainerDir::all(&self.dir, &names(&self.spec));
+        let empty: Vec<PathBuf> = homes.iter().map(ContainerDir::model).collect();
+        for ((container, (model, channels)), empty) in containers.iter().zip(fetched).zip(&empty) {
             let additional = container.additional_model_data.iter().zip(channels);
             all.push(Data {
-                model: model.map_or_else(|| self.dir.model(), &mut keep),
+                model: model.map_or_else(|| empty.clone(), &mut keep),
                 additional: additional.map(|(data, model)| (data.channel.clone(), keep(model))).collect(),
             });
         }
         let dir = self.dir.clone();
         let placed = self.shared.blocking(move || {
-            hostler_compute_local::directory::make_dir(&dir.model())?;
+            empty.iter().try_for_each(|empty| make_dir(empty))?;
             dir.write(PREPARED, &prepared)
         });
         placed.await.map_err(|error| of_machine("placing the model data", &error))?;
@@ -285,20 +318,27 @@ impl Instance {
             _ => Phase::Fetching,
         };
         let prepared = prepared
-            .map_err(|_| of_late_fetch(name, &source.at, phase, timeout_ms))?
-            .map_err(|error| of_fetch(name, &source.at, phase, &error))?;
+            .map_err(|_| of_late_fetch(name, &source.at, phase, timeout_ms).of_container(&self.spec, name))?
+            .map_err(|error| of_fetch(name, &source.at, phase, &error).of_container(&self.spec, name))?;
         Ok(prepared)
     }
 }
 
-/// One that ended at once has no address any more, and needs none.
-fn address(first: &Container, network: &str) -> Result<SocketAddr, Failed> {
-    match first.address(network) {
-        Some(ip) => Ok((ip, PORT).into()),
-        None if !first.state.running => Ok(UNREACHED),
-        None => {
-            let detail = format!("the engine gave the container no address in network `{network}`");
-            Err(Box::new(starting(Fault::Infrastructure, detail)))
+/// Says in the instance's log how far a pull is, for as long as it takes.
+fn tell_progress(log: ContainerLog, image: String, mut progress: Progress) -> tokio::task::AbortHandle {
+    let teller = tokio::spawn(async move {
+        loop {
+            let (current, total) = *progress.borrow_and_update();
+            if total > 0 {
+                const MIB: u64 = 1024 * 1024;
+                let line = format!("pulling image `{image}`: {} of {} MiB", current / MIB, total / MIB);
+                log.say(line).await;
+                tokio::time::sleep(PROGRESS_EVERY).await;
+            }
+            if progress.changed().await.is_err() {
+                return;
+            }
         }
-    }
+    });
+    teller.abort_handle()
 }

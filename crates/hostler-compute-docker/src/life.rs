@@ -17,9 +17,9 @@ use hostler_types::InstanceId;
 use tokio::sync::watch;
 
 use crate::adoption::Stage;
-use crate::backend::Shared;
+use crate::backend::{Shared, names};
 use crate::launch::Launched;
-use crate::log_copy::InstanceLog;
+use crate::log_copy::ContainerLog;
 use crate::records::Prepared;
 use crate::relay::Relay;
 
@@ -29,9 +29,10 @@ pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) dir: InstanceDir,
     pub(crate) spec: InstanceSpec,
-    pub(crate) log: InstanceLog,
-    /// The way in, where there is no network.
-    pub(crate) relay: Option<Relay>,
+    /// Of each container.
+    pub(crate) logs: Vec<ContainerLog>,
+    /// The ways in, where there is no network.
+    pub(crate) relays: Vec<Relay>,
 }
 
 /// The wish to remove an instance, with its grace.
@@ -39,8 +40,8 @@ pub(crate) type Removal = watch::Receiver<Option<Duration>>;
 
 impl Instance {
     pub(crate) fn new(shared: Arc<Shared>, dir: InstanceDir, spec: InstanceSpec) -> Self {
-        let log = InstanceLog::new(dir.clone(), shared.config.log_limits);
-        Self { shared, id: spec.id.clone(), dir, spec, log, relay: None }
+        let logs = ContainerLog::all(&dir, &names(&spec), shared.config.log_limits);
+        Self { shared, id: spec.id.clone(), dir, spec, logs, relays: Vec::new() }
     }
 
     /// Which instance a line of the log is about. Of the highest level, so that no filter hides it.
@@ -88,7 +89,7 @@ impl Instance {
         self.show(running.state());
         let ended = self.watch(&running).await;
         drop(leases);
-        if let Err(error) = self.conclude(ended).await {
+        if let Err(error) = self.conclude(&running, ended).await {
             self.fail(of_machine("finding out how the instance ended", &error)).await;
         }
     }

@@ -8,8 +8,10 @@
 //! Failure: a full disk loses output, as the log says itself, and never blocks the container.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hostler_compute_local::container_dir::ContainerDir;
 use hostler_compute_local::directory::InstanceDir;
 use hostler_compute_local::logs::{self, LogWriter};
 use hostler_compute_local::{LogLimits, blocking};
@@ -17,8 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Frame;
 
-/// How far it was copied.
-const COPIED: &str = "copied.json";
 /// The moment from which pieces are counted is moved on after so many, so that a restart reads few again.
 const COUNTED_MAX: u64 = 1000;
 
@@ -35,17 +35,39 @@ struct Copied {
     last_ns: i64,
 }
 
-/// An instance's log, opened when it is first written.
+/// Where a container's log is, and the file that says how far it was copied.
+#[derive(Clone, Debug)]
+struct Place {
+    logs: PathBuf,
+    copied: String,
+}
+
+/// A container's log, opened when it is first written.
 #[derive(Clone)]
-pub(crate) struct InstanceLog {
+pub(crate) struct ContainerLog {
     dir: InstanceDir,
+    place: Place,
     limits: LogLimits,
     copy: Arc<Mutex<Option<LogCopy>>>,
 }
 
-impl InstanceLog {
-    pub(crate) fn new(dir: InstanceDir, limits: LogLimits) -> Self {
-        Self { dir, limits, copy: Arc::default() }
+impl ContainerLog {
+    /// The logs of all containers of an instance, which have these names.
+    pub(crate) fn all(dir: &InstanceDir, names: &[String], limits: LogLimits) -> Vec<Self> {
+        let limits = limits.divided_among(names.len());
+        let places = ContainerDir::all(dir, names).into_iter().enumerate();
+        let log = |(position, home): (usize, ContainerDir)| Self {
+            dir: dir.clone(),
+            place: Place { logs: home.logs().to_owned(), copied: format!("copied-{position}.json") },
+            limits,
+            copy: Arc::default(),
+        };
+        places.map(log).collect()
+    }
+
+    /// The last lines.
+    pub(crate) fn tail(&self) -> String {
+        logs::tail(&self.place.logs)
     }
 
     /// A stream is about to be read: from this moment on it is to be asked for.
@@ -70,12 +92,12 @@ impl InstanceLog {
         &self,
         work: impl FnOnce(&mut LogCopy) -> T + Send + 'static,
     ) -> io::Result<T> {
-        let Self { dir, limits, copy } = self.clone();
+        let Self { dir, place, limits, copy } = self.clone();
         blocking(move || {
             let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
             let copy = match &mut *copy {
                 Some(copy) => copy,
-                none => none.insert(LogCopy::open(&dir, limits)?),
+                none => none.insert(LogCopy::open(&dir, &place, limits)?),
             };
             Ok(work(copy))
         })
@@ -86,6 +108,7 @@ impl InstanceLog {
 /// The copy of one container's output.
 struct LogCopy {
     dir: InstanceDir,
+    file: String,
     log: LogWriter,
     copied: Copied,
     /// Pieces of a stream that was opened anew which are in our log already.
@@ -94,14 +117,14 @@ struct LogCopy {
 
 impl LogCopy {
     /// Goes on where the last server stopped. Blocks shortly.
-    fn open(dir: &InstanceDir, limits: LogLimits) -> io::Result<Self> {
-        let copied: Option<Copied> = dir.read(COPIED)?;
+    fn open(dir: &InstanceDir, place: &Place, limits: LogLimits) -> io::Result<Self> {
+        let copied: Option<Copied> = dir.read(&place.copied)?;
         if let Some(copied) = copied {
-            logs::cut(&dir.logs(), copied.position)?;
+            logs::cut(&place.logs, copied.position)?;
         }
-        let log = LogWriter::open(&dir.logs(), limits)?;
+        let log = LogWriter::open(&place.logs, limits)?;
         let copied = copied.unwrap_or_else(|| Copied { position: log.position(), ..Copied::default() });
-        Ok(Self { dir: dir.clone(), log, copied, to_skip: 0 })
+        Ok(Self { dir: dir.clone(), file: place.copied.clone(), log, copied, to_skip: 0 })
     }
 
     /// A stream is about to be read: from this moment on it is to be asked for.
@@ -136,7 +159,7 @@ impl LogCopy {
 
     fn write_down(&mut self) {
         self.copied.position = self.log.position();
-        if let Err(error) = self.dir.write(COPIED, &self.copied) {
+        if let Err(error) = self.dir.write(&self.file, &self.copied) {
             tracing::debug!(%error, "how far the output was copied could not be written down");
         }
     }
@@ -148,6 +171,10 @@ mod tests {
     use hostler_compute::conformance::instance_id;
 
     use super::*;
+
+    fn place(dir: &InstanceDir) -> Place {
+        Place { logs: dir.logs(), copied: "copied-0.json".to_owned() }
+    }
 
     fn frames(numbers: std::ops::Range<u64>) -> Vec<Frame> {
         let frame = |number: u64| Frame {
@@ -165,8 +192,8 @@ mod tests {
     #[test]
     fn output_is_copied_once_however_often_the_copy_begins_anew() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1).unwrap();
-        let open = || LogCopy::open(&dir, LogLimits::default()).unwrap();
+        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1, &[]).unwrap();
+        let open = || LogCopy::open(&dir, &place(&dir), LogLimits::default()).unwrap();
         let all = frames(0..5000);
         open().say("pulling");
         let mut end = 0;
@@ -186,14 +213,14 @@ mod tests {
     #[test]
     fn what_was_written_and_not_noted_is_written_again() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1).unwrap();
-        let mut copy = LogCopy::open(&dir, LogLimits::default()).unwrap();
+        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1, &[]).unwrap();
+        let mut copy = LogCopy::open(&dir, &place(&dir), LogLimits::default()).unwrap();
         copy.begin();
         copy.add(&frames(0..3));
         // A server that is killed between the write and the note.
         copy.log.add(b"line 3\nli");
         drop(copy);
-        let mut copy = LogCopy::open(&dir, LogLimits::default()).unwrap();
+        let mut copy = LogCopy::open(&dir, &place(&dir), LogLimits::default()).unwrap();
         copy.begin();
         copy.add(&frames(0..5));
         assert_eq!(text(&dir), "line 0\nline 1\nline 2\nline 3\nline 4\n");

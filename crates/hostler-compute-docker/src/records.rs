@@ -42,17 +42,29 @@ pub(crate) struct HeldImage {
 /// `running.json`: the containers were started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Running {
-    /// Ids, in the order of the spec.
-    pub(crate) containers: Vec<String>,
+    /// In the order of the spec.
+    pub(crate) containers: Vec<Started>,
+    pub(crate) since: Millis,
+}
+
+/// A container that was started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Started {
+    pub(crate) name: String,
+    /// The engine's.
+    pub(crate) id: String,
     pub(crate) address: SocketAddr,
     pub(crate) pid: Option<u32>,
-    pub(crate) since: Millis,
 }
 
 /// `exit.json`: how it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Exit {
+    /// Which of several it was.
+    pub(crate) container: Option<String>,
     pub(crate) cause: ExitCause,
+    /// The last lines that it wrote.
+    pub(crate) log_tail: String,
     pub(crate) at: Millis,
 }
 

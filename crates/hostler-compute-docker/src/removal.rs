@@ -45,20 +45,16 @@ impl Instance {
         for number in 0..self.spec.containers.len() {
             let name = names::container(&self.shared.config.owner, &self.id, number);
             if let Some(found) = engine.container(&name).await? {
-                ids.push((found.id, found.state.running));
+                ids.push((number, found.id, found.state.running));
             }
         }
         let running: Vec<&str> =
-            ids.iter().filter(|(_, is_running)| *is_running).map(|(id, _)| id.as_str()).collect();
+            ids.iter().filter(|(_, _, is_running)| *is_running).map(|(_, id, _)| id.as_str()).collect();
         if !running.is_empty() {
             self.stop(&running, removal).await?;
         }
-        if let Some((id, _)) = ids.first()
-            && let Err(error) = self.copy_output(id, false).await
-        {
-            tracing::warn!(error, "the last output of a container could not be copied");
-        }
-        for (id, _) in ids.iter().rev() {
+        self.copy_rest(ids.iter().map(|(number, id, _)| (*number, id.as_str()))).await;
+        for (_, id, _) in ids.iter().rev() {
             engine.remove_container(id).await?;
         }
         self.shared.leave_network(&self.id).await?;
@@ -78,25 +74,44 @@ impl Instance {
 
     /// Returns when none of the containers runs any more.
     async fn stop(&self, ids: &[&str], removal: &mut Removal) -> Result<(), EngineError> {
-        let engine = &self.shared.engine;
         let began = Instant::now();
-        for id in ids {
-            engine.kill_container(id, "SIGTERM").await?;
-        }
-        let mut ended = std::pin::pin!(try_join_all(ids.iter().map(|id| engine.wait_container(id))));
+        let mut ended = std::pin::pin!(self.ask_to_stop(ids));
         loop {
             let grace = removal.borrow_and_update().unwrap_or(GRACE_DEFAULT);
             tokio::select! {
-                ended = &mut ended => return ended.map(drop),
+                ended = &mut ended => return ended,
                 // Somebody has less patience. Nobody wishes anything any more once the backend is closed.
                 Ok(()) = removal.changed() => {}
-                () = tokio::time::sleep_until(began + grace) => break,
+                () = tokio::time::sleep_until(began + grace) => return self.kill(ids).await,
             }
         }
-        for id in ids {
-            engine.kill_container(id, "SIGKILL").await?;
+    }
+
+    /// The same, where nobody's patience changes.
+    pub(crate) async fn stop_within(&self, ids: &[&str], grace: Duration) -> Result<(), EngineError> {
+        match tokio::time::timeout(grace, self.ask_to_stop(ids)).await {
+            Ok(ended) => ended,
+            Err(_) => self.kill(ids).await,
         }
+    }
+
+    async fn ask_to_stop(&self, ids: &[&str]) -> Result<(), EngineError> {
+        let engine = &self.shared.engine;
+        try_join_all(ids.iter().map(async |id| {
+            engine.kill_container(id, "SIGTERM").await?;
+            engine.wait_container(id).await
+        }))
+        .await
+        .map(drop)
+    }
+
+    async fn kill(&self, ids: &[&str]) -> Result<(), EngineError> {
+        let engine = &self.shared.engine;
+        let killed = try_join_all(ids.iter().map(async |id| {
+            engine.kill_container(id, "SIGKILL").await?;
+            engine.wait_container(id).await
+        }));
         let late = EngineError::Late { action: "kill a container", seconds: KILL_WITHIN.as_secs() };
-        tokio::time::timeout(KILL_WITHIN, ended).await.unwrap_or(Err(late)).map(drop)
+        tokio::time::timeout(KILL_WITHIN, killed).await.unwrap_or(Err(late)).map(drop)
     }
 }

@@ -63,8 +63,13 @@ impl InstanceDir {
         Self::at(root.join(id.to_string()))
     }
 
-    /// Makes the directory with its spec, durably; one that exists is an error.
-    pub fn create(root: &Path, id: &InstanceId, spec: &impl Serialize) -> io::Result<Self> {
+    /// Makes the directory with its spec and these directories, durably; one that exists is an error.
+    pub fn create(
+        root: &Path,
+        id: &InstanceId,
+        spec: &impl Serialize,
+        inner: &[PathBuf],
+    ) -> io::Result<Self> {
         let whole = Self::of(root, id);
         if whole.path.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -72,7 +77,7 @@ impl InstanceDir {
         let new = Self::at(root.join(format!("{NEW}{id}")));
         new.delete()?;
         make_dir(&new.path)?;
-        for part in ["tmp", "logs"] {
+        for part in ["tmp", "logs"].into_iter().map(Path::new).chain(inner.iter().map(PathBuf::as_path)) {
             make_dir(&new.path.join(part))?;
         }
         new.write(SPEC, spec)?;
@@ -104,17 +109,7 @@ impl InstanceDir {
         &self.path
     }
 
-    /// The model data, or a link to it.
-    pub fn model(&self) -> PathBuf {
-        self.path.join("model")
-    }
-
-    /// The directories of additional model data, beside `model` as under AWS's `/opt/ml`.
-    pub fn additional(&self) -> PathBuf {
-        self.path.join("additional-model-data-sources")
-    }
-
-    /// The log's segments.
+    /// The log's segments, or a directory of them for each of several containers.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
@@ -217,7 +212,7 @@ mod tests {
     #[test]
     fn half_made_and_half_deleted_directories_are_swept() {
         let root = tempfile::tempdir().unwrap();
-        InstanceDir::create(root.path(), &id(), &1).unwrap();
+        InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         fs::create_dir_all(root.path().join(".new-e1.g1.v.7.1/tmp")).unwrap();
         fs::create_dir_all(root.path().join(".removed-e1.g1.v.8.1/tmp")).unwrap();
         fs::create_dir_all(root.path().join("lost+found")).unwrap();
@@ -230,7 +225,7 @@ mod tests {
     #[test]
     fn a_lock_is_held_by_one() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         let lock = dir.try_lock().unwrap();
         assert!(lock.is_some());
         assert!(dir.try_lock().unwrap().is_none());
@@ -241,7 +236,7 @@ mod tests {
     #[test]
     fn removing_twice_is_fine() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         dir.remove().unwrap();
         dir.remove().unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);

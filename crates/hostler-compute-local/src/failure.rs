@@ -35,7 +35,14 @@ pub fn of_fetch(
         _ => data_sentence(container_name, &source.uri),
     };
     let cause = cause_of_fetch(error);
-    InstanceFailure { fault, phase, cause, aws_sentence: Some(sentence), detail: error.to_string() }
+    InstanceFailure {
+        fault,
+        phase,
+        container: None,
+        cause,
+        aws_sentence: Some(sentence),
+        detail: error.to_string(),
+    }
 }
 
 fn cause_of_fetch(error: &FetchError) -> FailureCause {
@@ -68,6 +75,7 @@ pub fn of_late_fetch(
     InstanceFailure {
         fault: Fault::User,
         phase,
+        container: None,
         cause: FailureCause::DataLate { timeout_ms },
         aws_sentence: Some(data_sentence(container_name, &source.uri)),
         detail: format!(
@@ -80,7 +88,14 @@ pub fn of_late_fetch(
 
 /// Any other failure on the way from prepared to running.
 pub fn starting(fault: Fault, detail: String) -> InstanceFailure {
-    InstanceFailure { fault, phase: Phase::Starting, cause: FailureCause::Other, aws_sentence: None, detail }
+    InstanceFailure {
+        fault,
+        phase: Phase::Starting,
+        container: None,
+        cause: FailureCause::Other,
+        aws_sentence: None,
+        detail,
+    }
 }
 
 /// This machine's failure at something.

@@ -6,6 +6,7 @@
 //! Invariants: knows neither processes nor containers; no backend beyond this machine may need it.
 #![warn(missing_docs)]
 
+pub mod container_dir;
 pub mod devices;
 pub mod directory;
 pub mod failure;

@@ -17,8 +17,10 @@ const TAIL_BYTES: u64 = 4096;
 const TAIL_LINES: usize = 20;
 /// A reader that meets a rotation looks again; more rotations than this in one read are an error.
 const LOOKS_MAX: usize = 8;
+/// A container's log is worth having down to this size.
+const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
 
-/// How much log is kept of each instance.
+/// How much log is kept of each instance: of several containers each has its part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLimits {
     /// A new segment begins when one would grow past this.
@@ -30,6 +32,15 @@ pub struct LogLimits {
 impl Default for LogLimits {
     fn default() -> Self {
         Self { segment_bytes: 8 * 1024 * 1024, segments: 4 }
+    }
+}
+
+impl LogLimits {
+    /// Those of each of so many containers of one instance.
+    pub fn divided_among(self, containers: usize) -> Self {
+        let containers = u64::try_from(containers).unwrap_or(u64::MAX).max(1);
+        let least = SEGMENT_BYTES_MIN.min(self.segment_bytes);
+        Self { segment_bytes: (self.segment_bytes / containers).max(least), ..self }
     }
 }
 

@@ -10,6 +10,7 @@ mod adoption;
 mod backend;
 mod cgroup;
 mod config;
+mod entry;
 mod environment;
 mod failure;
 mod launch;
@@ -23,7 +24,7 @@ mod records;
 mod removal;
 mod supervisor;
 
-use hostler_compute_local::{devices, directory, kept, logs};
+use hostler_compute_local::{container_dir, devices, directory, kept, logs};
 
 pub use backend::ProcessBackend;
 pub use config::{OpenError, ProcessConfig};

@@ -119,11 +119,22 @@ impl Compute for Router {
         self.changes.subscribe()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        match self.programs.logs(id, from, bytes_max).await {
-            Err(ComputeError::Unknown { .. }) => self.images.logs(id, from, bytes_max).await,
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        match self.programs.logs(id, container, from, bytes_max).await {
+            Err(ComputeError::Unknown { .. }) => self.images.logs(id, container, from, bytes_max).await,
             answer => answer,
         }
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        let of_programs = self.programs.logged(id).await?;
+        if of_programs.is_empty() { self.images.logged(id).await } else { Ok(of_programs) }
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

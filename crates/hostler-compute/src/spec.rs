@@ -18,7 +18,7 @@ pub struct InstanceSpec {
     pub scope: Scope,
     /// The endpoint's name as its owner spells it: for logs and environment.
     pub endpoint_name: String,
-    /// One container for now; pipelines have more.
+    /// One, or as many as the model lists; their names differ.
     pub containers: Vec<ContainerSpec>,
     /// What the instance type grants.
     pub limits: Limits,
@@ -62,7 +62,7 @@ impl InstanceSpec {
     }
 }
 
-/// One container of an instance.
+/// One container of an instance. It is found by its name: in what runs, in what failed, and among the logs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContainerSpec {
     /// `ContainerHostname`, or the default name.

@@ -108,10 +108,8 @@ impl Admin {
             .iter()
             .map(|instance| {
                 let seen = observed.iter().find(|observed| observed.id == instance.id);
-                let (address, pid) = match seen.map(|seen| &seen.state) {
-                    Some(InstanceState::Running { address, pid, .. }) => (Some(address.to_string()), *pid),
-                    _ => (None, None),
-                };
+                let containers = seen.map(|seen| seen.state.containers()).unwrap_or_default();
+                let first = containers.first();
                 json!({
                     "Id": instance.id,
                     "Variant": instance.id.variant,
@@ -119,8 +117,8 @@ impl Admin {
                     "Intent": instance.intent,
                     "State": seen.map(|seen| &seen.state),
                     "Health": health_word(&self.prober.health(&instance.id)),
-                    "Address": address,
-                    "Pid": pid,
+                    "Address": first.map(|first| first.address),
+                    "Pid": first.and_then(|first| first.pid),
                     "InFlight": self.routes.in_flight(&instance.id),
                     "LaunchedAt": instance.launched_at,
                     "HealthyAt": instance.healthy_at,
@@ -199,7 +197,7 @@ impl Admin {
         for id in logged::logged(&record, present, kept) {
             let from = position(&id.to_string());
             // A log that is gone is no reason to show none of the others.
-            let Ok(chunk) = self.compute.logs(&id, from, LOG_BYTES_MAX).await else { continue };
+            let Ok(chunk) = self.compute.logs(&id, None, from, LOG_BYTES_MAX).await else { continue };
             logs.push(json!({
                 "Id": id,
                 "Generation": id.generation,

@@ -137,7 +137,8 @@ pub(crate) fn is_of_the_update_before(record: &EndpointRecord) -> bool {
 
 /// What is wrong with an instance at this moment.
 fn now(record: &EndpointRecord, seen: &Seen) -> Option<(FailureRecord, Option<u64>)> {
-    let InstanceState::Running { address, since, .. } = &seen.state else { return None };
+    let InstanceState::Running { since, .. } = &seen.state else { return None };
+    let address = seen.state.address()?;
     let (Health::NotYet(trouble) | Health::Sick(trouble)) = &seen.health else { return None };
     // A start that has only begun is no trouble; one that listens elsewhere will never be heard.
     let is_elsewhere = !seen.listens.is_empty() && !seen.listens.iter().any(|at| at.port() == address.port());
@@ -157,7 +158,7 @@ fn now(record: &EndpointRecord, seen: &Seen) -> Option<(FailureRecord, Option<u6
         cause: trouble.cause.clone(),
         detail: format!("GET /ping is not answered with 200 so far; the last try: {trouble}"),
         was_healthy: known.is_some_and(|instance| instance.healthy_at.is_some()),
-        expected: Some(*address),
+        expected: Some(address),
         listened: seen.listens.clone(),
         log_tail: String::new(),
         made_from: None,

@@ -35,7 +35,7 @@ fn only(world: &World) -> String {
 async fn log_of(world: &World, spec: &InstanceSpec, wanted: &str) {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let chunk = world.backend.logs(&spec.id, 0, 10_000).await.unwrap();
+        let chunk = world.backend.logs(&spec.id, None, 0, 10_000).await.unwrap();
         let text = String::from_utf8(chunk.bytes).unwrap();
         if text == wanted {
             return;
@@ -262,10 +262,7 @@ async fn an_isolated_container_finds_no_way_out() {
     let port = listener.local_addr().unwrap().port();
     let neighbour = case(id(9), "serves");
     world.ensure(&neighbour).await;
-    let InstanceState::Running { address, .. } = wait_until_running(&world.backend, &neighbour.id).await
-    else {
-        unreachable!("it runs");
-    };
+    let address = wait_until_running(&world.backend, &neighbour.id).await.address().unwrap();
     for (ordinal, is_isolated, target, wanted) in [
         (0, false, format!("{gateway} {port}"), "connected"),
         (1, true, format!("{gateway} {port}"), "Network is unreachable"),
@@ -290,9 +287,7 @@ async fn an_isolated_container_is_reached_all_the_same_also_after_a_restart() {
     let mut spec = case(id(0), "answer");
     spec.is_isolated = true;
     world.ensure(&spec).await;
-    let InstanceState::Running { address, .. } = wait_until_running(&world.backend, &spec.id).await else {
-        unreachable!("it runs");
-    };
+    let address = wait_until_running(&world.backend, &spec.id).await.address().unwrap();
     log_of(&world, &spec, "ready\n").await;
     let answer = async || {
         let mut text = String::new();
@@ -301,10 +296,7 @@ async fn an_isolated_container_is_reached_all_the_same_also_after_a_restart() {
     };
     assert_eq!(answer().await, "hello\n");
     let world = world.restart().await;
-    let InstanceState::Running { address: again, .. } = wait_until_running(&world.backend, &spec.id).await
-    else {
-        unreachable!("it runs");
-    };
+    let again = wait_until_running(&world.backend, &spec.id).await.address().unwrap();
     assert_eq!(again, address);
     assert_eq!(answer().await, "hello\n");
     assert_eq!(world.networks(), "", "it needs no network");

@@ -105,8 +105,29 @@ impl ModelData for FakeData {
     }
 }
 
+/// Removes what a failed test leaves at the engine.
+struct Leftovers(String);
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let label = format!("label=hostler.data-dir={}", self.0);
+        for (list, remove) in
+            [(&["ps", "-aq"][..], &["rm", "-fv"][..]), (&["network", "ls", "-q"], &["network", "rm"])]
+        {
+            let found = try_docker(&[list, &["--filter", &label]].concat());
+            for id in String::from_utf8_lossy(&found.stdout).lines() {
+                try_docker(&[remove, &[id]].concat());
+            }
+        }
+    }
+}
+
 pub(crate) struct World {
     root: TempDir,
+    _leftovers: Leftovers,
     pub(crate) config: DockerConfig,
     pub(crate) data: Arc<FakeData>,
     pub(crate) backend: DockerBackend,
@@ -138,17 +159,18 @@ impl World {
         change(&mut config);
         let data = FakeData { unpacked, prepared: AtomicUsize::new(0), adopted: AtomicUsize::new(0) };
         let data = Arc::new(data);
+        let leftovers = Leftovers(config.owner.clone());
         let backend = open(&config, &data).await;
-        Self { root, config, data, backend }
+        Self { root, _leftovers: leftovers, config, data, backend }
     }
 
     /// As after `kill -9` and a new start of the server.
     pub(crate) async fn restart(self) -> Self {
-        let Self { root, config, data, backend } = self;
+        let Self { root, _leftovers: leftovers, config, data, backend } = self;
         backend.detach().await;
         drop(backend);
         let backend = open(&config, &data).await;
-        Self { root, config, data, backend }
+        Self { root, _leftovers: leftovers, config, data, backend }
     }
 
     pub(crate) async fn ensure(&self, spec: &InstanceSpec) {

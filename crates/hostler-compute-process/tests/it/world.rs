@@ -257,6 +257,14 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     }
 }
 
+/// The process of the only container of an instance that runs.
+pub(crate) fn pid(state: &InstanceState) -> u32 {
+    match state.containers() {
+        [only] => only.pid.unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Ends a process the hard way.
 pub(crate) fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();

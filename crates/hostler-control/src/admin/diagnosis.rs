@@ -73,11 +73,11 @@ impl Admin {
     /// The end of a log, whole lines where there are any.
     async fn log_tail(&self, id: &InstanceId) -> String {
         // A log that is gone is one that says nothing.
-        let Ok(end) = self.compute.logs(id, u64::MAX, 0).await else { return String::new() };
+        let Ok(end) = self.compute.logs(id, None, u64::MAX, 0).await else { return String::new() };
         let begin = end.next.saturating_sub(TAIL_BYTES as u64);
         let (mut from, mut tail) = (begin, Vec::new());
         for _ in 0..PIECES_MAX {
-            let Ok(chunk) = self.compute.logs(id, from, LOG_BYTES_MAX).await else { break };
+            let Ok(chunk) = self.compute.logs(id, None, from, LOG_BYTES_MAX).await else { break };
             if chunk.bytes.is_empty() {
                 break;
             }

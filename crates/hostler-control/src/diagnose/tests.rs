@@ -1,6 +1,6 @@
 //! Diagnoses of records made by hand.
 
-use hostler_compute::InstanceState;
+use hostler_compute::{InstanceState, RunningContainer};
 use hostler_types::{
     EndpointRecord, EndpointStatus, EndpointUid, FailureCause, FailurePhase, FailureRecord, InstanceId,
     InstanceIntent, InvocationFailure, InvocationTrouble, Millis, Record, Stage, Update, VariantName,
@@ -47,8 +47,11 @@ fn seen(record: &EndpointRecord, health: Health) -> Seen {
     Seen {
         id: record.instances[0].id.clone(),
         state: InstanceState::Running {
-            address: "127.0.0.1:30000".parse().unwrap(),
-            pid: Some(7),
+            containers: vec![RunningContainer {
+                name: "container_1".to_owned(),
+                address: "127.0.0.1:30000".parse().unwrap(),
+                pid: Some(7),
+            }],
             since: Millis(1),
         },
         health,

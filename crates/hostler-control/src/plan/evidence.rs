@@ -3,7 +3,7 @@
 //! Why: when somebody asks, the instance is gone; what was seen of it when it was given up must outlive it.
 //! Invariants: pure. The cause comes from what backend and prober said in values, never from a text.
 
-use hostler_compute::{ExitCause, InstanceState, Phase};
+use hostler_compute::{ExitCause, Phase};
 use hostler_types::{FailureCause, FailurePhase, FailureRecord, InstanceId, MadeFrom};
 
 use super::{Step, WhyFailed};
@@ -19,10 +19,7 @@ impl Step<'_> {
             WhyFailed::Exited { log_tail, .. } => log_tail.clone(),
             _ => String::new(),
         };
-        let expected = match sighting.map(|sighting| &sighting.state) {
-            Some(InstanceState::Running { address, .. }) => Some(*address),
-            _ => None,
-        };
+        let expected = sighting.and_then(|sighting| sighting.state.address());
         let record = FailureRecord {
             at: self.now,
             instance: id.clone(),

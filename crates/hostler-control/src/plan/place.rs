@@ -73,6 +73,7 @@ impl Step<'_> {
                 let failure = InstanceFailure {
                     fault: Fault::Infrastructure,
                     phase: Phase::Fetching,
+                    container: None,
                     cause: FailureCause::Other,
                     aws_sentence: None,
                     detail: "no launch of the instance got through to its backend in time".to_owned(),
@@ -94,7 +95,7 @@ impl Step<'_> {
                     self.await_first_ping(index, since.plus(startup_timeout_ms), &sighting.health);
                 }
             },
-            InstanceState::Exited { cause, log_tail } => {
+            InstanceState::Exited { cause, log_tail, .. } => {
                 self.fail_instance(index, WhyFailed::Exited { cause, log_tail });
             }
             InstanceState::Failed(failure) => self.fail_instance(index, WhyFailed::NeverRan(failure)),

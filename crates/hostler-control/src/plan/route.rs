@@ -75,10 +75,7 @@ impl Step<'_> {
     }
 
     fn address(&self, id: &InstanceId) -> Option<SocketAddr> {
-        match self.sighting(id)?.state {
-            InstanceState::Running { address, .. } => Some(address),
-            _ => None,
-        }
+        self.sighting(id)?.state.address()
     }
 
     /// It runs, it passed its health check, and it has not failed it since. A restarted server that has not asked

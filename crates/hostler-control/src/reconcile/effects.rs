@@ -50,6 +50,7 @@ impl Reconciler {
                 let failure = InstanceFailure {
                     fault: Fault::User,
                     phase: Phase::Starting,
+                    container: None,
                     cause: cause_of_refusal(&spec),
                     aws_sentence: Some(image_sentence(id.variant.as_str())),
                     detail: source.to_string(),

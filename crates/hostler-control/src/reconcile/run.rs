@@ -309,7 +309,7 @@ impl Reconciler {
 
     fn point_prober(&self, record: &EndpointRecord, seen: &[Sighting]) {
         let targets = seen.iter().filter_map(|sighting| {
-            let InstanceState::Running { address, .. } = sighting.state else { return None };
+            let address = sighting.state.address()?;
             let instance = record.instances.iter().find(|instance| instance.id == sighting.id)?;
             let is_watched = instance.intent != InstanceIntent::Removing;
             is_watched.then(|| Target {

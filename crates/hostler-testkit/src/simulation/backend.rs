@@ -118,8 +118,18 @@ impl Compute for WatchedCompute {
         self.stage.compute.changes()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        self.stage.compute.logs(id, from, bytes_max).await
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        self.stage.compute.logs(id, container, from, bytes_max).await
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        self.stage.compute.logged(id).await
     }
 
     async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use hostler_compute::{Delays, InstanceState, SimulatedCompute};
+use hostler_compute::{Delays, SimulatedCompute};
 use hostler_control::{Policy, Quotas};
 use hostler_store::MemoryStore;
 use hostler_types::InstanceId;
@@ -86,10 +86,7 @@ impl Stage {
 
     /// Where the instance listens, while it runs.
     pub(super) fn address(&self, id: &InstanceId) -> Option<SocketAddr> {
-        match self.compute.state(id)? {
-            InstanceState::Running { address, .. } => Some(address),
-            _ => None,
-        }
+        self.compute.state(id)?.address()
     }
 
     /// Whether the instance runs and has answered its health check for so long.

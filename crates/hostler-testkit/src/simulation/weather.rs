@@ -167,6 +167,7 @@ fn failure(fault: Fault, detail: &str) -> InstanceFailure {
     InstanceFailure {
         fault,
         phase: Phase::Fetching,
+        container: None,
         cause: hostler_types::FailureCause::Other,
         aws_sentence: None,
         detail: detail.to_owned(),

@@ -57,6 +57,7 @@ proptest! {
         let why = WhyFailed::NeverRan(InstanceFailure {
             fault: if user { Fault::User } else { Fault::Capacity },
             phase: Phase::Fetching,
+            container: None,
             cause: FailureCause::Other,
             aws_sentence: user.then(|| sentence.to_owned()),
             detail: detail.clone(),
