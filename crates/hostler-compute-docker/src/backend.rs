@@ -429,6 +429,7 @@ impl Compute for DockerBackend {
                 id: id.clone(),
                 spec_hash: entry.spec_hash.clone(),
                 state: entry.state.clone(),
+                images: entry.images.iter().filter_map(HeldImage::told).collect(),
             })
             .collect())
     }

@@ -3,11 +3,12 @@
 //! Invariants: plain values, resolved by the binary; nothing here reads the environment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_compute_local::LogLimits;
+use hostler_compute_local::{Capacity, LogLimits};
 
-use crate::EngineAddress;
+use crate::{EngineAddress, Logins};
 
 /// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
@@ -15,7 +16,7 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 const DEVICE_DIR_DEFAULT: &str = "/dev";
 
 /// The settings of a [`DockerBackend`](crate::DockerBackend).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DockerConfig {
     /// The directory that holds one directory per instance; made when missing.
     pub dir: PathBuf,
@@ -29,6 +30,10 @@ pub struct DockerConfig {
     pub memory_bytes_max: Option<u64>,
     /// Where device nodes are counted.
     pub device_dir: PathBuf,
+    /// What all backends of this machine may promise.
+    pub capacity: Arc<Capacity>,
+    /// Who this server is at registries.
+    pub logins: Logins,
 }
 
 impl DockerConfig {
@@ -41,6 +46,8 @@ impl DockerConfig {
             log_limits: LogLimits::default(),
             memory_bytes_max: None,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
+            capacity: Capacity::unlimited(),
+            logins: Logins::default(),
         }
     }
 }

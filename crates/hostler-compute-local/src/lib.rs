@@ -6,6 +6,7 @@
 //! Invariants: knows neither processes nor containers; no backend beyond this machine may need it.
 #![warn(missing_docs)]
 
+mod capacity;
 pub mod container_dir;
 pub mod devices;
 pub mod directory;
@@ -15,6 +16,7 @@ pub mod logs;
 mod model;
 mod work;
 
+pub use capacity::{Capacity, Place};
 pub use logs::LogLimits;
 pub use model::{Lease, ModelData, PreparedModel};
 pub use work::blocking;
