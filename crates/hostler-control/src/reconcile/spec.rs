@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 use hostler_catalog::{ImageCatalog, ImageProgram, instance_type};
 use hostler_compute::{ContainerSpec, InstanceSpec, Limits, Program};
 use hostler_shapes::ContainerDefinition;
-use hostler_types::{EndpointRecord, InstanceId};
+use hostler_types::{EndpointRecord, InstanceId, container_names, containers};
 
 use crate::accelerators::{AcceleratorPolicy, wanted};
 use crate::operations::{additional_model_data, model_data};
-
-/// AWS's name for a container that its model does not name; it stands in FailureReason texts.
-const CONTAINER_NAME_DEFAULT: &str = "container_1";
 
 const MIB: u64 = 1024 * 1024;
 
@@ -32,8 +29,8 @@ pub(crate) fn instance_spec(
         .flat_map(|model| {
             let request = &model.request;
             let role_arn = request.execution_role_arn.as_deref().unwrap_or_default();
-            let definitions = request.primary_container.iter().chain(request.containers.iter().flatten());
-            definitions.map(move |definition| container(record, definition, role_arn, catalog))
+            let named = container_names(request).into_iter().zip(containers(request));
+            named.map(move |(name, definition)| container(record, (name, definition), role_arn, catalog))
         })
         .collect();
     let instance_type = fleet.and_then(|fleet| fleet.instance_type.as_deref());
@@ -64,7 +61,7 @@ fn limits(instance_type_name: Option<&str>, containers: &[ContainerSpec], catalo
 
 fn container(
     record: &EndpointRecord,
-    definition: &ContainerDefinition,
+    (name, definition): (String, &ContainerDefinition),
     role_arn: &str,
     catalog: &ImageCatalog,
 ) -> ContainerSpec {
@@ -80,7 +77,7 @@ fn container(
         ImageProgram::Container => Program::Image,
     };
     ContainerSpec {
-        name: definition.container_hostname.clone().unwrap_or_else(|| CONTAINER_NAME_DEFAULT.to_owned()),
+        name,
         image,
         program,
         model_data: model_data(definition, &record.scope, role_arn),

@@ -27,7 +27,7 @@ fn a_failed_ping_is_told_in_awss_words_for_either_kind_of_container() {
 #[test]
 fn the_last_line_that_says_something_is_quoted() {
     let cause = ExitCause::Signal(9);
-    let why = WhyFailed::Exited { cause, log_tail: "one\n  two  \n\n \n".to_owned() };
+    let why = WhyFailed::Exited { container: None, cause, log_tail: "one\n  two  \n\n \n".to_owned() };
     let text = reason(&why, "primary");
     assert!(text.contains("signal 9") && text.contains("Its last words: two. See"), "{text}");
 }
@@ -35,7 +35,7 @@ fn the_last_line_that_says_something_is_quoted() {
 #[test]
 fn no_sentence_runs_into_the_next_and_a_cut_is_shown() {
     let ended = |last: &str| {
-        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: last.to_owned() };
+        let why = WhyFailed::Exited { container: None, cause: ExitCause::Code(1), log_tail: last.to_owned() };
         reason(&why, "primary").split_once(" Hostler: ").unwrap().1.to_owned()
     };
     let (begin, end) = ("the container exited with code 1. Its last words: ", " See `hostler logs Demo`.");
@@ -68,7 +68,7 @@ proptest! {
         prop_assert!(text.starts_with(first));
         // What never ran has no log.
         prop_assert!(text.ends_with(" See `hostler diagnose Demo`."));
-        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: detail };
+        let why = WhyFailed::Exited { container: None, cause: ExitCause::Code(1), log_tail: detail };
         prop_assert!(reason(&why, "primary").chars().count() <= 1024);
     }
 }
