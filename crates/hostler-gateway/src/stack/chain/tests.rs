@@ -332,6 +332,8 @@ async fn an_instance_is_let_in_again_when_all_its_containers_are_there() {
     gateway.settings.hold_timeout = Duration::from_millis(300);
     // Nobody listens there, and the first container answers its probes: the instance stays out.
     ask_one(&gateway, (Some("c2"), &headers, Bytes::new())).await.map(|_| ()).unwrap_err();
+    // Longer than the longest pause between two probes.
+    gateway.settings.hold_timeout = Duration::from_millis(1500);
     ask_one(&gateway, (Some("c1"), &headers, Bytes::new())).await.map(|_| ()).unwrap_err();
     last.serve(marking(2)).await;
     gateway.settings.hold_timeout = Duration::from_secs(20);
