@@ -46,16 +46,19 @@ pub(crate) fn instance_spec(
     }
 }
 
-/// What the instance type grants, unless the mapping of an image says otherwise.
+/// What the instance type grants, unless the mapping of an image says otherwise. Of several containers that hold to one
+/// limit together the largest that is said counts.
 fn limits(instance_type_name: Option<&str>, containers: &[ContainerSpec], catalog: &ImageCatalog) -> Limits {
     let row = instance_type_name.and_then(instance_type);
-    let mapping = containers.iter().find_map(|container| match catalog.resolve(&container.image) {
+    let mappings = containers.iter().filter_map(|container| match catalog.resolve(&container.image) {
         ImageProgram::Mapped(mapping) => Some(mapping),
         ImageProgram::BuiltIn(_) | ImageProgram::Container => None,
     });
-    let memory_mib = mapping.and_then(|mapping| mapping.memory_mib).or_else(|| row.map(|row| row.memory_mib));
-    let cpu_millis =
-        mapping.and_then(|mapping| mapping.cpu_millis).or_else(|| row.map(|row| u64::from(row.vcpus) * 1000));
+    let (memory_mib, cpu_millis) = mappings.fold((None, None), |(memory_mib, cpu_millis), mapping| {
+        (mapping.memory_mib.max(memory_mib), mapping.cpu_millis.max(cpu_millis))
+    });
+    let memory_mib = memory_mib.or_else(|| row.map(|row| row.memory_mib));
+    let cpu_millis = cpu_millis.or_else(|| row.map(|row| u64::from(row.vcpus) * 1000));
     Limits { memory_bytes: memory_mib.map(|memory_mib| memory_mib.saturating_mul(MIB)), cpu_millis }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use hostler_compute::{Delays, SimulatedCompute};
+use hostler_compute::{Delays, InstanceState, SimulatedCompute};
 use hostler_control::{Policy, Quotas};
 use hostler_store::MemoryStore;
 use hostler_types::InstanceId;
@@ -87,7 +87,7 @@ impl Stage {
     /// Where the containers of the instance listen, while it runs.
     pub(super) fn addresses(&self, id: &InstanceId) -> Vec<SocketAddr> {
         let state = self.compute.state(id);
-        let containers = state.as_ref().map(|state| state.containers()).unwrap_or_default();
+        let containers = state.as_ref().map(InstanceState::containers).unwrap_or_default();
         containers.iter().map(|container| container.address).collect()
     }
 

@@ -218,6 +218,17 @@ mod tests {
     use crate::{EndpointUid, VariantName};
 
     #[test]
+    fn of_one_container_nothing_is_written_and_of_several_the_one_is_read_again() {
+        let earlier = r#"{"at":0,"instance":"e1.g1.v.0.1","phase":"Start","cause":"Other","detail":"x"}"#;
+        let read: FailureRecord = serde_json::from_str(earlier).unwrap();
+        assert_eq!(read.container, None);
+        assert_eq!(serde_json::to_string(&read).unwrap(), earlier);
+        let second = FailureRecord { container: Some("second".to_owned()), ..read };
+        let text = serde_json::to_string(&second).unwrap();
+        assert_eq!(serde_json::from_str::<FailureRecord>(&text).unwrap(), second);
+    }
+
+    #[test]
     fn what_comes_from_outside_is_cut() {
         let instance = InstanceId {
             endpoint: EndpointUid::new("e1"),

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::WhyFailed;
 use super::{endpoint, id};
+use crate::prober::PingTrouble;
 
 fn reason(why: &WhyFailed, container: &str) -> String {
     why.failure_reason(&endpoint(&[("v", 1)]), &id("v", 0, 1), container)
@@ -22,6 +23,36 @@ fn a_failed_ping_is_told_in_awss_words_for_either_kind_of_container() {
         reason(&why, "encoder")
             .starts_with(&format!("The encoder container for production variant v {tail}"))
     );
+}
+
+#[test]
+fn which_of_several_containers_it_was_is_told_with_where_its_log_is() {
+    let second = || Some("second".to_owned());
+    let cause = ExitCause::Code(3);
+    let exited = WhyFailed::Exited { container: second(), cause, log_tail: String::new() };
+    let sick = WhyFailed::Sick(PingTrouble { container: second(), .."it answered 500".into() });
+    let never_ran = WhyFailed::NeverRan(InstanceFailure {
+        fault: Fault::User,
+        phase: Phase::Starting,
+        container: second(),
+        cause: FailureCause::CommandMissing,
+        aws_sentence: None,
+        detail: "starting `x` failed".to_owned(),
+    });
+    for (why, says, end) in [
+        (exited, "the container `second` exited with code 3.", "`hostler logs Demo --container second`."),
+        (
+            sick,
+            "the last try: container `second`: it answered 500.",
+            "`hostler logs Demo --container second`.",
+        ),
+        (never_ran, "container `second`: starting `x` failed.", "`hostler diagnose Demo`."),
+    ] {
+        assert_eq!(why.container(), Some("second"));
+        let text = reason(&why, "second");
+        assert!(text.starts_with("The second container for production variant v did not pass"), "{text}");
+        assert!(text.contains(says) && text.ends_with(end), "{text}");
+    }
 }
 
 #[test]
