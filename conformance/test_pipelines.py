@@ -186,6 +186,18 @@ def test_lists_that_make_no_model_are_refused(hosting, members, says):
     assert says in answer["Error"]["Message"]
 
 
+@pytest.mark.parametrize("members", [{"Containers": [container("body=alone")]}, {"PrimaryContainer": container("body=alone")}])
+def test_of_a_single_container_the_mode_has_no_effect_and_that_is_noted(hosting, members):
+    model = fresh("single")
+    hosting.sagemaker.create_model(
+        ModelName=model, ExecutionRoleArn=ROLE, InferenceExecutionConfig={"Mode": "Direct"}, **members
+    )
+    name = hosting.endpoint(hosting.config(model))
+    assert hosting.invoke(name)["Payload"] == b"alone"
+    assert "InferenceExecutionConfig has no effect on a single container" in cli(hosting, "describe", name)
+    hosting.delete(name)
+
+
 def test_absent_data_of_any_container_is_told_at_creation(hosting):
     hosting.upload()
     absent = container() | {"ModelDataUrl": "s3://conformance-models/not/there.tar.gz"}
