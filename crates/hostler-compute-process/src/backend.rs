@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use hostler_compute::{
     Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase,
 };
+use hostler_compute_local::blocking;
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -26,7 +27,7 @@ use crate::cgroup::Hierarchies;
 use crate::container_dir::ContainerDir;
 use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
 use crate::entry::{Entry, check, names};
-use crate::life::{Instance, blocking};
+use crate::life::Instance;
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
 use crate::{ModelData, OpenError, ProcessConfig, devices, kept, listening, logs};
@@ -200,6 +201,7 @@ impl Shared {
             isolates_network: false,
             memory_bytes_max: self.config.memory_bytes_max,
             runs_images: false,
+            isolates_images: false,
             devices: self.devices.clone(),
         }
     }

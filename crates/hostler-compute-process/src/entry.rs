@@ -4,7 +4,6 @@
 //! Invariants: an entry is a copy of what the instance's files say. No container's name that is taken leads out of its
 //! instance's directory.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,23 +59,18 @@ pub(crate) fn names(spec: &InstanceSpec) -> Vec<String> {
 /// What of a spec no process can do.
 pub(crate) fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
     let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
-    if spec.containers.is_empty() {
-        return refuse("it has no container".to_owned());
+    if spec.is_isolated {
+        return refuse("EnableNetworkIsolation: the network of a process is not cut off here".to_owned());
     }
-    let mut names = BTreeSet::new();
+    if let Err(detail) = container_dir::check_names(&names(spec)) {
+        return refuse(detail);
+    }
     for one in &spec.containers {
-        // Names are parts of paths where there are several.
-        if spec.containers.len() > 1 && !container_dir::is_plain(&one.name) {
-            return refuse(format!("`{}` is no name of a container", one.name));
-        }
-        if !names.insert(&one.name) {
-            return refuse(format!("two of its containers are named `{}`", one.name));
-        }
         match &one.program {
             Program::Image => {
                 return refuse(format!(
                     "image `{}` is a container image and this server runs processes; map the image to a command with \
-                     an [[image]] entry in hostler.toml (a docker backend is not there yet)",
+                     an [[image]] entry in hostler.toml, or install Docker or Podman and add an empty [docker] table",
                     one.image
                 ));
             }

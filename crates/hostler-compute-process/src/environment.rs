@@ -148,10 +148,12 @@ mod tests {
                 model_data: None,
                 additional_model_data: Vec::new(),
                 environment: pairs.collect(),
+                image_role_arn: None,
             }],
             limits: Limits::default(),
             accelerators: None,
             download_timeout_ms: 1,
+            is_isolated: false,
         }
     }
 

@@ -323,11 +323,3 @@ fn place_additional(dir: &ContainerDir, targets: &[(String, PathBuf)]) -> io::Re
     fs::create_dir(&additional)?;
     targets.iter().try_for_each(|(channel, target)| symlink(target, additional.join(channel)))
 }
-
-/// Runs file work where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(io::Error::other)?
-}

@@ -30,6 +30,8 @@ pub struct Capabilities {
     pub memory_bytes_max: Option<u64>,
     /// Container images can be run as they are.
     pub runs_images: bool,
+    /// Network isolation holds for what runs as a container image.
+    pub isolates_images: bool,
     /// The accelerators that instances can use; a class that is not named has none.
     pub devices: BTreeMap<DeviceClass, u32>,
 }

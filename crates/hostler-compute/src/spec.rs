@@ -27,6 +27,9 @@ pub struct InstanceSpec {
     pub accelerators: Option<Accelerators>,
     /// How long fetching and unpacking may take, in milliseconds.
     pub download_timeout_ms: i64,
+    /// Its containers may speak to nobody; a backend that cannot see to that refuses the instance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_isolated: bool,
 }
 
 impl InstanceSpec {
@@ -44,9 +47,12 @@ impl InstanceSpec {
             self.limits,
             self.download_timeout_ms
         ]);
-        // Added when there are any, so that a spec without them keeps the hash that earlier releases gave it.
+        // Added when there is something to add, so that a spec without it keeps the hash that earlier releases gave it.
         if let (Some(accelerators), Some(list)) = (&self.accelerators, body.as_array_mut()) {
             list.push(serde_json::json!(accelerators));
+        }
+        if let (true, Some(list)) = (self.is_isolated, body.as_array_mut()) {
+            list.push(serde_json::json!("isolated"));
         }
         // FNV-1a, 64 bits: it tells specs apart, it does not keep enemies out.
         let hash = body.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -72,6 +78,9 @@ pub struct ContainerSpec {
     pub additional_model_data: Vec<ChannelData>,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
+    /// Who asks a registry for the image; none where nothing is pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_role_arn: Option<String>,
 }
 
 /// One of a container's `AdditionalModelDataSources`.
@@ -148,6 +157,7 @@ mod tests {
             limits: Limits { memory_bytes: Some(1024), cpu_millis: None },
             accelerators: None,
             download_timeout_ms: 3_600_000,
+            is_isolated: false,
         }
     }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use anyhow::Context;
 use async_trait::async_trait;
 use hostler_artifacts::ArtifactCache;
-use hostler_compute::{Compute, Delays, SimulatedCompute};
-
+use hostler_compute::{Compute, Delays, Router, SimulatedCompute};
+use hostler_compute_docker::{DockerBackend, DockerConfig};
+use hostler_compute_local::ModelData;
 use hostler_compute_process::{ProcessBackend, ProcessConfig};
 use hostler_control::{HttpPing, Ping, PingTrouble};
 use hostler_types::{Clock, Millis};
@@ -34,6 +35,12 @@ pub(crate) struct Backend {
 
 enum Kind {
     Process(Arc<ProcessBackend>),
+    /// Processes, and an engine that runs what is an image.
+    Mixed {
+        processes: Arc<ProcessBackend>,
+        docker: Arc<DockerBackend>,
+        router: Arc<Router>,
+    },
     Simulated(Arc<SimulatedCompute>),
 }
 
@@ -52,9 +59,9 @@ impl Backend {
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 config.payload_bytes_max = settings.limit_bounds.payload_bytes;
                 config.open_files_max = open_files_max;
-                let data = Arc::new(CachedModelData(cache));
-                let backend = ProcessBackend::open(config, data, clock).await?;
-                (Kind::Process(Arc::new(backend)), dir.stopped_at())
+                let data: Arc<dyn ModelData> = Arc::new(CachedModelData(cache));
+                let processes = ProcessBackend::open(config, data.clone(), clock.clone()).await?;
+                (beside(processes, settings, dir, data, clock).await?, dir.stopped_at())
             }
             BackendKind::Simulated => {
                 warn!(
@@ -71,6 +78,7 @@ impl Backend {
     pub(crate) fn compute(&self) -> Arc<dyn Compute> {
         match &self.kind {
             Kind::Process(backend) => backend.clone(),
+            Kind::Mixed { router, .. } => router.clone(),
             Kind::Simulated(backend) => backend.clone(),
         }
     }
@@ -78,26 +86,60 @@ impl Backend {
     /// What asks its instances for their health.
     pub(crate) fn ping(&self) -> Arc<dyn Ping> {
         match self.kind {
-            Kind::Process(_) => Arc::new(HttpPing),
+            Kind::Process(_) | Kind::Mixed { .. } => Arc::new(HttpPing),
             Kind::Simulated(_) => Arc::new(SimulatedPing),
         }
     }
 
     /// Stops every instance; when `hurry` resolves, without grace. How many are left.
     pub(crate) async fn stop_all(&self, hurry: impl Future<Output = ()>) -> usize {
-        let Kind::Process(backend) = &self.kind else { return 0 };
         tokio::select! {
-            left = backend.stop_all(STOP_GRACE) => left,
-            () = hurry => backend.stop_all(Duration::ZERO).await,
+            left = self.stop_all_within(STOP_GRACE) => left,
+            () = hurry => self.stop_all_within(Duration::ZERO).await,
+        }
+    }
+
+    async fn stop_all_within(&self, grace: Duration) -> usize {
+        match &self.kind {
+            Kind::Process(processes) => processes.stop_all(grace).await,
+            Kind::Mixed { processes, docker, .. } => {
+                let (of_processes, of_docker) =
+                    tokio::join!(processes.stop_all(grace), docker.stop_all(grace));
+                of_processes + of_docker
+            }
+            Kind::Simulated(_) => 0,
         }
     }
 
     /// Lets go of the instances that still run.
     pub(crate) async fn detach(self) {
-        if let Kind::Process(backend) = self.kind {
-            backend.detach().await;
+        match self.kind {
+            Kind::Process(processes) => processes.detach().await,
+            Kind::Mixed { processes, docker, .. } => {
+                processes.detach().await;
+                docker.detach().await;
+            }
+            Kind::Simulated(_) => {}
         }
     }
+}
+
+/// The engine of the settings, if there is one, beside the processes. One from before is not needed to serve them: what
+/// it ran stays in its directory until it is named again.
+async fn beside(
+    processes: ProcessBackend,
+    settings: &Settings,
+    dir: &DataDir,
+    data: Arc<dyn ModelData>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Kind> {
+    let processes = Arc::new(processes);
+    let Some(docker) = &settings.docker else { return Ok(Kind::Process(processes)) };
+    let mut config = DockerConfig::new(dir.join("docker"), docker.address.clone(), dir.id()?);
+    config.memory_bytes_max = settings.instance_memory_bytes_max;
+    let docker = Arc::new(DockerBackend::open(config, data, clock).await?);
+    let router = Arc::new(Router::new(processes.clone(), docker.clone()));
+    Ok(Kind::Mixed { processes, docker, router })
 }
 
 /// A simulated instance is healthy as soon as it is there.

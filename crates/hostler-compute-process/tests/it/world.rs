@@ -189,10 +189,12 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
             model_data: None,
             additional_model_data: Vec::new(),
             environment: [].into(),
+            image_role_arn: None,
         }],
         limits: Limits::default(),
         accelerators: None,
         download_timeout_ms: 60_000,
+        is_isolated: false,
     }
 }
 

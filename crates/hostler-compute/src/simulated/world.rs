@@ -314,6 +314,7 @@ pub(super) fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities 
         memory_bytes_max: None,
         isolates_network: true,
         runs_images: true,
+        isolates_images: true,
         devices,
     }
 }

@@ -4,6 +4,7 @@
 //! Invariants: pure. A sentence needs no other to be understood; a step can be carried out as it stands.
 
 mod data;
+mod image;
 mod invocation;
 mod ping;
 mod start;
@@ -22,6 +23,7 @@ struct Told {
 /// The finding of a failure that was written down.
 pub(super) fn of_failure(failure: &FailureRecord, failures: Option<u64>, context: &Context) -> Finding {
     let Told { sentence, next } = match failure.phase {
+        _ if image::is_one(&failure.cause) => image::of_image(failure, context),
         FailurePhase::Fetch | FailurePhase::Unpack => data::of_data(failure, context),
         FailurePhase::Ping => ping::of_ping(failure, context),
         FailurePhase::Start | FailurePhase::Invoke => start::of_start(failure, context),

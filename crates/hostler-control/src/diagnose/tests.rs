@@ -197,6 +197,10 @@ fn every_cause_has_a_sentence_that_ends_and_a_step() {
     let record = endpoint();
     let starts = [
         FailureCause::ImageUnmapped,
+        FailureCause::ImageMissing,
+        FailureCause::ImageForbidden,
+        FailureCause::ImageUnreachable,
+        FailureCause::EngineUnreachable,
         FailureCause::Unsupported,
         FailureCause::CommandMissing,
         FailureCause::CommandRefused,
@@ -249,7 +253,7 @@ fn every_cause_has_a_sentence_that_ends_and_a_step() {
         assert!(!told.next.is_empty() && told.next.iter().all(|step| !step.is_empty()), "{sentence}");
         sentences.insert(told.sentence);
     }
-    assert_eq!(sentences.len(), 34, "each has its own but a full disk's, which is one in two phases");
+    assert_eq!(sentences.len(), 38, "each has its own but a full disk's, which is one in two phases");
 }
 
 #[test]

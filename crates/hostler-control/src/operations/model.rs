@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use hostler_aws::ApiError;
+use hostler_catalog::ImageProgram;
 use hostler_shapes::{
     ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
@@ -152,10 +153,10 @@ impl Control {
         if input.execution_role_arn.is_none() {
             return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
         }
-        if input.enable_network_isolation == Some(true) && !self.parts.capabilities.isolates_network {
+        if input.enable_network_isolation == Some(true) && !self.is_isolated(container) {
             return Err(refused(
                 "EnableNetworkIsolation",
-                "this server's backend runs models as processes, whose network it does not cut off",
+                "this server runs such a model as a process, whose network it does not cut off",
             ));
         }
         let mut notes = Vec::new();
@@ -173,6 +174,15 @@ impl Control {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }
         Ok(notes)
+    }
+
+    /// Whether what runs the container can cut off its network.
+    fn is_isolated(&self, container: &ContainerDefinition) -> bool {
+        let capabilities = &self.parts.capabilities;
+        match self.parts.catalog.resolve(container.image.as_deref().unwrap_or_default()) {
+            ImageProgram::Container => capabilities.isolates_images,
+            ImageProgram::Mapped(_) | ImageProgram::BuiltIn(_) => capabilities.isolates_network,
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) fn instance_spec(
         limits,
         accelerators: fleet.and_then(|fleet| wanted(fleet, policy)),
         download_timeout_ms: fleet.map_or(0, |fleet| fleet.download_timeout_ms),
+        is_isolated: model.is_some_and(|model| model.request.enable_network_isolation == Some(true))
+            || deployment.is_some_and(|it| it.config.enable_network_isolation == Some(true)),
     }
 }
 
@@ -79,6 +81,7 @@ fn container(
         ImageProgram::BuiltIn(engine) => Program::BuiltIn { engine: engine.to_owned() },
         ImageProgram::Container => Program::Image,
     };
+    let is_image = program == Program::Image;
     ContainerSpec {
         name,
         image,
@@ -86,5 +89,7 @@ fn container(
         model_data: model_data(definition, &record.scope, role_arn),
         additional_model_data: additional_model_data(definition, &record.scope, role_arn),
         environment: definition.environment.clone().unwrap_or_default(),
+        // What is no image is pulled by nobody, and its spec keeps the hash that earlier releases gave it.
+        image_role_arn: (is_image && !role_arn.is_empty()).then(|| role_arn.to_owned()),
     }
 }

@@ -69,6 +69,14 @@ pub enum FailureCause {
     DiskFull,
     /// No program is known for the image.
     ImageUnmapped,
+    /// Its registry has no such image.
+    ImageMissing,
+    /// The registry does not give it to the role.
+    ImageForbidden,
+    /// The registry cannot be reached, or broke off.
+    ImageUnreachable,
+    /// The container engine cannot be reached.
+    EngineUnreachable,
     /// The backend cannot run such a model.
     Unsupported,
     /// The program of the command is not there.

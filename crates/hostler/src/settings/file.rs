@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::docker;
 use super::image::Image;
 use super::metrics::Written;
 
@@ -27,6 +28,7 @@ pub(super) struct SettingsFile {
     pub(super) undeclared_roles: Option<String>,
     pub(super) model_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
+    pub(super) docker: Option<docker::Written>,
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
@@ -178,6 +180,7 @@ impl SettingsFile {
                 "accelerators" => entry.read(&mut file.accelerators),
                 "model_dirs" => entry.read(&mut file.model_dirs),
                 "backend" => entry.read(&mut file.backend),
+                "docker" => file.docker = entry.whole_table(),
                 "limits" => file.limits = entry.table().0,
                 "quotas" => file.quotas = entry.table().0,
                 "throttling" => file.throttling = entry.table().0,

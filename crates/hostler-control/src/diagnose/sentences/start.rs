@@ -13,6 +13,8 @@ pub(super) fn of_start(failure: &FailureRecord, context: &Context) -> Told {
         FailureCause::ImageUnmapped => told(
             format!("No program is known for the image {image}, and this server runs no container images."),
             [
+                "install Docker or Podman and add an empty [docker] table to hostler.toml: then images run as they are"
+                    .to_owned(),
                 "map it in hostler.toml to a command that serves the model: [[image]] with match = \"*/NAME*\" and \
                  command = [\"python\", \"serve.py\", \"{port}\", \"{model_dir}\"]"
                     .to_owned(),

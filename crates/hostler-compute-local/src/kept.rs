@@ -18,12 +18,12 @@ const KEPT: &str = ".kept";
 const LOGS_MAX: usize = 16;
 
 /// Where the log of a removed instance is kept, if it is.
-pub(crate) fn dir(root: &Path, id: &InstanceId) -> PathBuf {
+pub fn dir(root: &Path, id: &InstanceId) -> PathBuf {
     root.join(KEPT).join(id.endpoint.as_str()).join(id.to_string())
 }
 
 /// Where the log of a container of a removed instance is kept, if it is; without a name, the first one's.
-pub(crate) fn log(root: &Path, id: &InstanceId, container: Option<&str>) -> Option<PathBuf> {
+pub fn log(root: &Path, id: &InstanceId, container: Option<&str>) -> Option<PathBuf> {
     let dir = dir(root, id);
     let logs = container_dir::logs_in(&dir).ok()?;
     if logs.is_empty() {
@@ -34,7 +34,7 @@ pub(crate) fn log(root: &Path, id: &InstanceId, container: Option<&str>) -> Opti
 }
 
 /// The names of a removed instance's containers whose logs are kept; none where there was one container.
-pub(crate) fn names(root: &Path, id: &InstanceId) -> Vec<String> {
+pub fn names(root: &Path, id: &InstanceId) -> Vec<String> {
     let logs = container_dir::logs_in(&dir(root, id)).unwrap_or_default();
     logs.into_iter().map(|(name, _)| name).collect()
 }
@@ -47,7 +47,7 @@ fn has_segments(logs: &Path) -> bool {
 }
 
 /// Moves an instance's log aside; done twice it is fine.
-pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
+pub fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
     let logs = instance.logs();
     if !has_segments(&logs) {
         return Ok(());
@@ -69,7 +69,7 @@ pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::
 }
 
 /// The instances of an endpoint whose logs are kept.
-pub(crate) fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
+pub fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
     if !is_plain(endpoint) {
         return Ok(Vec::new());
     }
@@ -92,7 +92,7 @@ fn is_plain(endpoint: &EndpointUid) -> bool {
 }
 
 /// Deletes what was kept of an endpoint.
-pub(crate) fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
+pub fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
     if !is_plain(endpoint) {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 //! Invariants: a container's directories are named after its position and its name, so that kept logs can be listed in
 //! order and found by name when nothing else of the instance is left.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,14 +19,14 @@ const NAME_BYTES_MAX: usize = 63;
 
 /// The directories of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ContainerDir {
+pub struct ContainerDir {
     path: PathBuf,
     logs: PathBuf,
 }
 
 impl ContainerDir {
     /// Those of each container of an instance whose containers have these names.
-    pub(crate) fn all(dir: &InstanceDir, names: &[String]) -> Vec<Self> {
+    pub fn all(dir: &InstanceDir, names: &[String]) -> Vec<Self> {
         if names.len() <= 1 {
             return vec![Self { path: dir.path().to_path_buf(), logs: dir.logs() }];
         }
@@ -37,7 +38,7 @@ impl ContainerDir {
     }
 
     /// What is to be made in an instance's directory for several containers.
-    pub(crate) fn inner(names: &[String]) -> Vec<PathBuf> {
+    pub fn inner(names: &[String]) -> Vec<PathBuf> {
         if names.len() <= 1 {
             return Vec::new();
         }
@@ -48,26 +49,29 @@ impl ContainerDir {
         names.iter().enumerate().flat_map(own).collect()
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn model(&self) -> PathBuf {
+    /// The model data, or a link to it.
+    pub fn model(&self) -> PathBuf {
         self.path.join("model")
     }
 
     /// The directories of additional model data, beside `model` as under AWS's `/opt/ml`.
-    pub(crate) fn additional(&self) -> PathBuf {
+    pub fn additional(&self) -> PathBuf {
         self.path.join("additional-model-data-sources")
     }
 
-    pub(crate) fn logs(&self) -> &Path {
+    /// The log's segments.
+    pub fn logs(&self) -> &Path {
         &self.logs
     }
 }
 
 /// The logs of several containers that lie in a directory, each with its container's name, in order.
-pub(crate) fn logs_in(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+pub fn logs_in(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -81,8 +85,25 @@ pub(crate) fn logs_in(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found.into_iter().map(|(_, name, path)| (name, path)).collect())
 }
 
+/// What is wrong with the names of an instance's containers: they are parts of paths where there are several.
+pub fn check_names(names: &[String]) -> Result<(), String> {
+    if names.is_empty() {
+        return Err("it has no container".to_owned());
+    }
+    let mut known = BTreeSet::new();
+    for name in names {
+        if names.len() > 1 && !is_plain(name) {
+            return Err(format!("`{name}` is no name of a container"));
+        }
+        if !known.insert(name) {
+            return Err(format!("two of its containers are named `{name}`"));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a container's name can be part of a path.
-pub(crate) fn is_plain(name: &str) -> bool {
+fn is_plain(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain)
 }

@@ -1,0 +1,57 @@
+//! Which engine, and what the backend may use.
+//!
+//! Invariants: plain values, resolved by the binary; nothing here reads the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hostler_compute_local::LogLimits;
+
+use crate::EngineAddress;
+
+/// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
+pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+/// Where Linux keeps device nodes.
+const DEVICE_DIR_DEFAULT: &str = "/dev";
+
+/// The settings of a [`DockerBackend`](crate::DockerBackend).
+#[derive(Clone, Debug)]
+pub struct DockerConfig {
+    /// The directory that holds one directory per instance; made when missing.
+    pub dir: PathBuf,
+    /// The engine.
+    pub address: EngineAddress,
+    /// Whose containers these are: an id of the data directory, the same for as long as that lives; letters and digits.
+    pub owner: String,
+    /// How much log is kept of each instance.
+    pub log_limits: LogLimits,
+    /// An instance that asks for more memory never fits and fails at once.
+    pub memory_bytes_max: Option<u64>,
+    /// Where device nodes are counted.
+    pub device_dir: PathBuf,
+}
+
+impl DockerConfig {
+    /// The defaults over a directory, an engine and an owner.
+    pub fn new(dir: impl Into<PathBuf>, address: EngineAddress, owner: impl Into<String>) -> Self {
+        Self {
+            dir: dir.into(),
+            address,
+            owner: owner.into(),
+            log_limits: LogLimits::default(),
+            memory_bytes_max: None,
+            device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
+        }
+    }
+}
+
+/// The backend could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("opening the instances under `{dir}` failed")]
+pub struct OpenError {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: std::io::Error,
+}
