@@ -153,7 +153,8 @@ impl Control {
         if input.execution_role_arn.is_none() {
             return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
         }
-        if input.enable_network_isolation == Some(true) && !self.is_isolated(container) {
+        let is_isolated = containers.iter().all(|container| self.is_isolated(container));
+        if input.enable_network_isolation == Some(true) && !is_isolated {
             return Err(refused(
                 "EnableNetworkIsolation",
                 "this server runs such a model as a process, whose network it does not cut off",
