@@ -176,6 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn order_and_names_of_several_containers_decide_what_runs() {
+        let named = |names: &[&str]| {
+            let mut spec = spec(CONTAINER);
+            let one = spec.containers.remove(0);
+            let name = |name: &&str| ContainerSpec { name: (*name).to_owned(), ..one.clone() };
+            spec.containers = names.iter().map(name).collect();
+            spec.hash()
+        };
+        let hashes = [named(&["a"]), named(&["a", "b"]), named(&["b", "a"]), named(&["a", "b", "c"])];
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
+    }
+
+    #[test]
     fn every_part_of_the_data_decides_what_runs() {
         let base = spec(CONTAINER);
         let change = |change: &dyn Fn(&mut ContainerSpec)| {

@@ -119,7 +119,8 @@ fn gateway(model: SocketAddr) -> Gateway {
             share: 1.0,
             instance_type: None,
             routing: None,
-            instances: vec![InstanceRoute { id, address: model, draining: false }],
+            pipeline: None,
+            instances: vec![InstanceRoute { id, address: model, further: Vec::new(), draining: false }],
         }],
     }));
     let keys = KeyRing::new(TokenSealer::new([7; 32]));

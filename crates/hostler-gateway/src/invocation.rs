@@ -64,6 +64,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
+    /// Which of the containers of an instance is to answer; whether any may be named its instance says.
+    pub(crate) target_container: Option<&'a str>,
     pub(crate) session: Option<SessionAsked<'a>>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Payload,
@@ -115,12 +117,6 @@ impl<'a> Invocation<'a> {
             ))
             .with_error_code("TARGET_MODEL_HEADER_NOT_SUPPORTED"));
         }
-        if find("x-amzn-sagemaker-target-container-hostname").is_some() {
-            return Err(ApiError::validation_error(format!(
-                "Endpoint {endpoint_name} does not invoke its containers directly and does not support target \
-                 container hostname header."
-            )));
-        }
         if find("x-amzn-sagemaker-inference-component").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} has no inference components and does not support inference component \
@@ -133,8 +129,9 @@ impl<'a> Invocation<'a> {
             ));
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
+        let target_container = header("x-amzn-sagemaker-target-container-hostname");
         let session = header(SESSION_ID).map(SessionAsked::read);
-        Ok(Self { form, scope, endpoint_name, target_variant, session, headers, body })
+        Ok(Self { form, scope, endpoint_name, target_variant, target_container, session, headers, body })
     }
 
     /// The request that the container gets.

@@ -30,6 +30,7 @@ fn endpoint() -> EndpointRecord {
 
 fn failure(record: &EndpointRecord, phase: FailurePhase, cause: FailureCause) -> FailureRecord {
     FailureRecord {
+        container: None,
         at: Millis(1),
         instance: record.instances[0].id.clone(),
         phase,
@@ -61,8 +62,9 @@ fn seen(record: &EndpointRecord, health: Health) -> Seen {
 }
 
 fn of(record: &EndpointRecord, seen: &[Seen]) -> Diagnosis {
-    let context = |_: &InstanceId| Context { endpoint: "demo".to_owned(), ..Context::default() };
-    diagnose(record, seen, &context, &|_| LOG.to_owned())
+    let context =
+        |_: &InstanceId, _: Option<&str>| Context { endpoint: "demo".to_owned(), ..Context::default() };
+    diagnose(record, seen, &context, &|_, _| LOG.to_owned())
 }
 
 #[test]
@@ -109,12 +111,12 @@ fn a_place_that_fails_again_and_again_is_told_with_its_count() {
 fn a_start_that_has_only_begun_is_no_trouble_and_one_that_listens_elsewhere_is() {
     let mut record = endpoint();
     record.status = EndpointStatus::Creating;
-    let refused = PingTrouble { cause: FailureCause::PingRefused, words: "refused".to_owned() };
+    let refused = PingTrouble::new(FailureCause::PingRefused, "refused");
     let mut starting = seen(&record, Health::NotYet(refused));
     let diagnosis = of(&record, &[starting.clone()]);
     assert_eq!(diagnosis.verdict, Verdict::Working);
     assert!(diagnosis.summary.contains("1 instance(s) run and do not answer"), "{}", diagnosis.summary);
-    let loading = PingTrouble { cause: FailureCause::PingAnswered { status: 503 }, words: "503".to_owned() };
+    let loading = PingTrouble::new(FailureCause::PingAnswered { status: 503 }, "503");
     let loading = Seen { health: Health::NotYet(loading), ..starting.clone() };
     assert_eq!(of(&record, &[loading]).verdict, Verdict::Working, "it loads");
     starting.listens = vec!["0.0.0.0:9000".parse().unwrap()];

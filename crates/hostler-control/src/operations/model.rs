@@ -16,6 +16,7 @@ use hostler_types::{AcceptedOperation, Arn, Key, Kind, Millis, ModelRecord, RECO
 
 use super::data_source::check_data_sources;
 use super::listing::Listing;
+use super::model_containers::check_containers;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
 use crate::history::{self, By};
@@ -148,31 +149,26 @@ impl Control {
 
     /// Refuses what would answer differently here; returns what is accepted without effect.
     fn check_model(&self, input: &CreateModelInput) -> Result<Vec<String>, ApiError> {
-        let container = match (&input.primary_container, input.containers.as_deref().unwrap_or_default()) {
-            (Some(container), []) | (None, [container]) => container,
-            (Some(_), [_, ..]) => {
-                return Err(ApiError::validation(
-                    "You can only specify one of PrimaryContainer and Containers.",
-                ));
-            }
-            (None, []) => {
-                return Err(ApiError::validation("You must specify one of PrimaryContainer and Containers."));
-            }
-            (None, [_, _, ..]) => {
-                return Err(refused("Containers", "inference pipelines of several containers are not there"));
-            }
-        };
+        let containers = check_containers(input)?;
         if input.execution_role_arn.is_none() {
             return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
         }
-        if input.enable_network_isolation == Some(true) && !self.is_isolated(container) {
+        let is_isolated = containers.iter().all(|container| self.is_isolated(container));
+        if input.enable_network_isolation == Some(true) && !is_isolated {
             return Err(refused(
                 "EnableNetworkIsolation",
                 "this server runs such a model as a process, whose network it does not cut off",
             ));
         }
-        let mut notes = check_container(container)?;
-        if input.inference_execution_config.is_some() {
+        let mut notes = Vec::new();
+        for container in &containers {
+            for note in check_container(container)? {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        if input.inference_execution_config.is_some() && containers.len() == 1 {
             notes.push("InferenceExecutionConfig has no effect on a single container".to_owned());
         }
         if input.vpc_config.is_some() {

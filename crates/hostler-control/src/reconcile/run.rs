@@ -325,14 +325,14 @@ impl Reconciler {
 
     fn point_prober(&self, record: &EndpointRecord, seen: &[Sighting]) {
         let targets = seen.iter().filter_map(|sighting| {
-            let address = sighting.state.address()?;
+            let containers = sighting.state.containers();
             let instance = record.instances.iter().find(|instance| instance.id == sighting.id)?;
-            let is_watched = instance.intent != InstanceIntent::Removing;
+            let is_watched = instance.intent != InstanceIntent::Removing && !containers.is_empty();
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
                 scope: record.scope.clone(),
                 endpoint_name: record.name.clone(),
-                address,
+                containers: containers.to_vec(),
                 was_healthy: instance.healthy_at.is_some(),
             })
         });

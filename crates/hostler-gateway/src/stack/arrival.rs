@@ -42,6 +42,7 @@ impl Gateway {
             bytes_max: limit,
             announced,
             pace: PaceLimits { whole: self.settings.body_timeout, window: self.settings.stall_timeout },
+            is_signed: true,
         };
         let share = || {
             let caller = claim.claimed();

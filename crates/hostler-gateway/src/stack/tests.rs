@@ -73,6 +73,7 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
     let instances = instances.iter().zip(0..).map(|(&(address, draining), ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
+        further: Vec::new(),
         draining,
     });
     let variant = VariantRoute {
@@ -81,6 +82,7 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
         share: 1.0,
         instance_type: None,
         routing: None,
+        pipeline: None,
         instances: instances.collect(),
     };
     EndpointRoute {
@@ -105,6 +107,7 @@ pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<An
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_container: None,
         session: None,
         headers: &headers,
         body: Payload::in_memory(Bytes::from_static(b"?")),

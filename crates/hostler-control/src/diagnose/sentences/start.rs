@@ -4,7 +4,7 @@ use hostler_types::{FailureCause, FailureRecord};
 
 use super::super::Context;
 use super::super::log_words::{LogWords, read};
-use super::{Told, disk_full, named, see_logs, told};
+use super::{Told, disk_full, logs_command, named, see_logs, told};
 
 pub(super) fn of_start(failure: &FailureRecord, context: &Context) -> Told {
     let image = named(&context.made_from.image, "of the model");
@@ -130,7 +130,7 @@ fn of_exit(code: i32, failure: &FailureRecord, context: &Context) -> Told {
         ),
         LogWords::PythonError { line } => told(
             format!("A Python error ended the program (code {code}) {when}: {line}"),
-            [format!("the traceback is in `hostler logs {}`", context.endpoint)],
+            [format!("the traceback is in `{}`", logs_command(context))],
         ),
         LogWords::Line(_) | LogWords::Nothing => {
             let said = match words {

@@ -68,9 +68,17 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
     let (uid, name) = (EndpointUid::new("u"), VariantName::new("v"));
     let id =
         InstanceId { endpoint: uid.clone(), generation: 1, variant: name.clone(), ordinal: 0, attempt: 1 };
-    let instances = vec![InstanceRoute { id, address: container.kept.address(), draining: false }];
-    let variants =
-        vec![VariantRoute { name, weight: 1.0, share: 1.0, instance_type: None, routing: None, instances }];
+    let instances =
+        vec![InstanceRoute { id, address: container.kept.address(), further: Vec::new(), draining: false }];
+    let variants = vec![VariantRoute {
+        name,
+        weight: 1.0,
+        share: 1.0,
+        instance_type: None,
+        routing: None,
+        pipeline: None,
+        instances,
+    }];
     let table = RoutingTable::new();
     table.publish(Arc::new(EndpointRoute {
         key: key.clone(),
