@@ -30,9 +30,10 @@ use crate::adoption::{self, Stage};
 use crate::engine::{Engine, EngineError, EngineInfo};
 use crate::life::Instance;
 use crate::networks::Networks;
+use crate::pulled::Pulled;
 use crate::pulls::Pulls;
 use crate::records::{HeldImage, IMAGES, SpecFile, Stop, VERSION};
-use crate::{DockerConfig, OpenError};
+use crate::{DockerConfig, OpenError, sweep};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) networks: Networks,
     pub(crate) pulls: Pulls,
+    pub(crate) pulled: Pulled,
     /// What the engine said of itself; none: it has not been reached yet.
     info: OnceLock<EngineInfo>,
     devices: BTreeMap<DeviceClass, u32>,
@@ -85,11 +87,13 @@ impl DockerBackend {
         let dir = config.dir.clone();
         let failed = |source| OpenError { dir: dir.clone(), source };
         let (root, device_dir) = (config.dir.clone(), config.device_dir.clone());
-        let (root, found, devices) = blocking(move || {
+        let images_kept = config.images_kept;
+        let (root, found, devices, pulled) = blocking(move || {
             make_dir(&root)?;
             let root = root.canonicalize()?;
             let found = InstanceDir::all(&root)?;
-            Ok((root, found, devices::count(&device_dir)))
+            let pulled = Pulled::open(&root, images_kept);
+            Ok((root, found, devices::count(&device_dir), pulled))
         })
         .await
         .map_err(failed)?;
@@ -98,6 +102,7 @@ impl DockerBackend {
         let shared = Shared {
             networks: Networks::new(&config.owner),
             pulls: Pulls::new(engine.clone()),
+            pulled,
             config,
             data,
             clock,
@@ -120,6 +125,8 @@ impl DockerBackend {
         if let Err(error) = backend.shared.sweep().await {
             tracing::warn!(%error, "what a former server left at the container engine could not be looked for");
         }
+        // It runs: the backend was not detached yet.
+        let _ = backend.spawn(sweep::sweep_images(Arc::clone(&backend.shared)));
         Ok(backend)
     }
 
@@ -257,10 +264,35 @@ impl Shared {
         siblings.flat_map(|(_, entry)| &entry.images).find(|held| held.image == image).cloned()
     }
 
-    pub(crate) fn note_images(&self, id: &InstanceId, images: &[HeldImage]) {
+    pub(crate) async fn note_images(self: &Arc<Self>, id: &InstanceId, images: &[HeldImage]) {
         if let Some(entry) = self.entries().get_mut(id) {
             entry.images = images.to_vec();
         }
+        let (shared, ids) = (self.clone(), images.iter().map(|image| image.id.clone()).collect::<Vec<_>>());
+        let noted = self.blocking(move || {
+            let now = shared.clock.now();
+            for id in &ids {
+                shared.pulled.use_now(id, now);
+            }
+            Ok(())
+        });
+        // It cannot fail.
+        let _ = noted.await;
+    }
+
+    /// An image was pulled for an instance.
+    pub(crate) async fn note_pulled(self: &Arc<Self>, image: &HeldImage) {
+        let (shared, id) = (self.clone(), image.id.clone());
+        let noted = self.blocking(move || {
+            shared.pulled.note(&id, shared.clock.now());
+            Ok(())
+        });
+        let _ = noted.await;
+    }
+
+    /// Whether an instance is made from an image.
+    pub(crate) fn uses_image(&self, id: &str) -> bool {
+        self.entries().values().flat_map(|entry| &entry.images).any(|image| image.id == id)
     }
 
     /// Whether an instance may need the network.

@@ -241,7 +241,7 @@ impl Instance {
         let (dir, written) = (self.dir.clone(), images.clone());
         let written = self.shared.blocking(move || dir.write(IMAGES, &written)).await;
         written.map_err(|error| of_machine("writing down the images", &error))?;
-        self.shared.note_images(&self.id, &images);
+        self.shared.note_images(&self.id, &images).await;
         Ok(images)
     }
 
@@ -262,7 +262,10 @@ impl Instance {
         if let Some(teller) = teller {
             teller.abort();
         }
-        obtained.map_err(|error| {
+        if let Ok((image, true)) = &obtained {
+            self.shared.note_pulled(image).await;
+        }
+        obtained.map(|(image, _)| image).map_err(|error| {
             let mut failure = of_pull(&self.id, image, &error).of_container(&self.spec, &container.name);
             if let Some(hint) = login.hint.filter(|_| failure.cause == FailureCause::ImageForbidden) {
                 failure.detail = format!("{}; no login was sent: {hint}", failure.detail);

@@ -22,6 +22,7 @@ mod life;
 mod log_copy;
 mod names;
 mod networks;
+mod pulled;
 mod pulls;
 mod records;
 mod reference;

@@ -76,6 +76,9 @@ impl Backend {
                 let engine = settings.docker.as_ref().map(|docker| -> anyhow::Result<DockerConfig> {
                     let mut config = DockerConfig::new(dir.join("docker"), docker.address.clone(), dir.id()?);
                     config.memory_bytes_max = settings.instance_memory_bytes_max;
+                    if let Some(kept) = docker.images_kept {
+                        config.images_kept = kept;
+                    }
                     config.capacity = capacity;
                     config.logins = needs.logins;
                     Ok(config)

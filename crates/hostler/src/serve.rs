@@ -97,8 +97,7 @@ impl Server {
         let logins = registry_logins::open(&settings, &local, &clock)?;
         let needs = BackendNeeds { cache: cache.clone(), logins, open_files_max: given_files };
         let backend = Backend::open(&settings, &dir, needs, steady.clone()).await?;
-        let compute = backend.compute();
-        let capabilities = capabilities(&*compute);
+        let (compute, capabilities) = opened(&backend);
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
@@ -277,13 +276,14 @@ fn open_reader(
     Ok(Arc::new(LocalFiles::new(dirs, account, Arc::new(objects))))
 }
 
-/// What instances can be held to.
-fn capabilities(compute: &dyn Compute) -> Capabilities {
+/// The port of an open backend, and what instances can be held to.
+fn opened(backend: &Backend) -> (Arc<dyn Compute>, Capabilities) {
+    let compute = backend.compute();
     let capabilities = compute.capabilities();
     if !capabilities.limits_memory || !capabilities.limits_cpu {
         warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
     }
-    capabilities
+    (compute, capabilities)
 }
 
 /// Room for the bodies of requests.

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hostler_compute_docker::EngineAddress;
 use http::Uri;
@@ -22,6 +23,8 @@ pub(crate) struct DockerSettings {
     pub(crate) address: EngineAddress,
     /// Docker's config file.
     pub(crate) config_file: Option<PathBuf>,
+    /// For so long an image that was pulled is kept when nobody uses it.
+    pub(crate) images_kept: Option<Duration>,
     /// An ECR that is not Amazon's.
     pub(crate) ecr_endpoint: Option<Uri>,
     /// Registries besides Amazon's own that take its tokens.
@@ -34,6 +37,7 @@ pub(crate) struct DockerSettings {
 pub(super) struct Written {
     socket: Option<String>,
     config_file: Option<PathBuf>,
+    images_kept_s: Option<u64>,
     ecr_endpoint: Option<String>,
     #[serde(default)]
     ecr_registries: Vec<String>,
@@ -118,6 +122,7 @@ impl Written {
         Some(DockerSettings {
             address,
             config_file: self.config_file.or(environment.config_file.clone()),
+            images_kept: self.images_kept_s.map(Duration::from_secs),
             ecr_endpoint,
             ecr_registries: self.ecr_registries,
         })
