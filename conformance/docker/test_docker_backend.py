@@ -105,6 +105,7 @@ def test_a_deployment_keeps_what_its_tag_was_though_the_tag_moves(hosting, testm
     hosting.in_service(endpoint)
     assert resolved() == second
     hosting.delete(endpoint)
+    docker("image", "rm", "moved", name, f"{name.rpartition(':')[0]}@{first}")
 
 
 def test_an_isolated_model_answers_and_has_no_network(hosting, server, testmodel):
@@ -206,7 +207,7 @@ def test_a_login_in_dockers_config_file_opens_a_registry(make_server, tmp_path, 
     endpoint = hosting.endpoint(hosting.config(hosting.model(image=closed, environment=ANYWHERE, url=None)))
     assert hosting.invoke(endpoint, b"x")["Payload"] == b"x"
     hosting.delete(endpoint)
-    forgotten(closed)
+    docker("image", "rm", closed)
 
 
 @pytest.mark.parametrize("login", [None, "somebody:else"])
@@ -263,4 +264,4 @@ def test_a_token_of_ecr_is_asked_for_once_as_the_models_role(make_server, ecr, c
     assert re.search(rf"Credential=ASIA\w+/\d+/{REGION}/ecr/aws4_request", headers["authorization"])
     assert headers["x-amz-security-token"], "a session of the role, not a key"
     assert body == {}
-    forgotten(closed)
+    docker("image", "rm", closed)
