@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::{Form, Invocation};
-use crate::payload::{BodyBudget, BodyLimits};
+use crate::payload::{BodyBudget, BodyLimits, Payload};
 use crate::table::RoutingTable;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -57,6 +57,26 @@ impl Default for GatewaySettings {
             hold_timeout: Duration::from_secs(10),
         }
     }
+}
+
+/// A request since it came.
+pub(crate) struct Visit {
+    pub(crate) arrived: Instant,
+    request_id: RequestId,
+}
+
+impl Visit {
+    pub(crate) fn begin() -> Self {
+        Self { arrived: Instant::now(), request_id: RequestId::random() }
+    }
+}
+
+/// A request that is whole, of somebody who is known.
+pub(crate) struct Arrived<'a> {
+    operation: &'static RuntimeOperation,
+    endpoint_name: Cow<'a, str>,
+    caller: Caller,
+    body: Payload,
 }
 
 /// The data plane.
@@ -106,37 +126,23 @@ impl Gateway {
         self.streams_end.send_replace(true);
     }
 
-    /// Answers one request.
+    /// Answers one request that somebody else reads.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let arrived = Instant::now();
-        let request_id = RequestId::random();
+        let visit = Visit::begin();
         let (parts, body) = request.into_parts();
-        match self.answer(&parts, body, arrived).await {
-            Ok(mut response) => {
-                if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
-                    response.headers_mut().insert(&REQUEST_ID, value);
-                }
-                response
-            }
-            Err(error) => {
-                log(&error, &request_id, parts.uri.path());
-                let context =
-                    DocumentContext { now: self.clock.now(), resource: parts.uri.path(), is_head: false };
-                error_response(Protocol::RestJson, &error, &request_id, &context).map(whole)
-            }
-        }
+        let answer = match self.arrive(&parts, body).await {
+            Ok(arrived) => self.forward(&visit, &parts, arrived).await,
+            Err(error) => Err(error),
+        };
+        self.finish(&visit, &parts, answer)
     }
 
-    async fn answer<B>(
-        &self,
-        parts: &Parts,
-        body: B,
-        arrived: Instant,
-    ) -> Result<Response<AnswerBody>, ApiError>
+    /// Layers 1 to 5: what is asked for, by whom, and the whole body.
+    pub(crate) async fn arrive<'a, B>(&self, parts: &'a Parts, body: B) -> Result<Arrived<'a>, ApiError>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
@@ -145,11 +151,46 @@ impl Gateway {
         let (caller, body) = self.authenticate(&endpoint_name, parts, body).await?;
         let class = self.throttle.class_of(operation.name);
         self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
+        Ok(Arrived { operation, endpoint_name, caller, body })
+    }
+
+    /// Layers 6 to 9.
+    pub(crate) async fn forward(
+        &self,
+        visit: &Visit,
+        parts: &Parts,
+        arrived: Arrived<'_>,
+    ) -> Result<Response<AnswerBody>, ApiError> {
+        let Arrived { operation, endpoint_name, caller, body } = arrived;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
         let scope = Scope::new(&caller.identity.account, &caller.region);
         let mut invocation =
             Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&mut invocation, arrived).await
+        self.invoke(&mut invocation, visit.arrived).await
+    }
+
+    /// Names the request in its answer, and makes a document of an error.
+    pub(crate) fn finish(
+        &self,
+        visit: &Visit,
+        parts: &Parts,
+        answer: Result<Response<AnswerBody>, ApiError>,
+    ) -> Response<AnswerBody> {
+        let request_id = &visit.request_id;
+        match answer {
+            Ok(mut response) => {
+                if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
+                    response.headers_mut().insert(&REQUEST_ID, value);
+                }
+                response
+            }
+            Err(error) => {
+                log(&error, request_id, parts.uri.path());
+                let context =
+                    DocumentContext { now: self.clock.now(), resource: parts.uri.path(), is_head: false };
+                error_response(Protocol::RestJson, &error, request_id, &context).map(whole)
+            }
+        }
     }
 
     pub(crate) fn now(&self) -> Millis {
