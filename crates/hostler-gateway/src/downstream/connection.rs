@@ -11,13 +11,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use hostler_aws::{FrontKind, classify};
+use hostler_aws::{FrontKind, classify_head};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::body::Incoming;
 use super::buffer::Buffer;
-use super::head::{Foreign, decode, may_begin, may_end_in};
+use super::head::{Decoded, Foreign, decode, may_begin, may_end_in};
 use super::writer::{Then, WriteError, Writer};
 use crate::gateway::{Gateway, Visit};
 
@@ -133,8 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
     /// Answers the request that came.
     pub async fn answer(&mut self, gateway: &Gateway, watcher: &impl Watcher) -> After {
         let Some(mut buffer) = self.buffer.take() else { return After::Wait };
-        let head = match decode(buffer.filled()) {
-            Ok(Some(head)) if classify(&head.parts) == FrontKind::Gateway => head,
+        let Decoded { length, head, body_bytes, closes } = match decode(buffer.filled()) {
+            Ok(Some(decoded)) if classify_head(&decoded.head) == FrontKind::Gateway => decoded,
             Ok(None) => {
                 self.looked_at = buffer.filled().len();
                 self.buffer = Some(buffer);
@@ -148,34 +148,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
         self.looked_at = 0;
         let under_way = watcher.request_begins();
         let visit = Visit::begin();
-        let mut body = Incoming::new(&buffer.filled()[head.length..], head.body_bytes, &mut self.stream);
-        let arrived = gateway.arrive(&head.parts, Pin::new(&mut body)).await;
+        let mut body = Incoming::new(&buffer.filled()[length..], body_bytes, &mut self.stream);
+        let arrived = gateway.arrive(&head, Pin::new(&mut body)).await;
         let (left, buffered) = body.left();
         // Of its body nothing is left to be read from the connection.
         let is_whole = left == buffered as u64;
-        let used = buffer
-            .filled()
-            .len()
-            .min(usize::try_from(head.body_bytes).unwrap_or(usize::MAX).saturating_add(head.length));
-        buffer.consume(used);
-        self.buffer = Some(buffer).filter(|buffer| !buffer.is_empty());
+        let used = usize::try_from(body_bytes).unwrap_or(usize::MAX).saturating_add(length);
+        let has_next = buffer.filled().len() > used;
         let answer = match arrived {
-            Err(error) => gateway.finish(&visit, &head.parts, Err(error)),
+            Err(error) => Err(error),
             Ok(arrived) => {
-                let mut answering = pin!(gateway.forward(&visit, &head.parts, arrived));
+                let mut answering = pin!(gateway.forward(&visit, &head, arrived));
                 let answer = poll_fn(|context| {
                     if let Poll::Ready(answer) = answering.as_mut().poll(context) {
                         return Poll::Ready(Some(answer));
                     }
-                    self.poll_gone(context).map(|()| None)
+                    if has_next { Poll::Pending } else { self.poll_gone(context).map(|()| None) }
                 });
-                match answer.await {
-                    Some(answer) => gateway.finish(&visit, &head.parts, answer),
-                    None => return After::Gone,
-                }
+                let Some(answer) = answer.await else { return After::Gone };
+                answer
             }
         };
-        let then = if head.closes || !is_whole || watcher.is_last() { Then::Close } else { Then::Keep };
+        let answer = gateway.finish(&visit, &head, answer);
+        if has_next {
+            buffer.consume(used);
+            self.buffer = Some(buffer);
+        } else {
+            drop(buffer);
+        }
+        let then = if closes || !is_whole || watcher.is_last() { Then::Close } else { Then::Keep };
         let mut writer = Writer::new(answer, then, gateway.now(), std::mem::take(&mut self.space));
         let written = poll_fn(|context| {
             if let Poll::Ready(written) = writer.poll(&mut self.stream, context) {

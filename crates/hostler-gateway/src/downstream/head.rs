@@ -7,7 +7,7 @@
 
 use std::mem::MaybeUninit;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request};
+use hostler_aws::{Field, Head};
 use httparse::{Header, ParserConfig, Status};
 
 /// How every request begins that is taken.
@@ -21,10 +21,11 @@ const FIELDS_MAX: usize = 100;
 pub(super) struct Foreign;
 
 /// The head of an invocation.
-pub(super) struct Head {
+#[derive(Debug)]
+pub(super) struct Decoded<'a> {
     /// So many bytes are the head.
     pub(super) length: usize,
-    pub(super) parts: request::Parts,
+    pub(super) head: Head<'a>,
     /// So many bytes after it are its body.
     pub(super) body_bytes: u64,
     /// The client wants nothing more.
@@ -43,7 +44,7 @@ pub(super) fn may_end_in(bytes: &[u8]) -> bool {
 }
 
 /// Reads a head; none when it goes on.
-pub(super) fn decode(bytes: &[u8]) -> Result<Option<Head>, Foreign> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Option<Decoded<'_>>, Foreign> {
     if !may_begin(bytes) {
         return Err(Foreign);
     }
@@ -59,37 +60,35 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Option<Head>, Foreign> {
     interpret(length, target, request.headers).map(Some).ok_or(Foreign)
 }
 
-fn interpret(length: usize, target: &str, fields: &[Header<'_>]) -> Option<Head> {
+fn interpret<'a>(length: usize, target: &'a str, lines: &[Header<'a>]) -> Option<Decoded<'a>> {
     if !target.bytes().all(is_plain) {
         return None;
     }
     let (mut body_bytes, mut closes) = (None, false);
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = field.name;
-        if name.eq_ignore_ascii_case("content-length") {
-            if body_bytes.is_some() {
-                return None;
+    let mut fields = Vec::with_capacity(lines.len());
+    for &Header { name, value } in lines {
+        let field = Field { name, value };
+        match name.len() {
+            6 if field.is("expect") => return None,
+            7 if field.is("upgrade") => return None,
+            10 if field.is("connection") => closes |= read_connection(value)?,
+            14 if field.is("content-length") => {
+                if body_bytes.is_some() {
+                    return None;
+                }
+                body_bytes = Some(read_length(value)?);
             }
-            body_bytes = Some(read_length(field.value)?);
-        } else if name.eq_ignore_ascii_case("connection") {
-            closes |= read_connection(field.value)?;
-        } else if ["transfer-encoding", "expect", "upgrade"]
-            .iter()
-            .any(|other| name.eq_ignore_ascii_case(other))
-        {
-            return None;
+            17 if field.is("transfer-encoding") => return None,
+            _ => {}
         }
-        headers.append(
-            HeaderName::from_bytes(name.as_bytes()).ok()?,
-            HeaderValue::from_bytes(field.value).ok()?,
-        );
+        fields.push(field);
     }
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = Method::POST;
-    parts.uri = Uri::try_from(target).ok()?;
-    parts.headers = headers;
-    Some(Head { length, parts, body_bytes: body_bytes?, closes })
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let head = Head { method: "POST", path, query, authority: None, fields };
+    Some(Decoded { length, head, body_bytes: body_bytes?, closes })
 }
 
 /// Of a path and a query, what every reader reads as it stands.
