@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use hostler_compute::{
 };
 use hostler_compute_local::container_dir::{self, ContainerDir};
 use hostler_compute_local::directory::{InstanceDir, REMOVING, SPEC, make_dir};
-use hostler_compute_local::{ModelData, blocking, devices, kept, logs};
+use hostler_compute_local::{ModelData, blocking, devices, kept, listening_at, logs};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -37,6 +37,8 @@ use crate::{DockerConfig, OpenError, sweep};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
+/// Where engines answer questions for names, inside of each container's network.
+const ENGINES_NAME_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// What stopping everything may take beyond the grace.
 const STOP_MARGIN: Duration = Duration::from_secs(30);
 
@@ -526,11 +528,20 @@ impl Compute for DockerBackend {
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
-        if self.shared.entries().contains_key(id) {
-            Ok(Vec::new())
-        } else {
-            Err(ComputeError::Unknown { id: id.clone() })
-        }
+        let pid = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+            // All containers share the network of the first.
+            entry.state.containers().first().and_then(|first| first.pid)
+        };
+        let found = self.shared.blocking(move || Ok(pid.map(listening_at).unwrap_or_default())).await;
+        let found = found.map_err(|error| ComputeError::Failed {
+            action: "look where an instance listens",
+            source: error.into(),
+        })?;
+        // The engine's own name server is nobody's model.
+        let addresses = found.into_iter().map(|(address, _)| address);
+        Ok(addresses.filter(|address| address.ip() != ENGINES_NAME_SERVER).collect())
     }
 
     async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

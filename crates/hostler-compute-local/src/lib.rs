@@ -14,9 +14,11 @@ pub mod failure;
 pub mod kept;
 pub mod logs;
 mod model;
+mod tables;
 mod work;
 
 pub use capacity::{Capacity, Place};
 pub use logs::LogLimits;
 pub use model::{Lease, ModelData, PreparedModel};
+pub use tables::listening_at;
 pub use work::blocking;
