@@ -19,7 +19,6 @@ use hostler_compute_local::{Lease, PreparedModel};
 use hostler_types::FailureCause;
 
 use crate::adoption::Stage;
-use crate::backend::names;
 use crate::container::{self, Surroundings};
 use crate::engine::{Container, Created, EngineError};
 use crate::environment::port;
@@ -32,6 +31,7 @@ use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
 use crate::reference::Reference;
 use crate::registry::Puller;
 use crate::relay::{Network, Relay};
+use crate::shared::names;
 
 /// How often an image that vanished between pull and start is pulled again.
 const PULLS_MAX: usize = 3;
