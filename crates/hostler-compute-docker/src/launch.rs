@@ -194,7 +194,12 @@ impl Instance {
             return Ok(vec![UNREACHED; count]);
         }
         for position in 0..count {
-            let network = Network::of_process(first.state.pid)?;
+            let network = match Network::of_process(first.state.pid) {
+                Ok(network) => network,
+                // It ended since it was looked at: how is seen next.
+                Err(_) if self.has_ended(Some(first)).await => break,
+                Err(error) => return Err(error),
+            };
             let before = before.get(position).map(|started| started.address);
             self.relays.push(Relay::open(network, port(position), before).await?);
         }
