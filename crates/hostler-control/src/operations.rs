@@ -9,6 +9,7 @@ mod endpoint_view;
 mod listing;
 mod local_url;
 mod model;
+mod model_containers;
 mod model_data;
 mod snapshot;
 mod tags;

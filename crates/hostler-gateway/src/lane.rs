@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use hostler_types::InstanceId;
+use hostler_types::{InstanceId, InstanceRoute, Pipeline};
 use papaya::HashMap;
 
 use self::outage::Watched;
@@ -38,7 +38,12 @@ pub(crate) type Lanes = HashMap<InstanceId, Arc<Lane>>;
 pub(crate) struct Lane {
     pub(crate) id: InstanceId,
     pub(crate) address: SocketAddr,
+    /// To its first container.
     pub(crate) kept: Arc<Kept>,
+    /// To the others, in the order of its pipeline.
+    pub(crate) further: Box<[Arc<Kept>]>,
+    /// How requests go through several containers.
+    pub(crate) pipeline: Option<Arc<Pipeline>>,
     pub(crate) troubles: Troubles,
     /// Where what goes along it is counted.
     pub(crate) tally: Arc<Tally>,
@@ -83,12 +88,15 @@ pub(crate) struct LaneHome {
 
 impl Lane {
     /// A lane that takes nobody yet.
-    pub(crate) fn new(id: InstanceId, address: SocketAddr, home: LaneHome) -> Self {
+    pub(crate) fn new(instance: &InstanceRoute, pipeline: Option<&Arc<Pipeline>>, home: LaneHome) -> Self {
+        let further = instance.further.iter().map(|&address| Arc::new(Kept::new(address)));
         let LaneHome { line, tally, lanes, drained } = home;
         Self {
-            id,
-            address,
-            kept: Arc::new(Kept::new(address)),
+            id: instance.id.clone(),
+            address: instance.address,
+            kept: Arc::new(Kept::new(instance.address)),
+            further: further.collect(),
+            pipeline: pipeline.cloned(),
             troubles: Troubles::default(),
             tally,
             line,
@@ -106,6 +114,17 @@ impl Lane {
             home: lanes,
             drained,
         }
+    }
+
+    /// It leads to this instance where it is now.
+    pub(crate) fn leads_to(&self, instance: &InstanceRoute) -> bool {
+        let further = self.further.iter().map(|kept| kept.address());
+        self.address == instance.address && further.eq(instance.further.iter().copied())
+    }
+
+    /// The ways to its containers, in order.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Arc<Kept>> {
+        std::iter::once(&self.kept).chain(&self.further)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -175,7 +194,7 @@ impl Lane {
         self.is_draining.store(true, Ordering::SeqCst);
         *is_retired = true;
         drop(is_retired);
-        self.kept.close();
+        self.containers().for_each(|kept| kept.close());
         self.leave_if_nobody_is_left();
     }
 

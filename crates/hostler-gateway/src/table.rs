@@ -4,14 +4,13 @@
 //! instances and the line of those who wait live beside the routes and survive their replacement.
 //! Invariants: an endpoint has one line from its first route to its last, and its lanes know it.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
-    EndpointRoute, EndpointUid, InstanceId, InvocationLimits, InvocationMeter, InvocationTrouble, Key,
-    Metered, RouteTable, ShownEndpoints, Untold, VariantName,
+    EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, InvocationMeter,
+    InvocationTrouble, Key, Metered, Pipeline, RouteTable, ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
 
@@ -101,10 +100,16 @@ impl RoutingTable {
         self.limits_payloads.load(Ordering::Relaxed)
     }
 
-    fn lane(&self, id: &InstanceId, address: SocketAddr, line: &Arc<Line>, tally: &Arc<Tally>) -> Arc<Lane> {
+    fn lane(
+        &self,
+        instance: &InstanceRoute,
+        pipeline: Option<&Arc<Pipeline>>,
+        line: &Arc<Line>,
+        tally: &Arc<Tally>,
+    ) -> Arc<Lane> {
         let lanes = self.lanes.pin();
-        if let Some(lane) = lanes.get(id)
-            && lane.address == address
+        if let Some(lane) = lanes.get(&instance.id)
+            && lane.leads_to(instance)
         {
             return lane.clone();
         }
@@ -114,8 +119,8 @@ impl RoutingTable {
             lanes: Arc::downgrade(&self.lanes),
             drained: self.drained.clone(),
         };
-        let lane = Arc::new(Lane::new(id.clone(), address, home));
-        lanes.insert(id.clone(), lane.clone());
+        let lane = Arc::new(Lane::new(instance, pipeline, home));
+        lanes.insert(instance.id.clone(), lane.clone());
         lane
     }
 
@@ -160,7 +165,7 @@ impl RouteTable for RoutingTable {
                 name: route.name.clone(),
             });
             let lanes = variant.instances.iter().map(|instance| {
-                let lane = self.lane(&instance.id, instance.address, &line, &tally);
+                let lane = self.lane(instance, variant.pipeline.as_ref(), &line, &tally);
                 lane.is_routed(instance.draining, places_per_instance);
                 lane
             });

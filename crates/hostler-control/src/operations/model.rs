@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use hostler_aws::ApiError;
+use hostler_catalog::ImageProgram;
 use hostler_shapes::{
     ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
@@ -15,6 +16,7 @@ use hostler_types::{AcceptedOperation, Arn, Key, Kind, Millis, ModelRecord, RECO
 
 use super::data_source::check_data_sources;
 use super::listing::Listing;
+use super::model_containers::check_containers;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
 use crate::history::{self, By};
@@ -147,37 +149,58 @@ impl Control {
 
     /// Refuses what would answer differently here; returns what is accepted without effect.
     fn check_model(&self, input: &CreateModelInput) -> Result<Vec<String>, ApiError> {
-        let container = match (&input.primary_container, input.containers.as_deref().unwrap_or_default()) {
-            (Some(container), []) | (None, [container]) => container,
-            (Some(_), [_, ..]) => {
-                return Err(ApiError::validation(
-                    "You can only specify one of PrimaryContainer and Containers.",
-                ));
-            }
-            (None, []) => {
-                return Err(ApiError::validation("You must specify one of PrimaryContainer and Containers."));
-            }
-            (None, [_, _, ..]) => {
-                return Err(refused("Containers", "inference pipelines of several containers are not there"));
-            }
-        };
+        let containers = check_containers(input)?;
         if input.execution_role_arn.is_none() {
             return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
         }
-        if input.enable_network_isolation == Some(true) && !self.parts.capabilities.isolates_network {
+        let is_isolated = containers.iter().all(|container| self.is_isolated(container));
+        if input.enable_network_isolation == Some(true) && !is_isolated {
             return Err(refused(
                 "EnableNetworkIsolation",
-                "this server's backend runs models as processes, whose network it does not cut off",
+                "this server runs such a model as a process, whose network it does not cut off",
             ));
         }
-        let mut notes = check_container(container)?;
-        if input.inference_execution_config.is_some() {
+        let mut notes = Vec::new();
+        for container in &containers {
+            self.check_repository_auth(container)?;
+            for note in check_container(container)? {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        if input.inference_execution_config.is_some() && containers.len() == 1 {
             notes.push("InferenceExecutionConfig has no effect on a single container".to_owned());
         }
         if input.vpc_config.is_some() {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }
         Ok(notes)
+    }
+
+    /// A password that only a Lambda function knows opens no registry here.
+    fn check_repository_auth(&self, container: &ContainerDefinition) -> Result<(), ApiError> {
+        let has_one = container.image_config.as_ref().is_some_and(|it| it.repository_auth_config.is_some());
+        let image = container.image.as_deref().unwrap_or_default();
+        let is_pulled = self.parts.capabilities.runs_images
+            && matches!(self.parts.catalog.resolve(image), ImageProgram::Container);
+        if has_one && is_pulled {
+            return Err(refused(
+                "ImageConfig RepositoryAuthConfig",
+                "there is no Lambda function to ask for the password; write it with `docker login` into the file that \
+                 config_file under [docker] names",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether what runs the container can cut off its network.
+    fn is_isolated(&self, container: &ContainerDefinition) -> bool {
+        let capabilities = &self.parts.capabilities;
+        match self.parts.catalog.resolve(container.image.as_deref().unwrap_or_default()) {
+            ImageProgram::Container => capabilities.isolates_images,
+            ImageProgram::Mapped(_) | ImageProgram::BuiltIn(_) => capabilities.isolates_network,
+        }
     }
 }
 

@@ -253,6 +253,7 @@ fn process_control() -> Control {
             memory_bytes_max: None,
             isolates_network: false,
             runs_images: false,
+            isolates_images: false,
             devices: [].into(),
         },
         catalog: Arc::new(ImageCatalog::default()),

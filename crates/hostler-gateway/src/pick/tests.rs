@@ -34,6 +34,7 @@ fn routed(
     };
     let table = RoutingTable::new().limited_by(many);
     let variants = weights.iter().enumerate().map(|(index, &weight)| VariantRoute {
+        pipeline: None,
         name: VariantName::new(format!("v{index}")),
         weight,
         share: 1.0,
@@ -41,6 +42,7 @@ fn routed(
         routing,
         instances: (0..instances)
             .map(|ordinal| InstanceRoute {
+                further: Vec::new(),
                 id: InstanceId {
                     endpoint: EndpointUid::new("u"),
                     generation: 1,
@@ -138,6 +140,7 @@ fn two_fleets_of_a_variant_share_its_requests_also_by_name() {
         share,
         instance_type: None,
         routing: None,
+        pipeline: None,
         instances: Vec::new(),
     };
     let route = EndpointRoute {

@@ -19,7 +19,7 @@ use crate::model_error::{NoAnswer, unanswered};
 use crate::pick::{by_name, by_weight, place_from};
 use crate::sessions::SessionAsked;
 use crate::table::LiveEndpoint;
-use crate::tally::{Silence, Tally};
+use crate::tally::{PRIMARY, Silence, Tally};
 
 /// A request's search for an instance, which goes on when one could not be reached or was lost with it.
 pub(super) struct Search {
@@ -172,7 +172,7 @@ impl Gateway {
                  ({places}), and none was free within {} seconds. Send fewer at once or add instances, and try again.",
                 self.settings.hold_timeout.as_secs_f64()
             )),
-            _ => unanswered(invocation, NoAnswer::Lost),
+            _ => unanswered(invocation, PRIMARY, NoAnswer::Lost),
         }
     }
 }
