@@ -32,6 +32,8 @@ const LOGIN: &str = "hostler:only-on-loopback";
 const HTPASSWD: &str = "hostler:$2y$05$abcdefghijklmnopqrstuusSNxBrUR/NrYVPNsgFmsGqrCdOLqhxG\n";
 /// Hidden from the engine, with what it finds there instead.
 const FORGOTTEN: [&str; 2] = ["/run", "/etc/docker"];
+/// The address of the engine's bridge in a network that nobody shares.
+const BRIDGE: &str = "172.17.0.1/16";
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// SIGTERM first, SIGKILL then.
 const COMMAND_STOP: Duration = Duration::from_secs(10);
@@ -108,6 +110,8 @@ fn engine(directory: &Path, socket: &Path) -> Result<Daemon> {
     command.arg("--exec-root").arg(directory.join("exec"));
     command.arg("-p").arg(directory.join("pid"));
     command.arg("-H").arg(format!("unix://{}", socket.display()));
+    // Said, and not chosen by it, so that `docker network inspect bridge` tells the gateway from the first start on.
+    command.args(["--bip", BRIDGE]);
     command.arg("--cgroup-parent").arg(format!("/{}", control_group(directory)));
     Daemon::start("dockerd", directory, &mut command)
 }
