@@ -13,8 +13,10 @@ pub mod failure;
 pub mod kept;
 pub mod logs;
 mod model;
+mod target_models;
 mod work;
 
 pub use logs::LogLimits;
 pub use model::{Lease, ModelData, PreparedModel};
+pub use target_models::{Placing, TargetModels};
 pub use work::blocking;

@@ -35,6 +35,7 @@ fn routed(
     let table = RoutingTable::new().limited_by(many);
     let variants = weights.iter().enumerate().map(|(index, &weight)| VariantRoute {
         pipeline: None,
+        multi_model: None,
         name: VariantName::new(format!("v{index}")),
         weight,
         share: 1.0,
@@ -141,6 +142,7 @@ fn two_fleets_of_a_variant_share_its_requests_also_by_name() {
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances: Vec::new(),
     };
     let route = EndpointRoute {

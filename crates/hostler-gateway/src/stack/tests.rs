@@ -83,6 +83,7 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     };
     EndpointRoute {
