@@ -8,6 +8,7 @@ mod answer;
 mod breaker;
 #[doc(hidden)]
 pub mod door;
+mod downstream;
 mod gateway;
 mod invocation;
 mod lane;
@@ -25,6 +26,7 @@ mod trouble;
 mod upstream;
 
 pub use answer::{AnswerBody, BoxError};
+pub use downstream::{After, ClientConnection, News, Watcher};
 pub use gateway::{Gateway, GatewaySettings};
 pub use limits::AdmissionLimits;
 pub use metrics::GatewayMetrics;

@@ -21,7 +21,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use hostler_aws::Field;
+use http::Response;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -80,7 +81,7 @@ pub(crate) fn is_want_of_descriptors(error: &io::Error) -> bool {
 /// `POST /invocations` to the instance of `kept`.
 pub(crate) async fn invoke(
     kept: &Arc<Kept>,
-    headers: HeaderMap,
+    headers: Vec<Field<'_>>,
     body: impl Into<PayloadReader>,
 ) -> Result<Response<ModelBody>, UpstreamError> {
     let address = kept.address();

@@ -14,10 +14,11 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use hostler_aws::ApiError;
+use hostler_aws::{ApiError, Field};
+
 use hostler_shapes::InferenceExecutionMode;
 use hostler_types::{Key, Kind};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderValue, Response, header};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -108,12 +109,13 @@ impl Gateway {
             call.is_with(position);
             let mut headers = invocation.container_headers();
             if !course.is_last(position) {
-                headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+                name_so(&mut headers, "accept", Some(b"*/*"));
             }
             let body = match &handed {
                 None => invocation.body.reader(),
                 Some(handed) => {
-                    name_content(&mut headers, handed.content_type.clone());
+                    let content_type = handed.content_type.as_ref().map(HeaderValue::as_bytes);
+                    name_so(&mut headers, "content-type", content_type);
                     handed.body.reader()
                 }
             };
@@ -178,12 +180,10 @@ impl Gateway {
     }
 }
 
-/// The next container is told what the last one said that it is.
-fn name_content(headers: &mut HeaderMap, content_type: Option<HeaderValue>) {
-    match content_type {
-        Some(content_type) => headers.insert(header::CONTENT_TYPE, content_type),
-        None => headers.remove(header::CONTENT_TYPE),
-    };
+/// The container gets this header so, or not at all.
+fn name_so<'a>(headers: &mut Vec<Field<'a>>, name: &'static str, value: Option<&'a [u8]>) {
+    headers.retain(|field| field.name != name);
+    headers.extend(value.map(|value| Field { name, value }));
 }
 
 /// That a later container could not be reached: another one has acted on the request, so it was sent.

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, TokenSealer};
+use hostler_aws::{Head, KeyRing, TokenSealer};
 use hostler_types::{
     AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
     RouteTable, Scope, SystemClock, VariantName, VariantRoute,
 };
-use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -101,7 +100,7 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
 }
 
 pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
-    let headers = HeaderMap::new();
+    let head = Head::default();
     let scope = scope();
     let mut invocation = Invocation {
         form,
@@ -110,7 +109,7 @@ pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<An
         target_variant: None,
         target_container: None,
         session: None,
-        headers: &headers,
+        head: &head,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
     gateway.invoke(&mut invocation, Instant::now()).await

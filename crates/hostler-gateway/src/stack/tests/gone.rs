@@ -29,7 +29,7 @@ async fn scene(hold_timeout: Duration) -> (Gateway, Arc<RoutingTable>, SocketAdd
 }
 
 async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
-    let (scope, headers) = (scope(), HeaderMap::new());
+    let (scope, head) = (scope(), Head::default());
     let mut invocation = Invocation {
         form: Form::Whole,
         scope: &scope,
@@ -37,7 +37,7 @@ async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiEr
         target_variant: None,
         target_container: None,
         session: Some(SessionAsked::Known("s")),
-        headers: &headers,
+        head: &head,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
     gateway.invoke(&mut invocation, Instant::now()).await

@@ -11,7 +11,7 @@ use super::*;
 const LONG: u64 = 8 << 20;
 
 async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Response<AnswerBody>, ApiError> {
-    let (headers, scope) = (HeaderMap::new(), scope());
+    let (head, scope) = (Head::default(), scope());
     let mut invocation = Invocation {
         form,
         scope: &scope,
@@ -19,7 +19,7 @@ async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Respon
         target_variant: None,
         target_container: None,
         session: None,
-        headers: &headers,
+        head: &head,
         body,
     };
     gateway.invoke(&mut invocation, Instant::now()).await
