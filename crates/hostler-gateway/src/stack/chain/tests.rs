@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hostler_types::{
     EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, Pipeline, RouteTable,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
@@ -49,12 +50,21 @@ fn before(route: EndpointRoute) -> (Gateway, Arc<RoutingTable>) {
     (gateway, table)
 }
 
+/// The head of a request with these headers.
+fn headers_only(headers: &HeaderMap) -> Parts {
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.headers = headers.clone();
+    parts
+}
+
 /// A request that names this container, if any.
 async fn ask_one(
     gateway: &Gateway,
     (container, headers, body): (Option<&str>, &HeaderMap, Bytes),
 ) -> Result<Response<AnswerBody>, ApiError> {
     let scope = scope();
+    let parts = headers_only(headers);
+    let head = Head::of(&parts);
     let mut invocation = Invocation {
         form: Form::Whole,
         scope: &scope,
@@ -62,7 +72,7 @@ async fn ask_one(
         target_variant: None,
         target_container: container,
         session: None,
-        headers,
+        head: &head,
         body: Payload::in_memory(body),
     };
     gateway.invoke(&mut invocation, Instant::now()).await
