@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hostler_aws::Head;
 use hostler_types::{
     EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, Pipeline, RouteTable,
 };
