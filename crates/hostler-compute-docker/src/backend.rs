@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, PlaceError, Phase, Program,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, PlaceError,
+    Program,
 };
 use hostler_compute_local::container_dir::{self, ContainerDir};
 use hostler_compute_local::directory::{InstanceDir, MODELS, REMOVING, SPEC, make_dir};

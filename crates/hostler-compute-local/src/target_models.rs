@@ -65,8 +65,12 @@ impl TargetModels {
         let made = place.clone();
         let placed = tokio::task::spawn_blocking(move || put(placing, &home, &from, &made)).await;
         let placed = placed.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        placed.map_err(|error| PlaceError::Failed {
-            detail: format!("placing the model `{target}` failed: {error}"),
+        placed.map_err(|error| {
+            let detail = format!("placing the model `{target}` failed: {error}");
+            match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => PlaceError::NoRoom { detail },
+                _ => PlaceError::Failed { detail },
+            }
         })?;
         // What was copied needs the cache no more.
         if placing == Placing::Links {
@@ -106,6 +110,7 @@ fn is_plain(name: &str) -> bool {
 fn refusal(error: FetchError) -> PlaceError {
     match error {
         FetchError::Missing { uri } => PlaceError::Missing { uri },
+        FetchError::Disk { is_full: true, .. } => PlaceError::NoRoom { detail: error.to_string() },
         FetchError::Interrupted { .. } | FetchError::Changed { .. } | FetchError::Disk { .. } => {
             PlaceError::Failed { detail: error.to_string() }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, PlaceError, Phase,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, PlaceError,
 };
 use hostler_compute_local::{Placing, TargetModels, blocking};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};

@@ -275,6 +275,12 @@ pub enum PlaceError {
         /// What was tried and what came back.
         detail: String,
     },
+    /// No room on the node for its files.
+    #[error("{detail}")]
+    NoRoom {
+        /// What was tried and what came back.
+        detail: String,
+    },
     /// There is no such instance, or it serves one model.
     #[error("instance `{id}` is not there, or has one model only")]
     Unknown {

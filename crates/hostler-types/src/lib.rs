@@ -34,8 +34,8 @@ pub use record::{
 };
 pub use region::Partition;
 pub use routing::{
-    EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, InvocationTrouble, MultiModel, Pipeline,
-    RouteTable, VariantRoute,
+    EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, InvocationTrouble, MultiModel,
+    Pipeline, RouteTable, VariantRoute,
 };
 pub use secret::Secret;
 pub use shown::ShownEndpoints;

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use hostler_artifacts::{ArtifactSource, DataForm, DataSource};
 use hostler_aws::ApiError;
 use hostler_compute::ChannelData;
-use hostler_shapes::{ContainerDefinition, ContainerMode, ModelCompressionType, S3ModelDataSource, S3ModelDataType};
+use hostler_shapes::{
+    ContainerDefinition, ContainerMode, ModelCompressionType, S3ModelDataSource, S3ModelDataType,
+};
 use hostler_types::Scope;
 
 use crate::texts::refused;

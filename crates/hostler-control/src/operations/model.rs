@@ -205,7 +205,10 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
             container.inference_specification_name.is_some(),
             "InferenceSpecificationName has no effect without a model package",
         ),
-        (is_single && container.multi_model_config.is_some(), "MultiModelConfig has no effect on a single model"),
+        (
+            is_single && container.multi_model_config.is_some(),
+            "MultiModelConfig has no effect on a single model",
+        ),
         (
             container.container_metrics_config.is_some(),
             "ContainerMetricsConfig has no effect: metrics are not scraped",
@@ -231,7 +234,10 @@ fn check_many_models(container: &ContainerDefinition) -> Result<(), ApiError> {
         )));
     }
     if container.additional_model_data_sources.is_some() {
-        return Err(refused("AdditionalModelDataSources", "in MultiModel mode models are all the data there is"));
+        return Err(refused(
+            "AdditionalModelDataSources",
+            "in MultiModel mode models are all the data there is",
+        ));
     }
     Ok(())
 }
