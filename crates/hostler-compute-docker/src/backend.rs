@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use hostler_compute::{
 };
 use hostler_compute_local::container_dir::{self, ContainerDir};
 use hostler_compute_local::directory::{InstanceDir, MODELS, REMOVING, SPEC, make_dir};
-use hostler_compute_local::{ModelData, Placing, TargetModels, blocking, devices, kept, logs};
+use hostler_compute_local::{ModelData, Placing, TargetModels, blocking, devices, kept, listening_at, logs};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -32,12 +32,15 @@ use crate::container;
 use crate::engine::{Engine, EngineError, EngineInfo};
 use crate::life::Instance;
 use crate::networks::Networks;
+use crate::pulled::Pulled;
 use crate::pulls::Pulls;
 use crate::records::{HeldImage, IMAGES, SpecFile, Stop, VERSION};
-use crate::{DockerConfig, OpenError};
+use crate::{DockerConfig, OpenError, sweep};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
+/// Where engines answer questions for names, inside of each container's network.
+const ENGINES_NAME_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// What stopping everything may take beyond the grace.
 const STOP_MARGIN: Duration = Duration::from_secs(30);
 
@@ -57,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) networks: Networks,
     pub(crate) pulls: Pulls,
+    pub(crate) pulled: Pulled,
     /// What the engine said of itself; none: it has not been reached yet.
     info: OnceLock<EngineInfo>,
     devices: BTreeMap<DeviceClass, u32>,
@@ -88,11 +92,13 @@ impl DockerBackend {
         let dir = config.dir.clone();
         let failed = |source| OpenError { dir: dir.clone(), source };
         let (root, device_dir) = (config.dir.clone(), config.device_dir.clone());
-        let (root, found, devices) = blocking(move || {
+        let images_kept = config.images_kept;
+        let (root, found, devices, pulled) = blocking(move || {
             make_dir(&root)?;
             let root = root.canonicalize()?;
             let found = InstanceDir::all(&root)?;
-            Ok((root, found, devices::count(&device_dir)))
+            let pulled = Pulled::open(&root, images_kept);
+            Ok((root, found, devices::count(&device_dir), pulled))
         })
         .await
         .map_err(failed)?;
@@ -101,6 +107,7 @@ impl DockerBackend {
         let shared = Shared {
             networks: Networks::new(&config.owner),
             pulls: Pulls::new(engine.clone()),
+            pulled,
             config,
             targets: TargetModels::new(data.clone(), Placing::Copies),
             data,
@@ -124,6 +131,8 @@ impl DockerBackend {
         if let Err(error) = backend.shared.sweep().await {
             tracing::warn!(%error, "what a former server left at the container engine could not be looked for");
         }
+        // It runs: the backend was not detached yet.
+        let _ = backend.spawn(sweep::sweep_images(Arc::clone(&backend.shared)));
         Ok(backend)
     }
 
@@ -261,10 +270,35 @@ impl Shared {
         siblings.flat_map(|(_, entry)| &entry.images).find(|held| held.image == image).cloned()
     }
 
-    pub(crate) fn note_images(&self, id: &InstanceId, images: &[HeldImage]) {
+    pub(crate) async fn note_images(self: &Arc<Self>, id: &InstanceId, images: &[HeldImage]) {
         if let Some(entry) = self.entries().get_mut(id) {
             entry.images = images.to_vec();
         }
+        let (shared, ids) = (self.clone(), images.iter().map(|image| image.id.clone()).collect::<Vec<_>>());
+        let noted = self.blocking(move || {
+            let now = shared.clock.now();
+            for id in &ids {
+                shared.pulled.use_now(id, now);
+            }
+            Ok(())
+        });
+        // It cannot fail.
+        let _ = noted.await;
+    }
+
+    /// An image was pulled for an instance.
+    pub(crate) async fn note_pulled(self: &Arc<Self>, image: &HeldImage) {
+        let (shared, id) = (self.clone(), image.id.clone());
+        let noted = self.blocking(move || {
+            shared.pulled.note(&id, shared.clock.now());
+            Ok(())
+        });
+        let _ = noted.await;
+    }
+
+    /// Whether an instance is made from an image.
+    pub(crate) fn uses_image(&self, id: &str) -> bool {
+        self.entries().values().flat_map(|entry| &entry.images).any(|image| image.id == id)
     }
 
     /// Whether an instance may need the network.
@@ -437,6 +471,7 @@ impl Compute for DockerBackend {
                 id: id.clone(),
                 spec_hash: entry.spec_hash.clone(),
                 state: entry.state.clone(),
+                images: entry.images.iter().filter_map(HeldImage::told).collect(),
             })
             .collect())
     }
@@ -523,11 +558,20 @@ impl Compute for DockerBackend {
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
-        if self.shared.entries().contains_key(id) {
-            Ok(Vec::new())
-        } else {
-            Err(ComputeError::Unknown { id: id.clone() })
-        }
+        let pid = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+            // All containers share the network of the first.
+            entry.state.containers().first().and_then(|first| first.pid)
+        };
+        let found = self.shared.blocking(move || Ok(pid.map(listening_at).unwrap_or_default())).await;
+        let found = found.map_err(|error| ComputeError::Failed {
+            action: "look where an instance listens",
+            source: error.into(),
+        })?;
+        // The engine's own name server is nobody's model.
+        let addresses = found.into_iter().map(|(address, _)| address);
+        Ok(addresses.filter(|address| address.ip() != ENGINES_NAME_SERVER).collect())
     }
 
     async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

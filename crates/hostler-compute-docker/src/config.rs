@@ -3,19 +3,22 @@
 //! Invariants: plain values, resolved by the binary; nothing here reads the environment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hostler_compute_local::LogLimits;
+use hostler_compute_local::{Capacity, LogLimits};
 
-use crate::EngineAddress;
+use crate::{EngineAddress, Logins};
 
 /// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+/// A week: an endpoint that is made anew each Monday pulls nothing.
+const IMAGES_KEPT_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Where Linux keeps device nodes.
 const DEVICE_DIR_DEFAULT: &str = "/dev";
 
 /// The settings of a [`DockerBackend`](crate::DockerBackend).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DockerConfig {
     /// The directory that holds one directory per instance; made when missing.
     pub dir: PathBuf,
@@ -27,8 +30,14 @@ pub struct DockerConfig {
     pub log_limits: LogLimits,
     /// An instance that asks for more memory never fits and fails at once.
     pub memory_bytes_max: Option<u64>,
+    /// For so long an image that was pulled is kept when nobody uses it.
+    pub images_kept: Duration,
     /// Where device nodes are counted.
     pub device_dir: PathBuf,
+    /// What all backends of this machine may promise.
+    pub capacity: Arc<Capacity>,
+    /// Who this server is at registries.
+    pub logins: Logins,
 }
 
 impl DockerConfig {
@@ -40,7 +49,10 @@ impl DockerConfig {
             owner: owner.into(),
             log_limits: LogLimits::default(),
             memory_bytes_max: None,
+            images_kept: IMAGES_KEPT_DEFAULT,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
+            capacity: Capacity::unlimited(),
+            logins: Logins::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::RwLock;
 
 use crate::EngineAddress;
 
-pub(crate) use self::error::EngineError;
+pub(crate) use self::error::{EngineError, one_line};
 pub(crate) use self::frames::{Frame, LogStream};
 pub(crate) use self::types::{
     Container, ContainerConfig, ContainerState, DeviceMapping, DeviceRequest, EngineInfo, HostConfig,

@@ -29,6 +29,8 @@ use crate::log_copy::ContainerLog;
 use crate::networks;
 use crate::pulls::{Progress, Wanted};
 use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
+use crate::reference::Reference;
+use crate::registry::Puller;
 use crate::relay::{Network, Relay};
 
 /// How often an image that vanished between pull and start is pulled again.
@@ -59,11 +61,13 @@ impl Instance {
         if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
             return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
+        let place = self.shared.config.capacity.reserve(&self.spec.limits)?;
         self.show(InstanceState::Preparing { phase: Phase::Fetching });
         let spec = self.spec.clone();
         let (images, data) =
             try_join(self.obtain_images(&spec.containers), self.prepare(&spec.containers)).await?;
-        let (data, leases) = data;
+        let (data, mut leases) = data;
+        leases.push(Box::new(place));
         self.show(InstanceState::Preparing { phase: Phase::Starting });
         let network = if spec.is_isolated {
             networks::NONE.to_owned()
@@ -238,19 +242,18 @@ impl Instance {
         let (dir, written) = (self.dir.clone(), images.clone());
         let written = self.shared.blocking(move || dir.write(IMAGES, &written)).await;
         written.map_err(|error| of_machine("writing down the images", &error))?;
-        self.shared.note_images(&self.id, &images);
+        self.shared.note_images(&self.id, &images).await;
         Ok(images)
     }
 
     async fn obtain_image(&self, position: usize, container: &ContainerSpec) -> Result<HeldImage, Failed> {
         let image = container.image.as_str();
         let held = self.shared.held_image(&self.id, image);
-        let wanted = Wanted {
-            image,
-            role_arn: container.image_role_arn.as_deref(),
-            held: held.as_ref(),
-            registry_auth: None,
-        };
+        let scope = &self.spec.scope;
+        let role_arn = container.image_role_arn.as_deref();
+        let puller = Puller { account: &scope.account, region: &scope.region, role_arn };
+        let login = self.shared.config.logins.find(&Reference::parse(image), &puller).await;
+        let wanted = Wanted { image, role_arn, held: held.as_ref(), registry_auth: login.header };
         let mut teller = None;
         let obtained = self.shared.pulls.obtain(wanted, |progress| {
             teller =
@@ -260,8 +263,15 @@ impl Instance {
         if let Some(teller) = teller {
             teller.abort();
         }
-        obtained.map_err(|error| {
-            Box::new(of_pull(&self.id, image, &error).of_container(&self.spec, &container.name))
+        if let Ok((image, true)) = &obtained {
+            self.shared.note_pulled(image).await;
+        }
+        obtained.map(|(image, _)| image).map_err(|error| {
+            let mut failure = of_pull(&self.id, image, &error).of_container(&self.spec, &container.name);
+            if let Some(hint) = login.hint.filter(|_| failure.cause == FailureCause::ImageForbidden) {
+                failure.detail = format!("{}; no login was sent: {hint}", failure.detail);
+            }
+            Box::new(failure)
         })
     }
 

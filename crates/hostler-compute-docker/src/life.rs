@@ -96,7 +96,7 @@ impl Instance {
 
     async fn adopt_model(&self) -> Vec<Lease> {
         let prepared: Option<Prepared> = self.dir.read(PREPARED).ok().flatten();
-        let mut leases = Vec::new();
+        let mut leases: Vec<Lease> = vec![Box::new(self.shared.config.capacity.hold(&self.spec.limits))];
         for key in prepared.unwrap_or_default().cache_keys {
             match self.shared.data.adopt(&key).await {
                 Some(lease) => leases.push(lease),

@@ -49,17 +49,17 @@ impl Pulls {
         Self { engine, running: Mutex::default() }
     }
 
-    /// The image, after a pull if need be. `on_pull` is given the progress of a pull.
+    /// The image, after a pull if need be, and whether it came with that. `on_pull` is given the progress of a pull.
     pub(crate) async fn obtain(
         &self,
         wanted: Wanted<'_>,
         on_pull: impl FnOnce(Progress),
-    ) -> Result<HeldImage, Arc<EngineError>> {
+    ) -> Result<(HeldImage, bool), Arc<EngineError>> {
         let image = wanted.image;
         let mut reference = Reference::parse(image);
         if let Some(held) = wanted.held {
             if self.engine.image(&held.id).await?.is_some() {
-                return Ok(held.clone());
+                return Ok((held.clone(), false));
             }
             // Somebody took it away: the same again, whatever the tag says by now.
             if let Some(resolved) = &held.resolved {
@@ -81,7 +81,8 @@ impl Pulls {
             detail: format!("it says that `{image}` came, and then that it is not there"),
         })?;
         let resolved = reference.resolved(found.repo_digests()).map(str::to_owned);
-        Ok(HeldImage { image: image.to_owned(), id: found.id, resolved })
+        let is_new = here.is_none_or(|here| here.id != found.id);
+        Ok((HeldImage { image: image.to_owned(), id: found.id, resolved }, is_new))
     }
 
     /// Joins a pull that runs, or begins one.

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hostler_compute::{ExitCause, InstanceSpec};
+use hostler_compute::{ExitCause, InstanceSpec, ResolvedImage};
 use hostler_types::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,13 @@ pub(crate) struct HeldImage {
     pub(crate) id: String,
     /// Its name with the digest that its registry knows; none of one that was built here.
     pub(crate) resolved: Option<String>,
+}
+
+impl HeldImage {
+    /// What there is to tell of it: of an image that was built here, nothing.
+    pub(crate) fn told(&self) -> Option<ResolvedImage> {
+        Some(ResolvedImage { image: self.image.clone(), resolved: self.resolved.clone()? })
+    }
 }
 
 /// `running.json`: the containers were started.

@@ -2,9 +2,40 @@
 //!
 //! Invariants: only what carries this owner's label; a container whose instance has a directory belongs to that.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::backend::Shared;
 use crate::engine::EngineError;
 use crate::names;
+
+/// An image is kept for days.
+const IMAGES_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Removes images that were pulled and that nobody has used for long, again and again.
+pub(crate) async fn sweep_images(shared: Arc<Shared>) {
+    loop {
+        for id in shared.pulled.stale(shared.clock.now(), |id| shared.uses_image(id)) {
+            let removed = shared.engine.remove_image(&id).await;
+            match &removed {
+                Ok(true) => tracing::info!(image = id, "an image that nobody used for long is removed"),
+                // Somebody else uses it: from now on it is theirs.
+                Ok(false) => {}
+                Err(error) => tracing::warn!(image = id, %error, "an image could not be removed"),
+            }
+            if removed.is_ok() {
+                let (book, id) = (Arc::clone(&shared), id.clone());
+                let forgotten = shared.blocking(move || {
+                    book.pulled.forget(&id);
+                    Ok(())
+                });
+                // It cannot fail.
+                let _ = forgotten.await;
+            }
+        }
+        tokio::time::sleep(IMAGES_EVERY).await;
+    }
+}
 
 impl Shared {
     /// Removes containers of instances that nobody knows any more, and networks that nobody uses.

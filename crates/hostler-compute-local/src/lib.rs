@@ -6,6 +6,7 @@
 //! Invariants: knows neither processes nor containers; no backend beyond this machine may need it.
 #![warn(missing_docs)]
 
+mod capacity;
 pub mod container_dir;
 pub mod devices;
 pub mod directory;
@@ -13,10 +14,13 @@ pub mod failure;
 pub mod kept;
 pub mod logs;
 mod model;
+mod tables;
 mod target_models;
 mod work;
 
+pub use capacity::{Capacity, Place};
 pub use logs::LogLimits;
 pub use model::{Lease, ModelData, PreparedModel};
+pub use tables::listening_at;
 pub use target_models::{Placing, TargetModels};
 pub use work::blocking;

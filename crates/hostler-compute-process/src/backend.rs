@@ -338,6 +338,7 @@ impl Compute for ProcessBackend {
                 id: id.clone(),
                 spec_hash: entry.spec_hash.clone(),
                 state: entry.state.clone(),
+                images: Vec::new(),
             })
             .collect())
     }

@@ -4,7 +4,10 @@
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use hostler_compute_local::Capacity;
 
 use crate::LogLimits;
 
@@ -44,6 +47,8 @@ pub struct ProcessConfig {
     pub open_files_max: Option<u64>,
     /// Where device nodes are counted.
     pub device_dir: PathBuf,
+    /// What all backends of this machine may promise.
+    pub capacity: Arc<Capacity>,
 }
 
 impl ProcessConfig {
@@ -60,6 +65,7 @@ impl ProcessConfig {
             payload_bytes_max: PAYLOAD_BYTES_MAX_DEFAULT,
             open_files_max: None,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
+            capacity: Capacity::unlimited(),
         }
     }
 }

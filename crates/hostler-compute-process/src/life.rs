@@ -115,7 +115,9 @@ impl Instance {
         if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
             return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
-        let leases = self.prepare().await?;
+        let place = self.shared.config.capacity.reserve(&self.spec.limits)?;
+        let mut leases = self.prepare().await?;
+        leases.push(Box::new(place));
         self.show(InstanceState::Preparing { phase: Phase::Starting });
         if self.ports.is_empty() {
             self.ports = self.pick_ports()?;
@@ -217,8 +219,8 @@ impl Instance {
 
     async fn adopt_model(&self) -> Vec<Lease> {
         let prepared: Option<Each<Prepared>> = self.dir.read(PREPARED).ok().flatten();
-        let Some(prepared) = prepared else { return Vec::new() };
-        let mut leases = Vec::new();
+        let mut leases: Vec<Lease> = vec![Box::new(self.shared.config.capacity.hold(&self.spec.limits))];
+        let Some(prepared) = prepared else { return leases };
         let of_one = |keys: &Prepared| {
             let keys = keys.cache_key.iter().chain(keys.additional.values());
             keys.cloned().collect::<Vec<_>>()

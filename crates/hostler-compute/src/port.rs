@@ -203,6 +203,18 @@ pub struct Observed {
     pub spec_hash: String,
     /// How it is.
     pub state: InstanceState,
+    /// What its images turned out to be, as far as that is known; none where no image is pulled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ResolvedImage>,
+}
+
+/// An image, and what it turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedImage {
+    /// As the spec names it.
+    pub image: String,
+    /// Its name with the digest that its registry knows.
+    pub resolved: String,
 }
 
 /// A piece of a log.

@@ -12,8 +12,8 @@ use anyhow::Context;
 use async_trait::async_trait;
 use hostler_artifacts::ArtifactCache;
 use hostler_compute::{Compute, Delays, Router, SimulatedCompute};
-use hostler_compute_docker::{DockerBackend, DockerConfig};
-use hostler_compute_local::ModelData;
+use hostler_compute_docker::{DockerBackend, DockerConfig, Logins};
+use hostler_compute_local::{Capacity, ModelData};
 use hostler_compute_process::{ProcessBackend, ProcessConfig};
 use hostler_control::{HttpPing, Ping, PingTrouble};
 use hostler_types::{Clock, Millis};
@@ -25,6 +25,14 @@ use crate::settings::{BackendKind, Settings};
 
 /// How long a stop waits for instances to end by themselves.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// What the server has for its backend.
+pub(crate) struct BackendNeeds {
+    pub(crate) cache: ArtifactCache,
+    pub(crate) logins: Logins,
+    /// How many files an instance's processes may have open.
+    pub(crate) open_files_max: Option<u64>,
+}
 
 /// An open backend.
 pub(crate) struct Backend {
@@ -48,20 +56,34 @@ impl Backend {
     pub(crate) async fn open(
         settings: &Settings,
         dir: &DataDir,
-        cache: ArtifactCache,
+        needs: BackendNeeds,
         clock: Arc<dyn Clock>,
-        open_files_max: Option<u64>,
     ) -> anyhow::Result<Self> {
+        let capacity = match settings.overcommit {
+            Some(overcommit) => machine_capacity(overcommit)?,
+            None => Capacity::unlimited(),
+        };
         let (kind, emptied_at) = match settings.backend {
             BackendKind::Process => {
                 let exe = std::env::current_exe().context("finding this program's own file failed")?;
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 config.payload_bytes_max = settings.limit_bounds.payload_bytes;
-                config.open_files_max = open_files_max;
-                let data: Arc<dyn ModelData> = Arc::new(CachedModelData(cache));
+                config.open_files_max = needs.open_files_max;
+                config.capacity = capacity.clone();
+                let data: Arc<dyn ModelData> = Arc::new(CachedModelData(needs.cache));
                 let processes = ProcessBackend::open(config, data.clone(), clock.clone()).await?;
-                (beside(processes, settings, dir, data, clock).await?, dir.stopped_at())
+                let engine = settings.docker.as_ref().map(|docker| -> anyhow::Result<DockerConfig> {
+                    let mut config = DockerConfig::new(dir.join("docker"), docker.address.clone(), dir.id()?);
+                    config.memory_bytes_max = settings.instance_memory_bytes_max;
+                    if let Some(kept) = docker.images_kept {
+                        config.images_kept = kept;
+                    }
+                    config.capacity = capacity;
+                    config.logins = needs.logins;
+                    Ok(config)
+                });
+                (beside(processes, engine.transpose()?, data, clock).await?, dir.stopped_at())
             }
             BackendKind::Simulated => {
                 warn!(
@@ -124,22 +146,32 @@ impl Backend {
     }
 }
 
-/// The engine of the settings, if there is one, beside the processes. One from before is not needed to serve them: what
-/// it ran stays in its directory until it is named again.
+/// An engine, if there is one, beside the processes. What an engine ran that is not named any more stays in its
+/// directory until it is.
 async fn beside(
     processes: ProcessBackend,
-    settings: &Settings,
-    dir: &DataDir,
+    engine: Option<DockerConfig>,
     data: Arc<dyn ModelData>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Kind> {
     let processes = Arc::new(processes);
-    let Some(docker) = &settings.docker else { return Ok(Kind::Process(processes)) };
-    let mut config = DockerConfig::new(dir.join("docker"), docker.address.clone(), dir.id()?);
-    config.memory_bytes_max = settings.instance_memory_bytes_max;
+    let Some(config) = engine else { return Ok(Kind::Process(processes)) };
     let docker = Arc::new(DockerBackend::open(config, data, clock).await?);
     let router = Arc::new(Router::new(processes.clone(), docker.clone()));
     Ok(Kind::Mixed { processes, docker, router })
+}
+
+/// What this machine has, so many times over.
+fn machine_capacity(overcommit: f64) -> anyhow::Result<Arc<Capacity>> {
+    let text = std::fs::read_to_string("/proc/meminfo").context("looking how much memory there is failed")?;
+    let kib = text.lines().find_map(|line| {
+        let amount = line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?;
+        amount.trim().parse::<u64>().ok()
+    });
+    let kib = kib.context("/proc/meminfo does not say how much memory there is")?;
+    let cpus = std::thread::available_parallelism().context("looking how many CPUs there are failed")?;
+    let times = |amount: f64| (amount * overcommit) as u64;
+    Ok(Capacity::of(times(kib as f64 * 1024.0), times(cpus.get() as f64 * 1000.0)))
 }
 
 /// A simulated instance is healthy as soon as it is there.

@@ -23,6 +23,7 @@ mod model_reader;
 mod output;
 mod profile;
 mod progress;
+mod registry_logins;
 mod rows;
 mod serve;
 mod settings;

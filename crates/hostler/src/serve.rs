@@ -15,7 +15,7 @@ use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
-use hostler_compute::Capabilities;
+use hostler_compute::{Capabilities, Compute};
 use hostler_control::{
     AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, DRAIN_MARGIN_MS,
     LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendNeeds};
 use crate::bind::bind;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
@@ -40,6 +40,7 @@ use crate::metrics::{Counted, Metrics, MetricsAccess};
 use crate::model_loader::ComputeModels;
 use crate::model_reader;
 use crate::profile;
+use crate::registry_logins;
 use crate::settings::{ConnectionLimits, ExternalS3, Settings};
 use crate::threads::Threads;
 
@@ -95,10 +96,10 @@ impl Server {
         let reader = open_reader(&settings, &local, inner_url, &clock)?;
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone(), given_files).await?;
-        let compute = backend.compute();
-        let capabilities = compute.capabilities();
-        warn_of_missing_limits(&capabilities);
+        let logins = registry_logins::open(&settings, &local, &clock)?;
+        let needs = BackendNeeds { cache: cache.clone(), logins, open_files_max: given_files };
+        let backend = Backend::open(&settings, &dir, needs, steady.clone()).await?;
+        let (compute, capabilities) = opened(&backend);
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
@@ -279,10 +280,14 @@ fn open_reader(
     Ok(Arc::new(LocalFiles::new(dirs, account, Arc::new(objects))))
 }
 
-fn warn_of_missing_limits(capabilities: &Capabilities) {
+/// The port of an open backend, and what instances can be held to.
+fn opened(backend: &Backend) -> (Arc<dyn Compute>, Capabilities) {
+    let compute = backend.compute();
+    let capabilities = compute.capabilities();
     if !capabilities.limits_memory || !capabilities.limits_cpu {
         warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
     }
+    (compute, capabilities)
 }
 
 /// Room for the bodies of requests.

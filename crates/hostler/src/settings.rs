@@ -89,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) connections: ConnectionLimits,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
+    /// Instances are promised so many times what the machine has; none: as much as they ask for.
+    pub(crate) overcommit: Option<f64>,
     pub(crate) quotas: Quotas,
     /// How often an account may ask; none: as often as it likes.
     pub(crate) throttling: Vec<ThrottleClass>,
@@ -217,6 +219,7 @@ impl Settings {
             connections: ConnectionLimits::of(&limits),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
+            overcommit: limits.overcommit,
             quotas,
             throttling,
             accelerators,

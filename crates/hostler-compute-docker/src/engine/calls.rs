@@ -124,6 +124,12 @@ impl Engine {
         self.find(Call::new("show an image", Method::GET, format!("/images/{}/json", plain(name)))).await
     }
 
+    /// Whether it is gone: an image that something uses stays.
+    pub(crate) async fn remove_image(&self, id: &str) -> Result<bool, EngineError> {
+        let call = Call::new("remove an image", Method::DELETE, format!("/images/{}", plain(id)));
+        Ok(self.done(call, &[200, 404, 409]).await?.0 != 409)
+    }
+
     /// One of that name is fine.
     pub(crate) async fn create_network(&self, config: &NetworkConfig) -> Result<(), EngineError> {
         let call = Call::new("create a network", Method::POST, "/networks/create").json(config)?;

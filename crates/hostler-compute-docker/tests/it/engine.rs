@@ -295,6 +295,8 @@ async fn an_isolated_container_is_reached_all_the_same_also_after_a_restart() {
         text
     };
     assert_eq!(answer().await, "hello\n");
+    // As its own processes see it, for who wonders why nobody answers.
+    assert_eq!(world.backend.listens(&spec.id).await.unwrap(), ["0.0.0.0:8080".parse().unwrap()]);
     let world = world.restart().await;
     let again = wait_until_running(&world.backend, &spec.id).await.address().unwrap();
     assert_eq!(again, address);

@@ -41,6 +41,7 @@ impl Compute for SimulatedCompute {
                 id: id.clone(),
                 spec_hash: instance.spec_hash.clone(),
                 state: instance.state.clone(),
+                images: Vec::new(),
             })
             .collect())
     }

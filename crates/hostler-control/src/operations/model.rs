@@ -162,6 +162,7 @@ impl Control {
         }
         let mut notes = Vec::new();
         for container in &containers {
+            self.check_repository_auth(container)?;
             for note in check_container(container)? {
                 if !notes.contains(&note) {
                     notes.push(note);
@@ -175,6 +176,22 @@ impl Control {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }
         Ok(notes)
+    }
+
+    /// A password that only a Lambda function knows opens no registry here.
+    fn check_repository_auth(&self, container: &ContainerDefinition) -> Result<(), ApiError> {
+        let has_one = container.image_config.as_ref().is_some_and(|it| it.repository_auth_config.is_some());
+        let image = container.image.as_deref().unwrap_or_default();
+        let is_pulled = self.parts.capabilities.runs_images
+            && matches!(self.parts.catalog.resolve(image), ImageProgram::Container);
+        if has_one && is_pulled {
+            return Err(refused(
+                "ImageConfig RepositoryAuthConfig",
+                "there is no Lambda function to ask for the password; write it with `docker login` into the file that \
+                 config_file under [docker] names",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether what runs the container can cut off its network.

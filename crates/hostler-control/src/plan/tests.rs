@@ -73,6 +73,7 @@ fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
             config,
             models: vec![ModelSnapshot { created_at: START, request: model }],
             fleets: fleets.iter().map(fleet).collect(),
+            images: [].into(),
         },
         update: None,
         stranded: None,

@@ -301,6 +301,7 @@ fn deployment() -> Deployment {
             download_timeout_ms: 3_600_000,
             startup_timeout_ms: 480_000,
         }],
+        images: [].into(),
     }
 }
 

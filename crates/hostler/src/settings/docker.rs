@@ -4,9 +4,12 @@
 //! Invariants: without TLS an engine is on this machine. What is named is used; what is not is looked for where Docker's
 //! own tools look, then where Podman listens.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hostler_compute_docker::EngineAddress;
+use http::Uri;
 use serde::Deserialize;
 
 use super::BackendKind;
@@ -14,10 +17,18 @@ use super::BackendKind;
 /// Where engines listen when nobody says otherwise, the first that is there is taken.
 const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 
-/// Which engine runs images.
+/// Which engine runs images, and who this server is at registries.
 #[derive(Debug, Clone)]
 pub(crate) struct DockerSettings {
     pub(crate) address: EngineAddress,
+    /// Docker's config file.
+    pub(crate) config_file: Option<PathBuf>,
+    /// For so long an image that was pulled is kept when nobody uses it.
+    pub(crate) images_kept: Option<Duration>,
+    /// An ECR that is not Amazon's.
+    pub(crate) ecr_endpoint: Option<Uri>,
+    /// Registries besides Amazon's own that take its tokens.
+    pub(crate) ecr_registries: Vec<String>,
 }
 
 /// As it is written.
@@ -25,12 +36,18 @@ pub(crate) struct DockerSettings {
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     socket: Option<String>,
+    config_file: Option<PathBuf>,
+    images_kept_s: Option<u64>,
+    ecr_endpoint: Option<String>,
+    #[serde(default)]
+    ecr_registries: Vec<String>,
 }
 
 /// What the environment says of engines.
 struct Environment {
     docker_host: Option<String>,
     runtime_dir: Option<PathBuf>,
+    config_file: Option<PathBuf>,
 }
 
 impl Environment {
@@ -40,7 +57,13 @@ impl Environment {
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let value = |name: &str| variable(name).filter(|value| !value.is_empty());
-        Self { docker_host: value("DOCKER_HOST"), runtime_dir: value("XDG_RUNTIME_DIR").map(PathBuf::from) }
+        let of_user = value("HOME").map(|home| PathBuf::from(home).join(".docker"));
+        let config_dir = value("DOCKER_CONFIG").map(PathBuf::from).or(of_user);
+        Self {
+            docker_host: value("DOCKER_HOST"),
+            runtime_dir: value("XDG_RUNTIME_DIR").map(PathBuf::from),
+            config_file: config_dir.map(|dir| dir.join("config.json")),
+        }
     }
 
     /// The usual places, the likeliest first.
@@ -67,22 +90,54 @@ pub(super) fn resolve(
 
 impl Written {
     fn resolve(self, environment: &Environment, mistakes: &mut Vec<String>) -> Option<DockerSettings> {
+        if let Some(file) = self.config_file.as_deref().filter(|file| !file.is_file()) {
+            mistakes.push(format!("[docker] config_file: there is no file `{}`", file.display()));
+        }
+        let ecr_endpoint = self.ecr_endpoint.as_deref().and_then(|text| {
+            let endpoint = endpoint(text);
+            if endpoint.is_none() {
+                mistakes.push(format!(
+                    "[docker] ecr_endpoint = \"{text}\" is neither https:// nor http:// to this machine"
+                ));
+            }
+            endpoint
+        });
         let (name, text) = match (self.socket, &environment.docker_host) {
-            (Some(socket), _) => ("[docker] socket", socket),
-            (None, Some(host)) => ("DOCKER_HOST", host.clone()),
-            (None, None) => {
+            (Some(socket), _) => ("[docker] socket", Some(socket)),
+            (None, host) => ("DOCKER_HOST", host.clone()),
+        };
+        let address = match text.as_deref().map(str::parse) {
+            Some(Ok(address)) => address,
+            Some(Err(error)) => {
+                mistakes.push(format!("{name}: {error}"));
+                return None;
+            }
+            None => {
                 let sockets = environment.sockets();
-                let there = sockets.iter().find(|socket| socket.exists()).or(sockets.first())?;
-                return Some(DockerSettings { address: EngineAddress::Unix(there.clone()) });
+                EngineAddress::Unix(
+                    sockets.iter().find(|socket| socket.exists()).or(sockets.first())?.clone(),
+                )
             }
         };
-        match text.parse() {
-            Ok(address) => Some(DockerSettings { address }),
-            Err(error) => {
-                mistakes.push(format!("{name}: {error}"));
-                None
-            }
-        }
+        Some(DockerSettings {
+            address,
+            config_file: self.config_file.or(environment.config_file.clone()),
+            images_kept: self.images_kept_s.map(Duration::from_secs),
+            ecr_endpoint,
+            ecr_registries: self.ecr_registries,
+        })
+    }
+}
+
+/// The answers hold passwords, so in the clear they stay on this machine.
+fn endpoint(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let host = uri.host()?.trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match uri.scheme_str()? {
+        "https" => Some(uri),
+        "http" if is_here => Some(uri),
+        _ => None,
     }
 }
 
@@ -117,5 +172,7 @@ mod tests {
         );
         let mistake = resolve("", Some("ssh://me@there")).unwrap_err().remove(0);
         assert!(mistake.starts_with("DOCKER_HOST: `ssh://me@there` is neither"), "{mistake}");
+        assert!(endpoint("http://127.0.0.1:1/").is_some() && endpoint("https://ecr.example/").is_some());
+        assert!(endpoint("http://ecr.example/").is_none() && endpoint("ecr.example").is_none());
     }
 }

@@ -48,6 +48,7 @@ pub(super) struct Limits {
     pub(super) payload_bytes: Option<u64>,
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
+    pub(super) overcommit: Option<f64>,
     pub(super) provision_timeout_s: Option<u64>,
     pub(super) in_flight_per_instance: Option<u64>,
     pub(super) in_flight_per_endpoint: Option<u64>,
@@ -110,6 +111,11 @@ impl Limits {
                 _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
             })
         })
+        .chain(
+            self.overcommit
+                .filter(|times| !(0.1..=1000.0).contains(times))
+                .map(|times| format!("[limits] overcommit = {times} is not between 0.1 and 1000")),
+        )
         .chain(self.body_memory_bytes.filter(|bytes| *bytes < BODY_MEMORY_BYTES_MIN).map(|bytes| {
             format!("[limits] body_memory_bytes = {bytes} is not {BODY_MEMORY_BYTES_MIN} or more")
         }))
