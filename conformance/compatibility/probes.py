@@ -59,6 +59,13 @@ def several_containers_are_given_back(world):
         assert seen["Containers"] == [one | {"Mode": "SingleModel"} for one in containers]
 
 
+def many_models_are_given_back(world):
+    container = {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": world.data, "MultiModelConfig": {"ModelCacheSetting": "Disabled"}}
+    name = fresh("Probed")
+    world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    assert world.ask("DescribeModel", ModelName=name)["PrimaryContainer"] == container
+
+
 def a_manifest_is_held_to_its_etag(world):
     text = json.dumps([{"prefix": world.data}, "one"]).encode()
     manifest = world.hosting.upload(text, key="probed-manifest.json")

@@ -19,7 +19,6 @@ use hostler_compute_local::{Lease, PreparedModel};
 use hostler_types::FailureCause;
 
 use crate::adoption::Stage;
-use crate::backend::names;
 use crate::container::{self, Surroundings};
 use crate::engine::{Container, Created, EngineError};
 use crate::environment::port;
@@ -32,6 +31,7 @@ use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
 use crate::reference::Reference;
 use crate::registry::Puller;
 use crate::relay::{Network, Relay};
+use crate::shared::names;
 
 /// How often an image that vanished between pull and start is pulled again.
 const PULLS_MAX: usize = 3;
@@ -195,7 +195,12 @@ impl Instance {
             return Ok(vec![UNREACHED; count]);
         }
         for position in 0..count {
-            let network = Network::of_process(first.state.pid)?;
+            let network = match Network::of_process(first.state.pid) {
+                Ok(network) => network,
+                // It ended since it was looked at: how is seen next.
+                Err(_) if self.has_ended(Some(first)).await => break,
+                Err(error) => return Err(error),
+            };
             let before = before.get(position).map(|started| started.address);
             self.relays.push(Relay::open(network, port(position), before).await?);
         }

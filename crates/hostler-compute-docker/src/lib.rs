@@ -29,6 +29,7 @@ mod reference;
 mod registry;
 mod relay;
 mod removal;
+mod shared;
 mod sweep;
 mod watch;
 

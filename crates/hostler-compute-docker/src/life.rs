@@ -17,11 +17,11 @@ use hostler_types::InstanceId;
 use tokio::sync::watch;
 
 use crate::adoption::Stage;
-use crate::backend::{Shared, names};
 use crate::launch::Launched;
 use crate::log_copy::ContainerLog;
 use crate::records::Prepared;
 use crate::relay::Relay;
+use crate::shared::{Shared, names};
 
 /// One instance and all that this server holds of it.
 pub(crate) struct Instance {

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Shared;
 use crate::engine::EngineError;
 use crate::names;
+use crate::shared::Shared;
 
 /// An image is kept for days.
 const IMAGES_EVERY: Duration = Duration::from_secs(60 * 60);

@@ -25,6 +25,11 @@ const OTHERS_GRACE: Duration = Duration::from_secs(5);
 const SIGNAL_BASE: i64 = 128;
 const SIGNAL_MAX: i64 = 64;
 
+/// What Linux kills by.
+const SIGKILL: i64 = 9;
+/// For so long a word of the kernel's is waited for that comes after the end.
+const LATE_WORD_S: i64 = 2;
+
 /// A container that ended, and how; none: nobody knows.
 pub(crate) struct Ended {
     position: usize,
@@ -112,6 +117,7 @@ impl Instance {
         if let Err(error) = self.stop_within(&others, OTHERS_GRACE).await {
             tracing::warn!(%error, "the other containers of an instance that ended could not be stopped");
         }
+        let ended = self.with_late_word(running, ended).await;
         self.copy_rest(running.containers.iter().map(|started| started.id.as_str()).enumerate()).await;
         let limit_bytes = self.spec.limits.memory_bytes.unwrap_or_default();
         let name = running.containers.get(ended.position).map(|started| started.name.clone());
@@ -130,6 +136,25 @@ impl Instance {
         });
         self.show(state.await?);
         Ok(())
+    }
+
+    /// An engine that hears of the end before it hears of the reason says no more in the container's state.
+    async fn with_late_word(&self, running: &Running, mut ended: Ended) -> Ended {
+        let started = running.containers.get(ended.position);
+        if let (Some(started), Some(state)) = (started, &mut ended.state)
+            && state.exit_code == SIGNAL_BASE + SIGKILL
+            && !state.oom_killed
+            && self.spec.limits.memory_bytes.is_some()
+        {
+            let until_s = self.shared.clock.now().0 / 1000 + LATE_WORD_S;
+            match self.shared.engine.ran_out_of_memory(&started.id, until_s).await {
+                Ok(ran_out) => state.oom_killed = ran_out,
+                Err(error) => {
+                    tracing::debug!(%error, "whether a killed container ran out of memory is not known");
+                }
+            }
+        }
+        ended
     }
 
     /// Copies what is left of the output of containers that ended.

@@ -58,7 +58,7 @@ impl Gateway {
             let Found { mut permit, retries_lost, model_timeout, stream_timeout } =
                 self.find_instance(invocation, &mut search).await?;
             let course = Course::of(invocation, permit.lane())?;
-            let named = name_model(invocation, &mut permit).await;
+            let named = name_model(invocation, &mut permit, model_timeout).await;
             let mut call = Call::begin(permit, arrived);
             if let Err((class, error)) = named {
                 call.ends(class);

@@ -1,5 +1,7 @@
 //! The calls, one after the other.
 
+use std::time::Duration;
+
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -11,6 +13,9 @@ use super::{Created, Engine, EngineError, LogStream};
 /// What stays as it is in a path or a query; a slash does, because names of images have them.
 const PLAIN: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':');
+
+/// Events of the past come at once, and an engine ends when the moment is over that it is asked for.
+const EVENTS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn plain(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
@@ -117,6 +122,24 @@ impl Engine {
         );
         let answer = self.open(Call::new("show a container's output", Method::GET, path)).await?;
         self.stream(answer).await.map(|answer| answer.map(LogStream::new))
+    }
+
+    /// Whether the kernel killed something of a container for its memory, as far as the engine's events tell until this
+    /// second of its clock.
+    pub(crate) async fn ran_out_of_memory(&self, id: &str, until_s: i64) -> Result<bool, EngineError> {
+        let filters = serde_json::json!({ "container": [id], "event": ["oom"] }).to_string();
+        let path = format!("/events?since=1&until={until_s}&filters={}", plain(&filters));
+        let call = Call::new("show its events", Method::GET, path);
+        let late = EngineError::Late { action: call.action, seconds: EVENTS_WITHIN.as_secs() };
+        let first = async {
+            let mut answer = self.open(call).await?;
+            if !answer.is_success() {
+                let (action, status) = (answer.action, answer.status);
+                return Err(EngineError::refused(action, status, &answer.whole().await?));
+            }
+            Ok(answer.next().await?.is_some())
+        };
+        tokio::time::timeout(EVENTS_WITHIN, first).await.unwrap_or(Err(late))
     }
 
     /// By name or id; none when the engine has no such image.

@@ -2,12 +2,14 @@
 //!
 //! Why: the instance is chosen first, rather one that has the model, and the request keeps its place there while the
 //! model comes: whoever comes later for a model that is there goes past it through the other places.
-//! Invariants: a wait for a model ends in `READY_TIMEOUT`, as AWS's does, with the answer that says so; the load goes on.
+//! Invariants: a wait for a model ends when an answer's would, in AWS's minute at the latest, with the answer that says
+//! so; the load goes on.
 //! What a container says of a model that it should have (404, 507) leads to one more try, and then is the answer.
 //! Texts: those of a header that is missing or too much were seen at AWS; the others are ours but for the one of missing
 //! data, whose words are AWS's from memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hostler_aws::ApiError;
 use hostler_types::InvocationClass;
@@ -52,6 +54,7 @@ impl Again {
 pub(super) async fn name_model(
     invocation: &Invocation<'_>,
     permit: &mut Permit,
+    model_timeout: Duration,
 ) -> Result<(), (InvocationClass, ApiError)> {
     let refused = |error| (InvocationClass::ClientError, error);
     let lane = permit.lane().clone();
@@ -70,7 +73,7 @@ pub(super) async fn name_model(
         (Some(models), Some(target)) => (models, target),
     };
     check(target).map_err(refused)?;
-    match models.ready(target, Instant::now() + READY_TIMEOUT).await {
+    match models.ready(target, Instant::now() + model_timeout.min(READY_TIMEOUT)).await {
         Ok(model) => {
             permit.names(model);
             Ok(())
