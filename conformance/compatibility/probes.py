@@ -60,10 +60,17 @@ def several_containers_are_given_back(world):
 
 
 def many_models_are_given_back(world):
-    container = {"Image": IMAGE, "Mode": "MultiModel", "ModelDataUrl": world.data, "MultiModelConfig": {"ModelCacheSetting": "Disabled"}}
-    name = fresh("Probed")
-    world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    assert world.ask("DescribeModel", ModelName=name)["PrimaryContainer"] == container
+    container = {
+        "Image": IMAGE,
+        "Mode": "MultiModel",
+        "ModelDataUrl": world.data,
+        "MultiModelConfig": {"ModelCacheSetting": "Disabled"},
+    }
+    for given in ({"PrimaryContainer": container}, {"Containers": [container]}):
+        name = fresh("Probed")
+        world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, **given)
+        seen = world.ask("DescribeModel", ModelName=name)
+        assert {member: seen[member] for member in given} == given
 
 
 def a_manifest_is_held_to_its_etag(world):
