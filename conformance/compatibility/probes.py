@@ -59,6 +59,20 @@ def several_containers_are_given_back(world):
         assert seen["Containers"] == [one | {"Mode": "SingleModel"} for one in containers]
 
 
+def many_models_are_given_back(world):
+    container = {
+        "Image": IMAGE,
+        "Mode": "MultiModel",
+        "ModelDataUrl": world.data,
+        "MultiModelConfig": {"ModelCacheSetting": "Disabled"},
+    }
+    for given in ({"PrimaryContainer": container}, {"Containers": [container]}):
+        name = fresh("Probed")
+        world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, **given)
+        seen = world.ask("DescribeModel", ModelName=name)
+        assert {member: seen[member] for member in given} == given
+
+
 def a_manifest_is_held_to_its_etag(world):
     text = json.dumps([{"prefix": world.data}, "one"]).encode()
     manifest = world.hosting.upload(text, key="probed-manifest.json")

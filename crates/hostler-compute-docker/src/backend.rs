@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, PlaceError,
 };
 use hostler_compute_local::container_dir::ContainerDir;
-use hostler_compute_local::directory::{InstanceDir, REMOVING, SPEC, make_dir};
-use hostler_compute_local::{ModelData, blocking, devices, kept, listening_at, logs};
+use hostler_compute_local::directory::{InstanceDir, MODELS, REMOVING, SPEC, make_dir};
+use hostler_compute_local::{ModelData, Placing, TargetModels, blocking, devices, kept, listening_at, logs};
 use hostler_types::{Clock, EndpointUid, InstanceId};
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::adoption::{self, Stage};
+use crate::container;
 use crate::engine::Engine;
 use crate::life::Instance;
 use crate::networks::Networks;
@@ -77,6 +78,7 @@ impl DockerBackend {
             pulls: Pulls::new(engine.clone()),
             pulled,
             config,
+            targets: TargetModels::new(data.clone(), Placing::Copies),
             data,
             clock,
             engine,
@@ -200,7 +202,10 @@ impl Compute for DockerBackend {
         };
         self.shared.tell(&id);
         let instance = Instance::new(Arc::clone(&self.shared), dir, spec.clone());
-        let inner = ContainerDir::inner(&names(spec));
+        let mut inner = ContainerDir::inner(&names(spec));
+        if spec.containers.iter().any(|container| container.models.is_some()) {
+            inner.push(MODELS.into());
+        }
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
         // In the task, so that a caller that goes away leaves nothing half done.
@@ -331,6 +336,28 @@ impl Compute for DockerBackend {
         blocking(move || Ok(kept::names(&root, &id)))
             .await
             .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
+    }
+
+    async fn place_model(&self, id: &InstanceId, name: &str, target: &str) -> Result<String, PlaceError> {
+        let unknown = || PlaceError::Unknown { id: id.clone() };
+        let (models, prefix) = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(unknown)?;
+            let prefix = entry.spec.containers.iter().find_map(|container| container.models.clone());
+            (entry.dir.models(), prefix.ok_or_else(unknown)?)
+        };
+        self.shared.targets.place((id, &models), &prefix, name, target).await?;
+        Ok(format!("{}/{name}/model", container::MODELS))
+    }
+
+    async fn drop_model(&self, id: &InstanceId, name: &str) -> Result<(), ComputeError> {
+        let models = {
+            let entries = self.shared.entries();
+            let Some(entry) = entries.get(id) else { return Ok(()) };
+            entry.dir.models()
+        };
+        let dropped = self.shared.targets.drop_model((id, &models), name).await;
+        dropped.map_err(|source| ComputeError::Failed { action: "remove a model", source: source.into() })
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

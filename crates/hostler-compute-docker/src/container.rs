@@ -15,6 +15,8 @@ use crate::names;
 
 /// Where SageMaker's containers find their model.
 const MODEL: &str = "/opt/ml/model";
+/// And where many of them lie, each in a directory of its own.
+pub(crate) const MODELS: &str = "/opt/ml/models";
 /// Where SageMaker puts additional model data, each in a directory named by its channel.
 const ADDITIONAL: &str = "/opt/ml/additional-model-data-sources";
 /// The engine keeps what a container writes only until it is copied: two files of this size.
@@ -30,6 +32,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) network: &'a str,
     /// Where the model data is; an empty directory where there is none.
     pub(crate) model: PathBuf,
+    /// Where its many models will be; none where it has one.
+    pub(crate) models: Option<PathBuf>,
     /// By channel.
     pub(crate) additional: Vec<(String, PathBuf)>,
     /// More than this the engine refuses to promise; none: not known.
@@ -54,7 +58,7 @@ pub(crate) fn config(
         stop_signal: "SIGTERM",
         host_config: HostConfig {
             network_mode: around.network.to_owned(),
-            mounts: mounts(around.model, around.additional),
+            mounts: mounts(around.model, around.models, around.additional),
             memory,
             // No swap: what does not fit is killed, and not slowed down without a word.
             memory_swap: memory,
@@ -81,9 +85,10 @@ fn other_hosts(spec: &InstanceSpec) -> Vec<String> {
     spec.containers.iter().skip(1).map(|other| format!("{}:127.0.0.1", other.name)).collect()
 }
 
-fn mounts(model: PathBuf, additional: Vec<(String, PathBuf)>) -> Vec<Mount> {
+fn mounts(model: PathBuf, models: Option<PathBuf>, additional: Vec<(String, PathBuf)>) -> Vec<Mount> {
     let channels = additional.into_iter().map(|(channel, path)| (format!("{ADDITIONAL}/{channel}"), path));
-    let all = [(MODEL.to_owned(), model)].into_iter().chain(channels);
+    let all = [(MODEL.to_owned(), model)].into_iter();
+    let all = all.chain(models.map(|models| (MODELS.to_owned(), models))).chain(channels);
     all.map(|(target, source)| Mount {
         target,
         source: source.to_string_lossy().into_owned(),

@@ -126,6 +126,7 @@ impl Instance {
                 image_id: &image.id,
                 network,
                 model: data.model.clone(),
+                models: container.models.as_ref().map(|_| self.dir.models()),
                 additional: data.additional.clone(),
                 cpus: self.shared.info().map(|info| info.cpus),
             };

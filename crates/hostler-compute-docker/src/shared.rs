@@ -12,7 +12,7 @@ use std::time::Duration;
 use hostler_compute::{Capabilities, ComputeError, InstanceSpec, InstanceState, Program};
 use hostler_compute_local::container_dir::{self, ContainerDir};
 use hostler_compute_local::directory::InstanceDir;
-use hostler_compute_local::{ModelData, blocking};
+use hostler_compute_local::{ModelData, TargetModels, blocking};
 use hostler_types::{Clock, DeviceClass, InstanceId};
 use tokio::sync::{RwLock, broadcast, watch};
 
@@ -27,6 +27,7 @@ use crate::records::HeldImage;
 pub(crate) struct Shared {
     pub(crate) config: DockerConfig,
     pub(crate) data: Arc<dyn ModelData>,
+    pub(crate) targets: TargetModels,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) networks: Networks,
@@ -179,6 +180,7 @@ impl Shared {
     /// The instance is gone.
     pub(crate) fn drop_entry(&self, id: &InstanceId) {
         self.entries().remove(id);
+        self.targets.forget(id);
         self.tell(id);
     }
 

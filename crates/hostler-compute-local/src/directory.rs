@@ -34,6 +34,8 @@ pub const EXIT: &str = "exit.json";
 pub const STOP: &str = "stop.json";
 /// Its removal was begun.
 pub const REMOVING: &str = "removing.json";
+/// The directory of target models.
+pub const MODELS: &str = "models";
 const LOCK: &str = "lock";
 /// Prefixes of directories that are no instance yet or no more.
 const NEW: &str = ".new-";
@@ -61,6 +63,11 @@ impl InstanceDir {
     /// The directory of an instance below the root of all.
     pub fn of(root: &Path, id: &InstanceId) -> Self {
         Self::at(root.join(id.to_string()))
+    }
+
+    /// Where its target models are, when it has many.
+    pub fn models(&self) -> PathBuf {
+        self.path.join(MODELS)
     }
 
     /// Makes the directory with its spec and these directories, durably; one that exists is an error.

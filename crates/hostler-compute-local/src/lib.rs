@@ -15,10 +15,12 @@ pub mod kept;
 pub mod logs;
 mod model;
 mod tables;
+mod target_models;
 mod work;
 
 pub use capacity::{Capacity, Place};
 pub use logs::LogLimits;
 pub use model::{Lease, ModelData, PreparedModel};
 pub use tables::listening_at;
+pub use target_models::{Placing, TargetModels};
 pub use work::blocking;

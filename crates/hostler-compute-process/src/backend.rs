@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, PlaceError,
 };
-use hostler_compute_local::blocking;
+use hostler_compute_local::{Placing, TargetModels, blocking};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ use tracing::Instrument;
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
 use crate::container_dir::ContainerDir;
-use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
+use crate::directory::{InstanceDir, LAUNCH, MODELS, REMOVING, SPEC};
 use crate::entry::{Entry, check, names};
 use crate::life::Instance;
 use crate::ports::{PortLease, Ports};
@@ -48,6 +48,7 @@ pub struct ProcessBackend {
 pub(crate) struct Shared {
     pub(crate) config: ProcessConfig,
     pub(crate) data: Arc<dyn ModelData>,
+    targets: TargetModels,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hierarchies: Hierarchies,
     pub(crate) devices: BTreeMap<DeviceClass, u32>,
@@ -86,7 +87,9 @@ impl ProcessBackend {
         let ports = Ports::new(config.ports.clone());
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (at_work, entries) = (Arc::default(), Mutex::new(BTreeMap::new()));
-        let shared = Shared { config, data, clock, hierarchies, devices, ports, at_work, changes, entries };
+        let targets = TargetModels::new(data.clone(), Placing::Links);
+        let shared =
+            Shared { config, data, targets, clock, hierarchies, devices, ports, at_work, changes, entries };
         let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
         for (id, dir) in found {
             if let Err(error) = backend.take_up(&id, dir).await {
@@ -230,6 +233,7 @@ impl Shared {
     /// The instance is gone.
     pub(crate) fn drop_entry(&self, id: &InstanceId) {
         self.entries().remove(id);
+        self.targets.forget(id);
         self.tell(id);
     }
 
@@ -264,7 +268,10 @@ impl Compute for ProcessBackend {
             receiver
         };
         self.shared.tell(&id);
-        let inner = ContainerDir::inner(&names(spec));
+        let mut inner = ContainerDir::inner(&names(spec));
+        if spec.containers.iter().any(|container| container.models.is_some()) {
+            inner.push(MODELS.into());
+        }
         let instance = self.instance(dir, spec.clone(), Vec::new());
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
@@ -396,6 +403,27 @@ impl Compute for ProcessBackend {
         blocking(move || Ok(kept::names(&root, &id)))
             .await
             .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
+    }
+
+    async fn place_model(&self, id: &InstanceId, name: &str, target: &str) -> Result<String, PlaceError> {
+        let unknown = || PlaceError::Unknown { id: id.clone() };
+        let (models, prefix) = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(unknown)?;
+            (entry.dir.models(), entry.models.clone().ok_or_else(unknown)?)
+        };
+        let place = self.shared.targets.place((id, &models), &prefix, name, target).await?;
+        Ok(place.display().to_string())
+    }
+
+    async fn drop_model(&self, id: &InstanceId, name: &str) -> Result<(), ComputeError> {
+        let models = {
+            let entries = self.shared.entries();
+            let Some(entry) = entries.get(id) else { return Ok(()) };
+            entry.dir.models()
+        };
+        let dropped = self.shared.targets.drop_model((id, &models), name).await;
+        dropped.map_err(|source| ComputeError::Failed { action: "remove a model", source: source.into() })
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

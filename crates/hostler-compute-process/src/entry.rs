@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hostler_artifacts::ArtifactSource;
 use hostler_compute::{ComputeError, InstanceSpec, InstanceState, Program};
 use tokio::sync::watch;
 
@@ -19,6 +20,8 @@ pub(crate) struct Entry {
     /// The names of its containers.
     pub(crate) containers: Vec<String>,
     pub(crate) spec_hash: String,
+    /// Where its target models come from, when it has many.
+    pub(crate) models: Option<ArtifactSource>,
     pub(crate) state: InstanceState,
     pub(crate) dir: InstanceDir,
     pub(crate) removal: watch::Sender<Option<Duration>>,
@@ -35,6 +38,7 @@ impl Entry {
             endpoint_name: spec.endpoint_name.clone(),
             containers: names(spec),
             spec_hash: spec.hash(),
+            models: spec.containers.iter().find_map(|container| container.models.clone()),
             state,
             dir: dir.clone(),
             removal,

@@ -149,6 +149,7 @@ mod tests {
                 additional_model_data: Vec::new(),
                 environment: pairs.collect(),
                 image_role_arn: None,
+                models: None,
             }],
             limits: Limits::default(),
             accelerators: None,

@@ -14,7 +14,7 @@ mod spec;
 
 pub use port::{
     Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceState, LogChunk,
-    Observed, Phase, ResolvedImage, RunningContainer,
+    Observed, Phase, PlaceError, ResolvedImage, RunningContainer,
 };
 pub use router::Router;
 pub use sentences::image_sentence;

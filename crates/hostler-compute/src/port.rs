@@ -272,6 +272,41 @@ impl ComputeError {
     }
 }
 
+/// Why a target model is not in its place.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// There is no such object under the prefix.
+    #[error("there is no object at `{uri}`")]
+    Missing {
+        /// Where it was looked for.
+        uri: String,
+    },
+    /// The model's data, or the role: the same again will fail again.
+    #[error("{detail}")]
+    Refused {
+        /// What was tried and what came back.
+        detail: String,
+    },
+    /// No room on the node for its files.
+    #[error("{detail}")]
+    NoRoom {
+        /// What was tried and what came back.
+        detail: String,
+    },
+    /// There is no such instance, or it serves one model.
+    #[error("instance `{id}` is not there, or has one model only")]
+    Unknown {
+        /// Which.
+        id: InstanceId,
+    },
+    /// The backend or a service failed: later may help.
+    #[error("{detail}")]
+    Failed {
+        /// What was tried and what came back.
+        detail: String,
+    },
+}
+
 /// A room that can run instances.
 #[async_trait]
 pub trait Compute: Send + Sync {
@@ -315,6 +350,18 @@ pub trait Compute: Send + Sync {
     /// Where the processes of a running instance listen, as far as the backend can tell.
     async fn listens(&self, _id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
         Ok(Vec::new())
+    }
+
+    /// Puts a target model where the container of a running instance reads it, fetched by the node and shared by whoever
+    /// on it has the same. `name` is what the container knows it by (plain letters and digits); where it lies, as the
+    /// container sees it, is what comes back. The same call again changes nothing.
+    async fn place_model(&self, id: &InstanceId, _name: &str, _target: &str) -> Result<String, PlaceError> {
+        Err(PlaceError::Unknown { id: id.clone() })
+    }
+
+    /// Takes it away from there. What is not there is fine.
+    async fn drop_model(&self, _id: &InstanceId, _name: &str) -> Result<(), ComputeError> {
+        Ok(())
     }
 
     /// The removed instances of an endpoint whose logs are kept; a backend that keeps nothing has none.

@@ -14,7 +14,7 @@ use hostler_types::{EndpointUid, InstanceId};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
-use crate::{Capabilities, Compute, ComputeError, InstanceSpec, LogChunk, Observed, Program};
+use crate::{Capabilities, Compute, ComputeError, InstanceSpec, LogChunk, Observed, PlaceError, Program};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 4096;
@@ -142,6 +142,18 @@ impl Compute for Router {
             Err(ComputeError::Unknown { .. }) => self.images.listens(id).await,
             answer => answer,
         }
+    }
+
+    async fn place_model(&self, id: &InstanceId, name: &str, target: &str) -> Result<String, PlaceError> {
+        match self.programs.place_model(id, name, target).await {
+            Err(PlaceError::Unknown { .. }) => self.images.place_model(id, name, target).await,
+            answer => answer,
+        }
+    }
+
+    async fn drop_model(&self, id: &InstanceId, name: &str) -> Result<(), ComputeError> {
+        self.programs.drop_model(id, name).await?;
+        self.images.drop_model(id, name).await
     }
 
     async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

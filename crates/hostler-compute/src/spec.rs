@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_artifacts::DataSource;
+use hostler_artifacts::{ArtifactSource, DataSource};
 use hostler_types::{DeviceClass, InstanceId, Key, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,9 @@ pub struct ContainerSpec {
     /// Who asks a registry for the image; none where nothing is pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_role_arn: Option<String>,
+    /// The prefix under which its many models lie, each fetched when it is first asked for; none where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ArtifactSource>,
 }
 
 /// One of a container's `AdditionalModelDataSources`.

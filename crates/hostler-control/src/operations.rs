@@ -17,7 +17,7 @@ mod update_endpoint;
 mod update_weights;
 mod uses;
 
-pub(crate) use data_source::{additional_model_data, model_data};
+pub(crate) use data_source::{additional_model_data, many_models, model_data};
 pub(crate) use decided::Decided;
 pub(crate) use endpoint::document as endpoint_document;
 pub(crate) use local_url::LocalUrls;

@@ -142,6 +142,7 @@ fn gateway(model: SocketAddr) -> Gateway {
             instance_type: None,
             routing: None,
             pipeline: None,
+            multi_model: None,
             instances: vec![InstanceRoute { id, address: model, further: Vec::new(), draining: false }],
         }],
     }));

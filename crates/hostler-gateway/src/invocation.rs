@@ -12,7 +12,8 @@ use crate::payload::Payload;
 use crate::sessions::SessionAsked;
 
 /// The headers that reach the container as they came.
-const FORWARDED: [&str; 4] = [
+const FORWARDED: [&str; 5] = [
+    "x-amzn-sagemaker-target-model",
     "content-type",
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-inference-id",
@@ -62,6 +63,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
+    /// Which of many models is to answer; whether an instance has many its route says.
+    pub(crate) target_model: Option<&'a str>,
     /// Which of the containers of an instance is to answer; whether any may be named its instance says.
     pub(crate) target_container: Option<&'a str>,
     pub(crate) session: Option<SessionAsked<'a>>,
@@ -104,12 +107,6 @@ impl<'a> Invocation<'a> {
             return Err(ApiError::validation_error("The value of a header has characters other than ASCII."));
         }
         let header = |name: &str| if has_special { head.text(name) } else { None };
-        if find("x-amzn-sagemaker-target-model").is_some() {
-            return Err(ApiError::validation_error(format!(
-                "Endpoint {endpoint_name} is not a multi-model endpoint and does not support target model header."
-            ))
-            .with_error_code("TARGET_MODEL_HEADER_NOT_SUPPORTED"));
-        }
         if find("x-amzn-sagemaker-inference-component").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} has no inference components and does not support inference component \
@@ -122,9 +119,20 @@ impl<'a> Invocation<'a> {
             ));
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
+        let target_model = header("x-amzn-sagemaker-target-model");
         let target_container = header("x-amzn-sagemaker-target-container-hostname");
         let session = header(SESSION_ID).map(SessionAsked::read);
-        Ok(Self { form, scope, endpoint_name, target_variant, target_container, session, head, body })
+        Ok(Self {
+            form,
+            scope,
+            endpoint_name,
+            target_variant,
+            target_model,
+            target_container,
+            session,
+            head,
+            body,
+        })
     }
 
     /// The headers that the container gets.

@@ -23,6 +23,7 @@ mod place;
 mod reply;
 mod session;
 mod stream;
+mod target;
 
 use hostler_aws::ApiError;
 use hostler_types::{InvocationClass, InvocationFailure};
@@ -34,6 +35,7 @@ use self::chain::{Course, Stopped};
 use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back, payload_is_gone};
 use self::stream::{Limits, give_stream};
+use self::target::{Again, name_model};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
@@ -51,11 +53,17 @@ impl Gateway {
     ) -> Result<Response<AnswerBody>, ApiError> {
         let mut search = Search::begin(arrived, self.settings.hold_timeout);
         let mut was_lost = false;
+        let mut again = Again::default();
         loop {
-            let Found { permit, retries_lost, model_timeout, stream_timeout } =
+            let Found { mut permit, retries_lost, model_timeout, stream_timeout } =
                 self.find_instance(invocation, &mut search).await?;
             let course = Course::of(invocation, permit.lane())?;
+            let named = name_model(invocation, &mut permit, model_timeout).await;
             let mut call = Call::begin(permit, arrived);
+            if let Err((class, error)) = named {
+                call.ends(class);
+                return Err(failed(invocation, &call.lane().clone(), error));
+            }
             let last_byte = call.sent() + stream_timeout;
             let deadline = match invocation.form {
                 Form::Whole => call.sent() + model_timeout,
@@ -63,11 +71,16 @@ impl Gateway {
             };
             let lane = call.lane().clone();
             let may_go_again = retries_lost && !was_lost;
-            let sending = self.send(invocation, &course, &mut call, deadline, may_go_again);
+            let keeps_body = may_go_again || call.permit().model().is_some();
+            let sending = self.send(invocation, &course, &mut call, deadline, keeps_body);
             let sent = timeout_at(deadline, sending).await;
             let (mut call, lost) = match sent {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    if again.is_worth_it(call.permit(), status).await {
+                        call.passed_on();
+                        continue;
+                    }
                     self.heed_closing(invocation, &lane, answer.headers());
                     if !may_go_again {
                         invocation.body.let_go();

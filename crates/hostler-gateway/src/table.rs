@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
     EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, InvocationMeter,
-    InvocationTrouble, Key, Metered, Pipeline, RouteTable, ShownEndpoints, Untold, VariantName,
+    InvocationTrouble, Key, Metered, MultiModel, Pipeline, RouteTable, ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
 
 use crate::lane::{DrainHook, Lane, LaneHome, Lanes, pardon_if_nobody_is_left};
 use crate::limits::AdmissionLimits;
 use crate::line::Line;
+use crate::models::{ModelLoader, NoLoader};
 use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
 
@@ -38,6 +39,7 @@ pub struct RoutingTable {
     limits: AdmissionLimits,
     /// Some endpoint has, or had, a limit of its own to the size of a request.
     limits_payloads: AtomicBool,
+    loader: Arc<dyn ModelLoader>,
 }
 
 /// A route with the lanes of its instances.
@@ -82,7 +84,14 @@ impl RoutingTable {
             held: AtomicU64::new(0),
             limits: AdmissionLimits::default(),
             limits_payloads: AtomicBool::new(false),
+            loader: Arc::new(NoLoader),
         }
+    }
+
+    /// The same, where somebody brings the models of multi-model endpoints.
+    #[must_use]
+    pub fn loading_by(self, loader: Arc<dyn ModelLoader>) -> Self {
+        Self { loader, ..self }
     }
 
     /// The same, with these limits for endpoints whose owners set none.
@@ -103,7 +112,7 @@ impl RoutingTable {
     fn lane(
         &self,
         instance: &InstanceRoute,
-        pipeline: Option<&Arc<Pipeline>>,
+        way: (Option<&Arc<Pipeline>>, Option<MultiModel>),
         line: &Arc<Line>,
         tally: &Arc<Tally>,
     ) -> Arc<Lane> {
@@ -118,8 +127,9 @@ impl RoutingTable {
             tally: tally.clone(),
             lanes: Arc::downgrade(&self.lanes),
             drained: self.drained.clone(),
+            loader: self.loader.clone(),
         };
-        let lane = Arc::new(Lane::new(instance, pipeline, home));
+        let lane = Arc::new(Lane::new(instance, way, home));
         lanes.insert(instance.id.clone(), lane.clone());
         lane
     }
@@ -165,7 +175,8 @@ impl RouteTable for RoutingTable {
                 name: route.name.clone(),
             });
             let lanes = variant.instances.iter().map(|instance| {
-                let lane = self.lane(instance, variant.pipeline.as_ref(), &line, &tally);
+                let lane =
+                    self.lane(instance, (variant.pipeline.as_ref(), variant.multi_model), &line, &tally);
                 lane.is_routed(instance.draining, places_per_instance);
                 lane
             });

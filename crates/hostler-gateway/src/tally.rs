@@ -145,6 +145,11 @@ impl Call {
         self.permit.lane()
     }
 
+    /// What it holds of its instance.
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
     /// The container at this position has it from now on.
     pub(crate) fn is_with(&mut self, container: usize) {
         self.container = container;

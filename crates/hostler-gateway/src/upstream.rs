@@ -84,8 +84,18 @@ pub(crate) async fn invoke(
     headers: Vec<Field<'_>>,
     body: impl Into<PayloadReader>,
 ) -> Result<Response<ModelBody>, UpstreamError> {
+    invoke_at(kept, kept.beginning(), headers, body).await
+}
+
+/// The same with another beginning.
+pub(crate) async fn invoke_at(
+    kept: &Arc<Kept>,
+    beginning: &[u8],
+    headers: Vec<Field<'_>>,
+    body: impl Into<PayloadReader>,
+) -> Result<Response<ModelBody>, UpstreamError> {
     let address = kept.address();
-    let mut outgoing = Outgoing::new(kept.beginning(), &headers, body.into());
+    let mut outgoing = Outgoing::new(beginning, &headers, body.into());
     loop {
         let waiting = kept.take();
         let is_fresh = waiting.is_none();

@@ -16,7 +16,7 @@ mod update;
 mod usage;
 
 pub use access_key::AccessKeyRecord;
-pub use containers::{container_named, container_names, containers, pipeline};
+pub use containers::{container_named, container_names, containers, multi_model, pipeline};
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };

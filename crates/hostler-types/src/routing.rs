@@ -64,8 +64,17 @@ pub struct VariantRoute {
     pub routing: Option<RoutingStrategy>,
     /// How requests go through its instances' containers; none where each has one.
     pub pipeline: Option<Arc<Pipeline>>,
+    /// Requests name one of many models; none where each instance has one.
+    pub multi_model: Option<MultiModel>,
     /// The instances that may get requests, draining ones included.
     pub instances: Vec<InstanceRoute>,
+}
+
+/// How the many models of a fleet's instances are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MultiModel {
+    /// `ModelCacheSetting`: a model stays loaded after it answered.
+    pub caches: bool,
 }
 
 /// One instance that can answer.

@@ -17,6 +17,7 @@ mod listen;
 mod logging;
 mod metrics;
 mod model_data;
+mod model_loader;
 mod model_path;
 mod model_reader;
 mod output;

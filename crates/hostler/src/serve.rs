@@ -26,6 +26,7 @@ use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -36,6 +37,7 @@ use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport, Watch};
 use crate::metrics::{Counted, Metrics, MetricsAccess};
+use crate::model_loader::ComputeModels;
 use crate::model_reader;
 use crate::profile;
 use crate::registry_logins;
@@ -101,7 +103,9 @@ impl Server {
 
         let catalog = Arc::new(ImageCatalog::new(settings.images.clone()));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
+        let loader = Arc::new(ComputeModels { compute: compute.clone(), runtime: Handle::current() });
+        let table = RoutingTable::showing(places.clone()).limited_by(settings.admission).loading_by(loader);
+        let table = Arc::new(table);
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());

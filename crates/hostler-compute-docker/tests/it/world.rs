@@ -233,6 +233,7 @@ pub(crate) fn case(id: InstanceId, wish: &str) -> InstanceSpec {
             additional_model_data: Vec::new(),
             environment: [("HOSTLER_CASE".to_owned(), wish.to_owned())].into(),
             image_role_arn: None,
+            models: None,
         }],
         limits: Limits::default(),
         accelerators: None,

@@ -190,6 +190,7 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
             additional_model_data: Vec::new(),
             environment: [].into(),
             image_role_arn: None,
+            models: None,
         }],
         limits: Limits::default(),
         accelerators: None,

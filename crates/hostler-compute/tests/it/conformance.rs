@@ -31,6 +31,7 @@ pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
             additional_model_data: Vec::new(),
             environment: [].into(),
             image_role_arn: None,
+            models: None,
         }],
         limits: Limits::default(),
         accelerators: None,

@@ -209,11 +209,12 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
         return Err(refused("ModelPackageName", "model packages are not there; name Image and ModelDataUrl"));
     }
     if container.mode == Some(ContainerMode::MultiModel) {
-        return Err(refused("Mode MultiModel", "multi-model endpoints are not there"));
+        check_many_models(container)?;
     }
     if container.image.as_deref().unwrap_or_default().is_empty() {
         return Err(ApiError::validation("Image is required for a container without a ModelPackageName."));
     }
+    let is_single = container.mode != Some(ContainerMode::MultiModel);
     let mut notes = check_data_sources(container)?;
     for (is_set, note) in [
         (container.image_config.is_some(), "ImageConfig has no effect: no image is pulled"),
@@ -221,7 +222,10 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
             container.inference_specification_name.is_some(),
             "InferenceSpecificationName has no effect without a model package",
         ),
-        (container.multi_model_config.is_some(), "MultiModelConfig has no effect on a single model"),
+        (
+            is_single && container.multi_model_config.is_some(),
+            "MultiModelConfig has no effect on a single model",
+        ),
         (
             container.container_metrics_config.is_some(),
             "ContainerMetricsConfig has no effect: metrics are not scraped",
@@ -232,6 +236,27 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
         }
     }
     Ok(notes)
+}
+
+/// What holds for a container of many models. The service model says that the location is a prefix and that data sources
+/// are of one model.
+fn check_many_models(container: &ContainerDefinition) -> Result<(), ApiError> {
+    let Some(url) = &container.model_data_url else {
+        return Err(ApiError::validation("ModelDataUrl is required for a container in MultiModel mode."));
+    };
+    if !url.ends_with('/') {
+        return Err(ApiError::validation(format!(
+            "ModelDataUrl {url} must end with a forward slash (/) for a container in MultiModel mode: it is the prefix \
+             of its models."
+        )));
+    }
+    if container.additional_model_data_sources.is_some() {
+        return Err(refused(
+            "AdditionalModelDataSources",
+            "in MultiModel mode models are all the data there is",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn document(record: &ModelRecord) -> Document {

@@ -11,6 +11,8 @@ use hostler_aws::ApiError;
 use hostler_shapes::{ContainerDefinition, ContainerMode, CreateModelInput, InferenceExecutionMode};
 use hostler_types::container_names;
 
+use crate::texts::refused;
+
 /// The containers, in order.
 pub(super) fn check_containers(input: &CreateModelInput) -> Result<Vec<&ContainerDefinition>, ApiError> {
     let listed = input.containers.as_deref().unwrap_or_default();
@@ -37,6 +39,12 @@ fn check_several(input: &CreateModelInput, containers: &[&ContainerDefinition]) 
         // AWS's own (public issue OElesin/sagemaker-autopilot-step-functions#10).
         return Err(ApiError::validation(
             "More than one container in MultiModel mode is not supported with inference pipeline.",
+        ));
+    }
+    if of_many_models > 0 {
+        return Err(refused(
+            "Mode MultiModel",
+            "a container of many models beside others is not there; give it a model of its own",
         ));
     }
     let named = containers.iter().filter(|one| one.container_hostname.is_some()).count();

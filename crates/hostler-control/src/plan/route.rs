@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hostler_compute::InstanceState;
 use hostler_types::{
     EndpointRecord, EndpointRoute, Goal, InstanceId, InstanceIntent, InstanceRecord, InstanceRoute,
-    VariantRoute, pipeline,
+    VariantRoute, multi_model, pipeline,
 };
 
 use super::{Health, Step};
@@ -48,6 +48,10 @@ impl Step<'_> {
                 .and_then(|deployment| deployment.model(&deployment.fleet(&goal.variant)?.model_name))
                 .and_then(|model| pipeline(&model.request))
                 .map(Arc::new),
+            multi_model: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.model(&deployment.fleet(&goal.variant)?.model_name))
+                .and_then(|model| multi_model(&model.request)),
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,

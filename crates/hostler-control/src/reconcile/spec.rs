@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use hostler_catalog::{ImageCatalog, ImageProgram, instance_type};
 use hostler_compute::{ContainerSpec, InstanceSpec, Limits, Program};
-use hostler_shapes::ContainerDefinition;
+use hostler_shapes::{ContainerDefinition, ContainerMode};
 use hostler_types::{EndpointRecord, InstanceId, container_names, containers};
 
 use crate::accelerators::{AcceleratorPolicy, wanted};
-use crate::operations::{additional_model_data, model_data};
+use crate::operations::{additional_model_data, many_models, model_data};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -82,14 +82,20 @@ fn container(
         ImageProgram::Container => Program::Image,
     };
     let is_image = program == Program::Image;
+    let is_multi_model = definition.mode == Some(ContainerMode::MultiModel);
+    let mut environment = definition.environment.clone().unwrap_or_default();
+    if is_multi_model {
+        environment.insert("SAGEMAKER_MULTI_MODEL".to_owned(), "true".to_owned());
+    }
     ContainerSpec {
         name,
         image,
         program,
-        model_data: model_data(definition, &record.scope, role_arn),
+        model_data: model_data(definition, &record.scope, role_arn).filter(|_| !is_multi_model),
         additional_model_data: additional_model_data(definition, &record.scope, role_arn),
-        environment: definition.environment.clone().unwrap_or_default(),
+        environment,
         // What is no image is pulled by nobody, and its spec keeps the hash that earlier releases gave it.
+        models: many_models(definition, &record.scope, role_arn),
         image_role_arn: (is_image && !role_arn.is_empty()).then(|| role_arn.to_owned()),
     }
 }

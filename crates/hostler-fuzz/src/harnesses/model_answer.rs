@@ -191,6 +191,7 @@ async fn invoke(address: SocketAddr) -> Response<Bytes> {
             instance_type: None,
             routing: None,
             pipeline: None,
+            multi_model: None,
             instances,
         }],
     }));

@@ -42,6 +42,7 @@ pub(crate) fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     }
 }

@@ -49,6 +49,7 @@ fn publish(table: &RoutingTable, endpoint: usize, draining: u32) {
             instance_type: None,
             routing: None,
             pipeline: None,
+            multi_model: None,
             instances: instances.collect(),
         }],
     }));

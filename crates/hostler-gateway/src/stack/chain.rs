@@ -119,7 +119,10 @@ impl Gateway {
                     handed.body.reader()
                 }
             };
-            let sent = upstream::invoke(kept, headers, body).await;
+            let sent = match call.permit().model().map(|model| model.beginning().clone()) {
+                None => upstream::invoke(kept, headers, body).await,
+                Some(beginning) => upstream::invoke_at(kept, &beginning, headers, body).await,
+            };
             let answer =
                 sent.map_err(|error| Stopped::Upstream(sent_at(position > course.0.start, error)))?;
             if course.is_last(position) || !answer.status().is_success() {

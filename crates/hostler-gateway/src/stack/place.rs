@@ -16,7 +16,7 @@ use crate::invocation::Invocation;
 use crate::lane::Permit;
 use crate::line::{Aim, Called, LineIsFull};
 use crate::model_error::{NoAnswer, unanswered};
-use crate::pick::{by_name, by_weight, place_from};
+use crate::pick::{Wanted, by_name, by_weight, place_from};
 use crate::sessions::SessionAsked;
 use crate::table::LiveEndpoint;
 use crate::tally::{PRIMARY, Silence, Tally};
@@ -113,7 +113,8 @@ impl Gateway {
             let is_named = invocation.target_variant.is_some();
             // Where somebody waits, a place that is free is theirs.
             let is_next = endpoint.line.is_empty();
-            let free = if is_next { place_from(&endpoint, fleet, is_named, &search.tried) } else { None };
+            let wanted = Wanted { tried: &search.tried, model: invocation.target_model };
+            let free = if is_next { place_from(&endpoint, fleet, is_named, &wanted) } else { None };
             if let Some(permit) = free {
                 return Ok(self.found(&endpoint, permit));
             }

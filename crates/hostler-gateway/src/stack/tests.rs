@@ -82,6 +82,7 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     };
     EndpointRoute {
@@ -106,6 +107,7 @@ pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<An
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
         target_container: None,
         session: None,
         head: &head,

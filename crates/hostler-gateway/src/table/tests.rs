@@ -38,6 +38,7 @@ fn route(instances: &[(u32, bool)]) -> Arc<EndpointRoute> {
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     };
     Arc::new(EndpointRoute {

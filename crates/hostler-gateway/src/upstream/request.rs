@@ -36,10 +36,10 @@ pub(super) enum WriteError {
     Payload(io::Error),
 }
 
-/// How every request to that container begins.
-pub(super) fn beginning(host: &HeaderValue) -> Box<[u8]> {
-    let before: &[u8] = b"POST /invocations HTTP/1.1\r\nuser-agent: hostler\r\nhost: ";
-    [before, host.as_bytes(), b"\r\n"].concat().into_boxed_slice()
+/// How a request of this kind to that container begins.
+pub(super) fn beginning(method: &str, path: &str, host: &HeaderValue) -> Box<[u8]> {
+    let line = format!("{method} {path} HTTP/1.1\r\nuser-agent: hostler\r\nhost: ");
+    [line.as_bytes(), host.as_bytes(), b"\r\n"].concat().into_boxed_slice()
 }
 
 impl Outgoing {

@@ -4,9 +4,11 @@
 //! these must call it the same.
 //! Invariants: pure. The name of a container never changes: it is derived from what the model's record holds.
 
-use hostler_shapes::{ContainerDefinition, CreateModelInput, InferenceExecutionMode};
+use hostler_shapes::{
+    ContainerDefinition, ContainerMode, CreateModelInput, InferenceExecutionMode, ModelCacheSetting,
+};
 
-use crate::Pipeline;
+use crate::{MultiModel, Pipeline};
 
 /// AWS's name for the only container of a model that does not name it; it stands in FailureReason texts.
 const NAME_ALONE: &str = "container_1";
@@ -36,6 +38,13 @@ pub fn container_named<'a>(
         Some(name) => container_names(request).iter().position(|known| known == name)?,
     };
     containers(request).nth(position)
+}
+
+/// How many models are kept; none of a model that is one.
+pub fn multi_model(request: &CreateModelInput) -> Option<MultiModel> {
+    let container = containers(request).find(|one| one.mode == Some(ContainerMode::MultiModel))?;
+    let setting = container.multi_model_config.as_ref().and_then(|config| config.model_cache_setting);
+    Some(MultiModel { caches: setting != Some(ModelCacheSetting::Disabled) })
 }
 
 /// How requests go through several containers; none where there is one.

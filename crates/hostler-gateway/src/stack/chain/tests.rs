@@ -71,6 +71,7 @@ async fn ask_one(
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
         target_container: container,
         session: None,
         head: &head,

@@ -35,6 +35,7 @@ async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiEr
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
         target_container: None,
         session: Some(SessionAsked::Known("s")),
         head: &head,

@@ -17,6 +17,7 @@ async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Respon
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
         target_container: None,
         session: None,
         head: &head,

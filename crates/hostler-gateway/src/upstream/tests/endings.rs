@@ -77,6 +77,7 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
         instance_type: None,
         routing: None,
         pipeline: None,
+        multi_model: None,
         instances,
     }];
     let table = RoutingTable::new();
