@@ -123,7 +123,17 @@ class Scenario:
         self.refused(
             "A member that is not there yet", create, ModelName="many", ExecutionRoleArn=ROLE, PrimaryContainer=many
         )
+        several = {
+            "ModelName": "golden-direct",
+            "ExecutionRoleArn": ROLE,
+            "Containers": [container | {"ContainerHostname": hostname} for hostname in ("one", "two")],
+            "InferenceExecutionConfig": {"Mode": "Direct"},
+        }
+        self.ok("Several containers, each to be invoked by its name", create, **several)
+        twice = [container | {"ContainerHostname": "one"}] * 2
+        self.refused("Two containers of one name", create, **several | {"ModelName": "twice", "Containers": twice})
         self.ok("A model", describe, ModelName="golden")
+        self.ok("A model of several containers", describe, ModelName="golden-direct")
         self.refused("A model that is not there", describe, ModelName="nobody")
         for name in ("never", "crash"):
             self.hosting.test_model(name, name=f"golden-{name}")

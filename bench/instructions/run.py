@@ -50,15 +50,17 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=ROOT / "target/sim/examples/instructions", type=pathlib.Path)
     parser.add_argument("--body-bytes", type=int, default=1024)
+    parser.add_argument("--hyper", action="store_true", help="let hyper read the requests, as it reads all others")
     parser.add_argument("--functions", type=int, default=0, help="list so many of the dearest functions besides")
     return parser.parse_args()
 
 
-def counted(program, requests, body_bytes):
+def counted(program, requests, body_bytes, by_hyper):
     """The server's thread in a run of so many requests."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--separate-threads=yes",
-                   f"--callgrind-out-file={folder}/out", program, str(requests), str(body_bytes)]
+                   f"--callgrind-out-file={folder}/out", program, str(requests), str(body_bytes),
+                   *["hyper"] * by_hyper]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"`{program}` under valgrind ended with {done.returncode}:\n{done.stderr}")
@@ -91,7 +93,7 @@ def table(heading, counts, requests):
 
 def main():
     arguments = parse_arguments()
-    few, many = (counted(arguments.program, count, arguments.body_bytes) for count in (FEW, MANY))
+    few, many = (counted(arguments.program, count, arguments.body_bytes, arguments.hyper) for count in (FEW, MANY))
     profile, requests = many.minus(few), MANY - FEW
     parts = by_part(profile)
     table("part", parts, requests)

@@ -48,9 +48,29 @@ def one_container_in_a_list_serves(world):
     world.hosting.delete(endpoint)
 
 
-def two_containers_are_refused(world):
-    document = {"ModelName": fresh("Probed"), "ExecutionRoleArn": ROLE, "Containers": [{"Image": IMAGE}] * 2}
-    assert "Containers" in refusal(world, "CreateModel", document)
+def several_containers_are_given_back(world):
+    containers = [{"Image": IMAGE, "ContainerHostname": hostname} for hostname in ("one", "two")]
+    for mode in ("Serial", "Direct"):
+        given = {"Containers": containers, "InferenceExecutionConfig": {"Mode": mode}}
+        name = fresh("Probed")
+        world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, **given)
+        seen = world.ask("DescribeModel", ModelName=name)
+        assert seen["InferenceExecutionConfig"] == {"Mode": mode}
+        assert seen["Containers"] == [one | {"Mode": "SingleModel"} for one in containers]
+
+
+def many_models_are_given_back(world):
+    container = {
+        "Image": IMAGE,
+        "Mode": "MultiModel",
+        "ModelDataUrl": world.data,
+        "MultiModelConfig": {"ModelCacheSetting": "Disabled"},
+    }
+    for given in ({"PrimaryContainer": container}, {"Containers": [container]}):
+        name = fresh("Probed")
+        world.ask("CreateModel", ModelName=name, ExecutionRoleArn=ROLE, **given)
+        seen = world.ask("DescribeModel", ModelName=name)
+        assert {member: seen[member] for member in given} == given
 
 
 def a_manifest_is_held_to_its_etag(world):

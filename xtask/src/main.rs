@@ -5,6 +5,7 @@
 //! Invariants: this file only dispatches; each command lives in a file of its own.
 
 mod codegen;
+mod engine;
 mod fuzz;
 mod sim;
 mod test;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Generate `crates/hostler-shapes/src/generated` from the pinned AWS service models.
     Codegen(codegen::Arguments),
+    /// Run a command beside a Docker engine and two registries of its own, in namespaces of their own (root).
+    Engine(engine::Arguments),
     /// Run the fuzz harnesses on stable; without arguments all of them, with a seed of chance.
     Fuzz(fuzz::Arguments),
     /// Run seeds of the simulation; without arguments those of CI.
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Engine(arguments) => engine::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),

@@ -10,6 +10,7 @@ mod arrows;
 mod cargo;
 mod context;
 mod demo;
+mod docker;
 mod instructions;
 mod node;
 mod python;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-pub(crate) use self::context::Context;
+pub(crate) use self::context::{Context, Stopwatch, run as succeed};
 use self::suite::{Outcome, SUITES, Suite};
 use self::table::Row;
 
@@ -52,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for suite in &chosen {
         table::announce(suite);
-        let watch = context::Stopwatch::start();
+        let watch = Stopwatch::start();
         let outcome = run_one(suite, &context);
         let row = Row { name: suite.name, outcome, took: watch.elapsed() };
         table::report(&row);

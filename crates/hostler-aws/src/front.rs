@@ -6,14 +6,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
-use crate::AbsentService;
+use crate::{AbsentService, Head};
 
-static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const AMZ_TARGET: &str = "x-amz-target";
 
 /// The room that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,64 +43,69 @@ pub const RESERVED_NAMES: [&str; 3] = ["console", "healthz", "metrics"];
 
 /// Finds the room by the request's head.
 pub fn classify(parts: &Parts) -> FrontKind {
-    if let Some(ours) = ours(parts) {
+    classify_head(&Head::of(parts))
+}
+
+/// The same of a head where it stands.
+pub fn classify_head(head: &Head<'_>) -> FrontKind {
+    if let Some(ours) = ours(head) {
         return ours;
     }
-    match claimed_service(parts).as_deref() {
+    match claimed_service(head).as_deref() {
         Some("s3") => return FrontKind::S3,
-        Some("iam") if is_form(parts) => return FrontKind::Absent(AbsentService::Iam),
-        Some("logs") if is_target(parts, "Logs_20140328.") => {
+        Some("iam") if is_form(head) => return FrontKind::Absent(AbsentService::Iam),
+        Some("logs") if is_target(head, "Logs_20140328.") => {
             return FrontKind::Absent(AbsentService::Logs);
         }
         _ => {}
     }
-    if parts.headers.contains_key(&AMZ_TARGET) {
+    if head.find(AMZ_TARGET).is_some() {
         return FrontKind::Control;
     }
-    if is_bearer(parts) || parts.uri.path().starts_with("/endpoints/") {
+    if is_bearer(head) || head.path.starts_with("/endpoints/") {
         return FrontKind::Gateway;
     }
-    if is_form(parts) {
+    if is_form(head) {
         return FrontKind::Sts;
     }
     FrontKind::S3
 }
 
-fn ours(parts: &Parts) -> Option<FrontKind> {
-    let path = parts.uri.path();
+fn ours(head: &Head<'_>) -> Option<FrontKind> {
+    let path = head.path;
     // Nearly every request.
     if path.starts_with("/endpoints/") {
         return None;
     }
     let is_under =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_read = matches!(head.method, "GET" | "HEAD");
     match path {
         _ if is_under("/_hostler") => Some(FrontKind::Admin),
         "/healthz" if is_read => Some(FrontKind::Health),
         "/metrics" if is_read => Some(FrontKind::Metrics),
         _ if is_read && is_under("/console") => Some(FrontKind::Console),
-        "/" if is_browser(parts) => Some(FrontKind::Welcome),
+        "/" if is_browser(head) => Some(FrontKind::Welcome),
         _ => None,
     }
 }
 
 /// A plain page view: no SDK asks for HTML.
-fn is_browser(parts: &Parts) -> bool {
-    matches!(parts.method, Method::GET | Method::HEAD)
-        && parts.uri.query().is_none_or(str::is_empty)
-        && !parts.headers.contains_key(AUTHORIZATION)
-        && header(parts, &ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+fn is_browser(head: &Head<'_>) -> bool {
+    matches!(head.method, "GET" | "HEAD")
+        && head.query.is_none_or(str::is_empty)
+        && head.find("authorization").is_none()
+        && head.text("accept").is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// The service in the scope that the signature claims, in the header or in a presigned query.
-fn claimed_service(parts: &Parts) -> Option<Cow<'_, str>> {
-    if let Some(value) = header(parts, &AUTHORIZATION) {
+fn claimed_service<'a>(head: &Head<'a>) -> Option<Cow<'a, str>> {
+    if let Some(value) = head.text("authorization") {
         let fields = value.trim_start().strip_prefix("AWS4-HMAC-SHA256")?;
         let field = fields.split(',').find_map(|field| field.trim().strip_prefix("Credential="))?;
         return service_of(field.trim()).map(Cow::Borrowed);
     }
-    match percent_decode_str(query_value(parts, "X-Amz-Credential")?).decode_utf8().ok()? {
+    match percent_decode_str(query_value(head, "X-Amz-Credential")?).decode_utf8().ok()? {
         Cow::Borrowed(credential) => service_of(credential).map(Cow::Borrowed),
         Cow::Owned(credential) => service_of(&credential).map(|service| Cow::Owned(service.to_owned())),
     }
@@ -113,35 +116,32 @@ fn service_of(credential: &str) -> Option<&str> {
     credential.rsplit('/').nth(1)
 }
 
-fn is_bearer(parts: &Parts) -> bool {
-    header(parts, &AUTHORIZATION)
+fn is_bearer(head: &Head<'_>) -> bool {
+    head.text("authorization")
         .and_then(|value| value.split_once(' '))
         .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 }
 
-fn is_target(parts: &Parts, prefix: &str) -> bool {
-    header(parts, &AMZ_TARGET).is_some_and(|target| target.starts_with(prefix))
+fn is_target(head: &Head<'_>, prefix: &str) -> bool {
+    head.text(AMZ_TARGET).is_some_and(|target| target.starts_with(prefix))
 }
 
-fn is_form(parts: &Parts) -> bool {
-    let is_action = query_value(parts, "Action").is_some();
-    let is_posted_form = parts.method == Method::POST
-        && header(parts, &CONTENT_TYPE)
+fn is_form(head: &Head<'_>) -> bool {
+    let is_action = query_value(head, "Action").is_some();
+    let is_posted_form = head.method == "POST"
+        && head
+            .text("content-type")
             .and_then(|value| value.split(';').next())
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    parts.uri.path() == "/" && (is_action || is_posted_form)
+    head.path == "/" && (is_action || is_posted_form)
 }
 
-fn query_value<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
-    let pairs = parts.uri.query()?.split('&');
+fn query_value<'a>(head: &Head<'a>, name: &str) -> Option<&'a str> {
+    let pairs = head.query?.split('&');
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .find(|(key, _)| *key == name)
         .map(|found| found.1)
-}
-
-fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Option<&'a str> {
-    parts.headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]

@@ -6,16 +6,18 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use hostler_compute::{InstanceFailure, InstanceState, Phase};
+use hostler_compute::{InstanceFailure, InstanceState, Phase, RunningContainer};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, REMOVING, RUNNING, SUPERVISOR};
+use crate::container_dir::ContainerDir;
+use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, REMOVING, RUNNING, SPEC, SUPERVISOR};
 use crate::environment::HOST;
-use crate::records::{Exit, Launch, ProcessRecord, Running, Stop};
+use crate::records::{Exit, Launch, ProcessRecord, Running, SpecFile, Stop};
 use crate::{logs, processes};
 
 /// A supervisor writes its number first thing; one that takes longer than this is stuck, as at a fresh start.
@@ -67,18 +69,43 @@ pub(crate) fn state(dir: &InstanceDir, stage: &Stage) -> io::Result<InstanceStat
         Stage::Broken => starting,
         Stage::Failed(failure) => InstanceState::Failed(failure.clone()),
         Stage::Exited(exit) => {
-            InstanceState::Exited { cause: exit.cause.clone(), log_tail: logs::tail(&dir.logs()) }
+            let (container, cause) = (exit.container.clone(), exit.cause.clone());
+            InstanceState::Exited {
+                log_tail: logs::tail(&log_of(dir, container.as_deref())?),
+                container,
+                cause,
+            }
         }
     })
 }
 
-/// The state of a container that was started; none when that is not written yet.
+/// The state of containers that were started; none when that is not written yet.
 pub(crate) fn running(dir: &InstanceDir) -> io::Result<Option<InstanceState>> {
     let (Some(launch), Some(running)) = (dir.read::<Launch>(LAUNCH)?, dir.read::<Running>(RUNNING)?) else {
         return Ok(None);
     };
-    let address = format!("{HOST}:{}", launch.port).parse().map_err(io::Error::other)?;
-    Ok(Some(InstanceState::Running { address, pid: Some(running.process.pid), since: running.since }))
+    // Not from what was launched: earlier releases wrote no names there.
+    let names = names(dir)?;
+    let mut containers = Vec::new();
+    for ((launch, main), name) in launch.containers.iter().zip(running.containers.iter()).zip(names) {
+        let address = format!("{HOST}:{}", launch.port).parse().map_err(io::Error::other)?;
+        containers.push(RunningContainer { name, address, pid: Some(main.process.pid) });
+    }
+    Ok(Some(InstanceState::Running { containers, since: running.since }))
+}
+
+fn names(dir: &InstanceDir) -> io::Result<Vec<String>> {
+    let file: Option<SpecFile> = dir.read(SPEC)?;
+    let containers = file.map(|file| file.spec.containers).unwrap_or_default();
+    Ok(containers.into_iter().map(|container| container.name).collect())
+}
+
+/// Where the log of this container is, or of the first.
+fn log_of(dir: &InstanceDir, container: Option<&str>) -> io::Result<PathBuf> {
+    let names = names(dir)?;
+    let position = names.iter().position(|name| Some(name.as_str()) == container).unwrap_or(0);
+    let all = ContainerDir::all(dir, &names);
+    Ok(all.get(position).map_or_else(|| dir.logs(), |own| own.logs().to_path_buf()))
 }
 
 /// A living supervisor, whoever started it.

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hostler_compute::{
-    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, Program,
+    Capabilities, Compute, ComputeError, InstanceSpec, InstanceState, LogChunk, Observed, Phase, PlaceError,
 };
+use hostler_compute_local::{Placing, TargetModels, blocking};
 use hostler_types::{Clock, DeviceClass, EndpointUid, InstanceId};
 use tokio::sync::{RwLock, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -23,8 +24,10 @@ use tracing::Instrument;
 
 use crate::adoption::{self, Stage};
 use crate::cgroup::Hierarchies;
-use crate::directory::{InstanceDir, LAUNCH, REMOVING, SPEC};
-use crate::life::{Instance, blocking};
+use crate::container_dir::ContainerDir;
+use crate::directory::{InstanceDir, LAUNCH, MODELS, REMOVING, SPEC};
+use crate::entry::{Entry, check, names};
+use crate::life::Instance;
 use crate::ports::{PortLease, Ports};
 use crate::records::{Launch, SpecFile, Stop, VERSION};
 use crate::{ModelData, OpenError, ProcessConfig, devices, kept, listening, logs};
@@ -45,6 +48,7 @@ pub struct ProcessBackend {
 pub(crate) struct Shared {
     pub(crate) config: ProcessConfig,
     pub(crate) data: Arc<dyn ModelData>,
+    targets: TargetModels,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hierarchies: Hierarchies,
     pub(crate) devices: BTreeMap<DeviceClass, u32>,
@@ -53,14 +57,6 @@ pub(crate) struct Shared {
     at_work: Arc<RwLock<()>>,
     changes: broadcast::Sender<InstanceId>,
     entries: Mutex<BTreeMap<InstanceId, Entry>>,
-}
-
-struct Entry {
-    endpoint_name: String,
-    spec_hash: String,
-    state: InstanceState,
-    dir: InstanceDir,
-    removal: watch::Sender<Option<Duration>>,
 }
 
 impl ProcessBackend {
@@ -91,7 +87,9 @@ impl ProcessBackend {
         let ports = Ports::new(config.ports.clone());
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (at_work, entries) = (Arc::default(), Mutex::new(BTreeMap::new()));
-        let shared = Shared { config, data, clock, hierarchies, devices, ports, at_work, changes, entries };
+        let targets = TargetModels::new(data.clone(), Placing::Links);
+        let shared =
+            Shared { config, data, targets, clock, hierarchies, devices, ports, at_work, changes, entries };
         let backend = Self { shared: Arc::new(shared), tasks: Mutex::new(Some(JoinSet::new())) };
         for (id, dir) in found {
             if let Err(error) = backend.take_up(&id, dir).await {
@@ -135,7 +133,7 @@ impl ProcessBackend {
 
     async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<()> {
         let (read_dir, ports) = (dir.clone(), Arc::clone(&self.shared.ports));
-        let (spec, stage, state, port) = blocking(move || {
+        let (spec, stage, state, ports) = blocking(move || {
             let file: SpecFile =
                 read_dir.read(SPEC)?.ok_or_else(|| io::Error::other("there is no spec.json"))?;
             if file.version != VERSION {
@@ -143,13 +141,14 @@ impl ProcessBackend {
             }
             let stage = adoption::examine(&read_dir)?;
             let state = adoption::state(&read_dir, &stage)?;
-            let port = match stage {
-                Stage::Supervised => {
-                    read_dir.read::<Launch>(LAUNCH)?.map(|launch| ports.adopt(launch.ports()))
-                }
+            let launch = match stage {
+                Stage::Supervised => read_dir.read::<Launch>(LAUNCH)?,
                 _ => None,
             };
-            Ok((file.spec, stage, state, port))
+            let adopt = |launch: &Launch| {
+                launch.containers.iter().map(|container| ports.adopt(container.ports())).collect()
+            };
+            Ok((file.spec, stage, state, launch.as_ref().map(adopt).unwrap_or_default()))
         })
         .await?;
         let wish = match &stage {
@@ -158,16 +157,15 @@ impl ProcessBackend {
         };
         let removal = watch::Sender::new(wish);
         let receiver = removal.subscribe();
-        let endpoint_name = spec.endpoint_name.clone();
-        let entry = Entry { endpoint_name, spec_hash: spec.hash(), state, dir: dir.clone(), removal };
+        let entry = Entry::of(&spec, state, &dir, removal);
         self.shared.entries().insert(id.clone(), entry);
-        let instance = self.instance(dir, spec, port);
+        let instance = self.instance(dir, spec, ports);
         let span = instance.span();
         self.spawn(instance.live(stage, receiver).instrument(span)).map_err(io::Error::other)
     }
 
-    fn instance(&self, dir: InstanceDir, spec: InstanceSpec, port: Option<PortLease>) -> Instance {
-        Instance { shared: Arc::clone(&self.shared), id: spec.id.clone(), dir, spec, port, child: None }
+    fn instance(&self, dir: InstanceDir, spec: InstanceSpec, ports: Vec<PortLease>) -> Instance {
+        Instance { shared: Arc::clone(&self.shared), id: spec.id.clone(), dir, spec, ports, child: None }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), &'static str> {
@@ -206,6 +204,7 @@ impl Shared {
             isolates_network: false,
             memory_bytes_max: self.config.memory_bytes_max,
             runs_images: false,
+            isolates_images: false,
             devices: self.devices.clone(),
         }
     }
@@ -234,31 +233,13 @@ impl Shared {
     /// The instance is gone.
     pub(crate) fn drop_entry(&self, id: &InstanceId) {
         self.entries().remove(id);
+        self.targets.forget(id);
         self.tell(id);
     }
 
     fn tell(&self, id: &InstanceId) {
         // An error means that nobody listens.
         let _ = self.changes.send(id.clone());
-    }
-}
-
-/// What of a spec no process can do.
-fn check(spec: &InstanceSpec) -> Result<(), ComputeError> {
-    let refuse = |detail: String| Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
-    match &spec.containers[..] {
-        [one] => match &one.program {
-            Program::Image => refuse(format!(
-                "image `{}` is a container image and this server runs processes; map the image to a command with \
-                 an [[image]] entry in hostler.toml (a docker backend is not there yet)",
-                one.image
-            )),
-            Program::Command { command, .. } if command.is_empty() => {
-                refuse(format!("image `{}` is mapped to an empty command", one.image))
-            }
-            Program::BuiltIn { .. } | Program::Command { .. } | Program::Script { .. } => Ok(()),
-        },
-        several => refuse(format!("it has {} containers and this backend runs exactly one", several.len())),
     }
 }
 
@@ -283,14 +264,15 @@ impl Compute for ProcessBackend {
             }
             let (removal, receiver) = watch::channel(None);
             let state = InstanceState::Preparing { phase: Phase::Fetching };
-            let endpoint_name = spec.endpoint_name.clone();
-            let entry =
-                Entry { endpoint_name, spec_hash: spec_hash.clone(), state, dir: dir.clone(), removal };
-            entries.insert(id.clone(), entry);
+            entries.insert(id.clone(), Entry::of(spec, state, &dir, removal));
             receiver
         };
         self.shared.tell(&id);
-        let instance = self.instance(dir, spec.clone(), None);
+        let mut inner = ContainerDir::inner(&names(spec));
+        if spec.containers.iter().any(|container| container.models.is_some()) {
+            inner.push(MODELS.into());
+        }
+        let instance = self.instance(dir, spec.clone(), Vec::new());
         let file = SpecFile { version: VERSION, spec_hash, spec: spec.clone() };
         let (noted, is_noted) = oneshot::channel();
         // In the task, so that a caller that goes away leaves nothing half done.
@@ -298,7 +280,7 @@ impl Compute for ProcessBackend {
         let task = async move {
             let (shared, id) = (Arc::clone(&instance.shared), instance.id.clone());
             let root = shared.config.dir.clone();
-            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file)).await {
+            match shared.blocking(move || InstanceDir::create(&root, &file.spec.id, &file, &inner)).await {
                 Ok(_) => {
                     let _ = noted.send(Ok(()));
                     instance.live(Stage::Waiting, receiver).await;
@@ -356,6 +338,7 @@ impl Compute for ProcessBackend {
                 id: id.clone(),
                 spec_hash: entry.spec_hash.clone(),
                 state: entry.state.clone(),
+                images: Vec::new(),
             })
             .collect())
     }
@@ -368,19 +351,34 @@ impl Compute for ProcessBackend {
         self.shared.changes.subscribe()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        let unknown = || ComputeError::Unknown { id: id.clone() };
         let of_living = self.shared.entries().get(id).map(|entry| {
             // Looked at before reading: what is written after the end of an instance is nothing.
             let is_final = matches!(entry.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
-            (entry.dir.logs(), is_final)
+            entry.log_dir(container).map(|dir| (dir, is_final))
         });
-        let kept = kept::dir(&self.shared.config.dir, id);
-        let found = blocking(move || match &of_living {
-            None => Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true))),
-            // A removal may have moved the log aside by now.
-            Some((dir, is_final)) => {
-                Ok(logs::read_first(&[dir, &kept], from, bytes_max)?.map(|piece| (piece, *is_final)))
+        let of_living = match of_living {
+            Some(None) => return Err(unknown()),
+            found => found.flatten(),
+        };
+        let (root, kept_id, container) =
+            (self.shared.config.dir.clone(), id.clone(), container.map(str::to_owned));
+        let found = blocking(move || {
+            // A removal may have moved the log aside by now: what is not here is looked for there afterwards.
+            if let Some((dir, is_final)) = of_living
+                && let Some(piece) = logs::read_first(&[&dir], from, bytes_max)?
+            {
+                return Ok(Some((piece, is_final)));
             }
+            let Some(kept) = kept::log(&root, &kept_id, container.as_deref()) else { return Ok(None) };
+            Ok(logs::read_first(&[&kept], from, bytes_max)?.map(|piece| (piece, true)))
         })
         .await
         .map_err(|source| ComputeError::Failed { action: "read the log", source: source.into() })?;
@@ -392,8 +390,40 @@ impl Compute for ProcessBackend {
             None if self.shared.entries().contains_key(id) => {
                 Ok(LogChunk { bytes: Vec::new(), next: from, ended: false })
             }
-            None => Err(ComputeError::Unknown { id: id.clone() }),
+            None => Err(unknown()),
         }
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        if let Some(entry) = self.shared.entries().get(id) {
+            let names = if entry.containers.len() > 1 { entry.containers.clone() } else { Vec::new() };
+            return Ok(names);
+        }
+        let (root, id) = (self.shared.config.dir.clone(), id.clone());
+        blocking(move || Ok(kept::names(&root, &id)))
+            .await
+            .map_err(|source| ComputeError::Failed { action: "list kept logs", source: source.into() })
+    }
+
+    async fn place_model(&self, id: &InstanceId, name: &str, target: &str) -> Result<String, PlaceError> {
+        let unknown = || PlaceError::Unknown { id: id.clone() };
+        let (models, prefix) = {
+            let entries = self.shared.entries();
+            let entry = entries.get(id).ok_or_else(unknown)?;
+            (entry.dir.models(), entry.models.clone().ok_or_else(unknown)?)
+        };
+        let place = self.shared.targets.place((id, &models), &prefix, name, target).await?;
+        Ok(place.display().to_string())
+    }
+
+    async fn drop_model(&self, id: &InstanceId, name: &str) -> Result<(), ComputeError> {
+        let models = {
+            let entries = self.shared.entries();
+            let Some(entry) = entries.get(id) else { return Ok(()) };
+            entry.dir.models()
+        };
+        let dropped = self.shared.targets.drop_model((id, &models), name).await;
+        dropped.map_err(|source| ComputeError::Failed { action: "remove a model", source: source.into() })
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use hostler_compute_local::Capacity;
 
 use crate::LogLimits;
 
@@ -84,6 +87,8 @@ pub struct ProcessConfig {
     pub device_dir: PathBuf,
     /// How models with a script of their own are run.
     pub script: ScriptConfig,
+    /// What all backends of this machine may promise.
+    pub capacity: Arc<Capacity>,
 }
 
 impl ProcessConfig {
@@ -102,6 +107,7 @@ impl ProcessConfig {
             payload_bytes_max: PAYLOAD_BYTES_MAX_DEFAULT,
             open_files_max: None,
             device_dir: PathBuf::from(DEVICE_DIR_DEFAULT),
+            capacity: Capacity::unlimited(),
         }
     }
 }

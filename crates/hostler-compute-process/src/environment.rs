@@ -16,7 +16,7 @@ use crate::{ScriptConfig, script};
 
 /// Where SageMaker's containers find their model.
 pub(crate) const OPT_ML_MODEL: &str = "/opt/ml/model";
-/// Enough for every server that was tried; the range has room for 1,500 such instances.
+/// Enough for every server that was tried; the range has room for 1,500 such containers.
 const MORE_PORTS: u16 = 7;
 const OPT_ML: &str = "/opt/ml";
 /// Where SageMaker puts additional model data, each in a directory named by its channel.
@@ -25,9 +25,11 @@ pub(crate) const OPT_ML_ADDITIONAL: &str = "/opt/ml/additional-model-data-source
 /// The address of every instance of this backend.
 pub(crate) const HOST: &str = "127.0.0.1";
 
-/// Where an instance lives and what it is given.
+/// Where a container lives and what it is given.
 pub(crate) struct Place<'a> {
     pub(crate) instance_dir: &'a Path,
+    /// The container's own: the instance's when there is no other container.
+    pub(crate) home: &'a Path,
     pub(crate) model_dir: &'a Path,
     pub(crate) additional_dir: &'a Path,
     /// The first is the container contract's.
@@ -80,13 +82,13 @@ pub(crate) fn environment(
 ) -> BTreeMap<String, String> {
     let dir = |path: &Path| path.display().to_string();
     // Where SageMaker's inference toolkits look for `model`.
-    let base_dir = if needs_opt_ml(container) { OPT_ML.to_owned() } else { dir(place.instance_dir) };
+    let base_dir = if needs_opt_ml(container) { OPT_ML.to_owned() } else { dir(place.home) };
     let region = spec.scope.region.to_string();
     let mut all: BTreeMap<String, String> = [
         ("PATH", place.path.to_owned()),
-        ("HOME", dir(place.instance_dir)),
+        ("HOME", dir(place.home)),
         ("LANG", "C.UTF-8".to_owned()),
-        ("TMPDIR", dir(&place.instance_dir.join("tmp"))),
+        ("TMPDIR", dir(&place.home.join("tmp"))),
         ("AWS_REGION", region.clone()),
         ("AWS_DEFAULT_REGION", region),
         ("SAGEMAKER_BASE_DIR", base_dir),
@@ -114,10 +116,10 @@ pub(crate) fn environment(
 }
 
 /// How many ports a program gets besides its own: servers of others have listeners for metrics or management.
-pub(crate) fn more_ports(spec: &InstanceSpec) -> u16 {
-    match spec.containers.first().map(|container| &container.program) {
-        Some(Program::Command { .. }) => MORE_PORTS,
-        _ => 0,
+pub(crate) fn more_ports(container: &ContainerSpec) -> u16 {
+    match container.program {
+        Program::Command { .. } => MORE_PORTS,
+        Program::BuiltIn { .. } | Program::Script { .. } | Program::Image => 0,
     }
 }
 
@@ -156,10 +158,13 @@ mod tests {
                 model_data: None,
                 additional_model_data: Vec::new(),
                 environment: pairs.collect(),
+                image_role_arn: None,
+                models: None,
             }],
             limits: Limits::default(),
             accelerators: None,
             download_timeout_ms: 1,
+            is_isolated: false,
         }
     }
 
@@ -168,6 +173,7 @@ mod tests {
             std::sync::LazyLock::new(|| ScriptConfig::new("/e"));
         Place {
             instance_dir: Path::new("/i"),
+            home: Path::new("/i"),
             model_dir: Path::new("/i/model"),
             additional_dir: Path::new("/i/additional-model-data-sources"),
             ports: 8123..=8130,
@@ -195,6 +201,17 @@ mod tests {
         assert_eq!(all["KEEP"], "{port}", "the model's own variables are passed word for word");
         assert_eq!(all["AWS_REGION"], "eu-west-1");
         assert_eq!(all["SAGEMAKER_SAFE_PORT_RANGE"], "8124-8130");
+    }
+
+    #[test]
+    fn one_of_several_containers_lives_in_its_own_directory_and_carries_the_instances_mark() {
+        let spec = spec(Program::BuiltIn { engine: "kmeans".to_owned() }, &[]);
+        let place = Place { home: Path::new("/i/containers/02-b"), ..place() };
+        let all = environment(&spec, &spec.containers[0], &place);
+        assert_eq!(all["HOME"], "/i/containers/02-b");
+        assert_eq!(all["TMPDIR"], "/i/containers/02-b/tmp");
+        assert_eq!(all["SAGEMAKER_BASE_DIR"], "/i/containers/02-b");
+        assert_eq!(all[MARKER], "/i");
     }
 
     #[test]

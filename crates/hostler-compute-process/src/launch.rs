@@ -13,16 +13,17 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use hostler_compute::{Fault, InstanceFailure, InstanceSpec, Program};
+use hostler_compute::{ContainerSpec, Fault, InstanceFailure, InstanceSpec, Program};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use crate::ProcessConfig;
 use crate::cgroup::Hierarchies;
+use crate::container_dir::ContainerDir;
 use crate::directory::{InstanceDir, LAUNCH, Lock, SUPERVISOR};
 use crate::environment::{OPT_ML_ADDITIONAL, OPT_ML_MODEL, Place, command, environment, needs_opt_ml};
 use crate::failure::{of_machine, starting};
-use crate::records::Launch;
+use crate::records::{ContainerLaunch, Each, Launch};
 use crate::script;
 use crate::supervisor::SUPERVISE;
 
@@ -32,28 +33,56 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOCK_STEPS_MAX: u32 = 30_000;
 const STEP: Duration = Duration::from_millis(1);
 
-/// Writes down what to launch.
+/// Writes down what to launch; `ports` are those of each container.
 pub(crate) fn write_plan(
     config: &ProcessConfig,
     hierarchies: &Hierarchies,
     dir: &InstanceDir,
     spec: &InstanceSpec,
-    ports: RangeInclusive<u16>,
+    ports: &[RangeInclusive<u16>],
 ) -> Result<(), InstanceFailure> {
+    let names: Vec<String> = spec.containers.iter().map(|container| container.name.clone()).collect();
+    let homes = ContainerDir::all(dir, &names);
+    let mut containers = Vec::new();
+    for ((container, home), ports) in spec.containers.iter().zip(&homes).zip(ports) {
+        let planned = plan_container(config, dir, (spec, container), home, ports.clone());
+        containers.push(planned.map_err(|failure| failure.of_container(spec, &container.name))?);
+    }
+    let Some(containers) = Each::of(containers) else {
+        return Err(starting(Fault::User, "there is nothing in the instance to run as a process".to_owned()));
+    };
+    let plan = Launch {
+        containers,
+        limits: spec.limits,
+        groups: hierarchies.groups(dir.path()),
+        log_limits: config.log_limits.divided_among(names.len()),
+        open_files_max: config.open_files_max,
+    };
+    dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
+}
+
+fn plan_container(
+    config: &ProcessConfig,
+    dir: &InstanceDir,
+    (spec, container): (&InstanceSpec, &ContainerSpec),
+    home: &ContainerDir,
+    ports: RangeInclusive<u16>,
+) -> Result<ContainerLaunch, InstanceFailure> {
     // Without links: some servers (MLflow) take a file outside of the path they were given for an attack.
     let model =
-        fs::canonicalize(dir.model()).map_err(|error| of_machine("finding the model data", &error))?;
-    let opt_ml_model = spec.containers.first().is_some_and(needs_opt_ml).then(|| model.clone());
+        fs::canonicalize(home.model()).map_err(|error| of_machine("finding the model data", &error))?;
+    let opt_ml_model = needs_opt_ml(container).then(|| model.clone());
     let model_dir = if opt_ml_model.is_some() { OPT_ML_MODEL.into() } else { model };
     let opt_ml_additional = match &opt_ml_model {
         Some(_) => {
-            channels(dir, spec).map_err(|error| of_machine("finding additional model data", &error))?
+            channels(home, container).map_err(|error| of_machine("finding additional model data", &error))?
         }
         None => BTreeMap::new(),
     };
-    let additional_dir = if opt_ml_model.is_some() { OPT_ML_ADDITIONAL.into() } else { dir.additional() };
+    let additional_dir = if opt_ml_model.is_some() { OPT_ML_ADDITIONAL.into() } else { home.additional() };
     let place = Place {
         instance_dir: dir.path(),
+        home: home.path(),
         model_dir: &model_dir,
         additional_dir: &additional_dir,
         ports: ports.clone(),
@@ -63,16 +92,15 @@ pub(crate) fn write_plan(
         script: &config.script,
         workers: script::workers(spec),
     };
-    let runnable =
-        spec.containers.first().and_then(|container| Some((container, command(container, &place)?)));
-    let Some((container, command)) = runnable else {
+    let Some(command) = command(container, &place) else {
         return Err(starting(Fault::User, "there is nothing in the instance to run as a process".to_owned()));
     };
     let working_dir = match &container.program {
         Program::Command { working_dir: Some(working_dir), .. } => PathBuf::from(working_dir),
-        _ => dir.path().to_path_buf(),
+        _ => home.path().to_path_buf(),
     };
-    let plan = Launch {
+    Ok(ContainerLaunch {
+        name: container.name.clone(),
         command,
         environment: environment(spec, container, &place),
         working_dir,
@@ -80,19 +108,15 @@ pub(crate) fn write_plan(
         last_port: Some(*ports.end()),
         opt_ml_model,
         opt_ml_additional,
-        limits: spec.limits,
-        groups: hierarchies.groups(dir.path()),
-        log_limits: config.log_limits,
-        open_files_max: config.open_files_max,
-    };
-    dir.write(LAUNCH, &plan).map_err(|error| of_machine("writing down what to launch", &error))
+        log_dir: Some(home.logs().to_path_buf()),
+    })
 }
 
 /// Where the data of each channel really is.
-fn channels(dir: &InstanceDir, spec: &InstanceSpec) -> io::Result<BTreeMap<String, PathBuf>> {
-    let channels = spec.containers.iter().flat_map(|container| &container.additional_model_data);
+fn channels(home: &ContainerDir, container: &ContainerSpec) -> io::Result<BTreeMap<String, PathBuf>> {
+    let channels = container.additional_model_data.iter();
     channels
-        .map(|data| Ok((data.channel.clone(), fs::canonicalize(dir.additional().join(&data.channel))?)))
+        .map(|data| Ok((data.channel.clone(), fs::canonicalize(home.additional().join(&data.channel))?)))
         .collect()
 }
 
@@ -148,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn a_lock_that_was_only_looked_at_is_waited_for_and_a_supervisors_is_not() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1).unwrap();
+        let dir = InstanceDir::create(root.path(), &instance_id("e1", 0), &1, &[]).unwrap();
         let looked_at = dir.try_lock().unwrap();
         let (taken, ()) = tokio::join!(lock_to_launch(&dir), async { drop(looked_at) });
         let supervisors = taken.unwrap();

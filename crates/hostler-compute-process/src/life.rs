@@ -6,7 +6,6 @@
 //! nothing but removal.
 //! Failure: an error of this machine on the way becomes the instance's failure, and is shown.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -16,18 +15,19 @@ use std::time::Duration;
 
 use futures_util::future::{try_join, try_join_all};
 use hostler_artifacts::DataSource;
-use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
+use hostler_compute::{ContainerSpec, ExitCause, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
 use hostler_types::{FailureCause, InstanceId};
 use tokio::process::Child;
 use tokio::sync::watch;
 
 use crate::adoption::{self, Stage, Supervisor};
 use crate::backend::Shared;
+use crate::container_dir::ContainerDir;
 use crate::directory::{EXIT, FAILED, InstanceDir, PREPARED, RUNNING, SUPERVISOR};
 use crate::environment::more_ports;
 use crate::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use crate::ports::PortLease;
-use crate::records::{Exit, Prepared};
+use crate::records::{Each, Exit, Prepared};
 use crate::{Lease, PreparedModel, launch, leftovers};
 
 const STEP: Duration = Duration::from_millis(1);
@@ -40,9 +40,17 @@ pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) dir: InstanceDir,
     pub(crate) spec: InstanceSpec,
-    pub(crate) port: Option<PortLease>,
+    /// Of each container, once it was given some.
+    pub(crate) ports: Vec<PortLease>,
     /// The supervisor, when this server started it: to be reaped.
     pub(crate) child: Option<Child>,
+}
+
+/// The data of one container.
+struct Fetched {
+    model: Option<PreparedModel>,
+    /// In the order of its spec.
+    channels: Vec<PreparedModel>,
 }
 
 /// The wish to remove an instance, with its grace.
@@ -107,61 +115,87 @@ impl Instance {
         if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
             return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
         }
-        let leases = self.prepare().await?;
+        let place = self.shared.config.capacity.reserve(&self.spec.limits)?;
+        let mut leases = self.prepare().await?;
+        leases.push(Box::new(place));
         self.show(InstanceState::Preparing { phase: Phase::Starting });
-        if self.port.is_none() {
-            self.port = self.shared.ports.pick(more_ports(&self.spec));
+        if self.ports.is_empty() {
+            self.ports = self.pick_ports()?;
         }
-        let Some(ports) = self.port.as_ref().map(PortLease::all) else {
-            let wanted = u32::from(more_ports(&self.spec)) + 1;
-            let range = &self.shared.config.ports;
-            let detail = format!("no {wanted} free ports in a row are left in {range:?}");
-            return Err(Box::new(starting(Fault::Capacity, detail).with_cause(FailureCause::NoRoom)));
-        };
+        let ports: Vec<_> = self.ports.iter().map(PortLease::all).collect();
         let Shared { config, hierarchies, .. } = &*self.shared;
-        launch::write_plan(config, hierarchies, &self.dir, &self.spec, ports)?;
+        launch::write_plan(config, hierarchies, &self.dir, &self.spec, &ports)?;
         self.child = launch::launch(config, &self.dir).await?;
         Ok(leases)
     }
 
-    /// Puts the model data in its place, and what is additional beside it.
+    fn pick_ports(&self) -> Result<Vec<PortLease>, Box<InstanceFailure>> {
+        let pick = |container: &ContainerSpec| {
+            let more = more_ports(container);
+            self.shared.ports.pick(more).ok_or_else(|| {
+                let (wanted, range) = (u32::from(more) + 1, &self.shared.config.ports);
+                let detail = format!("no {wanted} free ports in a row are left in {range:?}");
+                Box::new(starting(Fault::Capacity, detail).with_cause(FailureCause::NoRoom))
+            })
+        };
+        self.spec.containers.iter().map(pick).collect()
+    }
+
+    /// Puts the model data of each container in its place, and what is additional beside it.
     async fn prepare(&self) -> Result<Vec<Lease>, Box<InstanceFailure>> {
-        let Some(container) = self.spec.containers.first() else { return Ok(Vec::new()) };
-        let (name, additional) = (&container.name, &container.additional_model_data);
         // All at once: the time that is allowed is for all of them.
+        let fetching: Vec<_> = self.spec.containers.iter().map(|one| self.fetch_all(one)).collect();
+        let fetched = try_join_all(fetching).await?;
+        let names: Vec<String> = self.spec.containers.iter().map(|one| one.name.clone()).collect();
+        let homes = ContainerDir::all(&self.dir, &names);
+        let (mut placed, mut leases, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
+        for ((container, fetched), home) in self.spec.containers.iter().zip(fetched).zip(homes) {
+            let (data, mut keys) = (fetched, Prepared::default());
+            let mut keep = |model: PreparedModel| {
+                leases.push(model.lease);
+                (model.path, model.cache_key)
+            };
+            let target = data.model.map(|model| {
+                let (path, key) = keep(model);
+                keys.cache_key = Some(key);
+                path
+            });
+            let mut targets = Vec::new();
+            for (channel, model) in container.additional_model_data.iter().zip(data.channels) {
+                let (path, key) = keep(model);
+                keys.additional.insert(channel.channel.clone(), key);
+                targets.push((channel.channel.clone(), path));
+            }
+            placed.push((home, target, targets));
+            prepared.push(keys);
+        }
+        let Some(prepared) = Each::of(prepared) else { return Ok(Vec::new()) };
+        let dir = self.dir.clone();
+        let placing = self.shared.blocking(move || {
+            for (home, target, targets) in placed {
+                place_model(&home, target)?;
+                place_additional(&home, &targets)?;
+            }
+            dir.write(PREPARED, &prepared)
+        });
+        placing.await.map_err(|error| of_machine("placing the model data", &error))?;
+        Ok(leases)
+    }
+
+    async fn fetch_all(&self, container: &ContainerSpec) -> Result<Fetched, Box<InstanceFailure>> {
+        let name = &container.name;
         let model = async {
             match &container.model_data {
                 Some(source) => self.fetch(name, source).await.map(Some),
                 None => Ok(None),
             }
         };
-        let channels = additional.iter().map(|channel| self.fetch(name, &channel.data));
-        let (model, channels) = try_join(model, try_join_all(channels)).await?;
-        let mut prepared = Prepared { cache_key: None, additional: BTreeMap::new() };
-        let mut leases = Vec::new();
-        let mut keep = |model: PreparedModel| {
-            leases.push(model.lease);
-            (model.path, model.cache_key)
-        };
-        let target = model.map(|model| {
-            let (path, key) = keep(model);
-            prepared.cache_key = Some(key);
-            path
-        });
-        let mut targets = Vec::new();
-        for (channel, model) in additional.iter().zip(channels) {
-            let (path, key) = keep(model);
-            prepared.additional.insert(channel.channel.clone(), key);
-            targets.push((channel.channel.clone(), path));
-        }
-        let dir = self.dir.clone();
-        let placed = self.shared.blocking(move || {
-            place_model(&dir, target)?;
-            place_additional(&dir, &targets)?;
-            dir.write(PREPARED, &prepared)
-        });
-        placed.await.map_err(|error| of_machine("placing the model data", &error))?;
-        Ok(leases)
+        let channels = &container.additional_model_data;
+        let channels: Vec<_> = channels.iter().map(|channel| self.fetch(name, &channel.data)).collect();
+        let fetched = try_join(model, try_join_all(channels)).await;
+        let (model, channels) =
+            fetched.map_err(|failure| Box::new(failure.of_container(&self.spec, name)))?;
+        Ok(Fetched { model, channels })
     }
 
     async fn fetch(&self, name: &str, source: &DataSource) -> Result<PreparedModel, Box<InstanceFailure>> {
@@ -184,10 +218,14 @@ impl Instance {
     }
 
     async fn adopt_model(&self) -> Vec<Lease> {
-        let prepared: Option<Prepared> = self.dir.read(PREPARED).ok().flatten();
-        let Some(Prepared { cache_key, additional }) = prepared else { return Vec::new() };
-        let mut leases = Vec::new();
-        for key in cache_key.into_iter().chain(additional.into_values()) {
+        let prepared: Option<Each<Prepared>> = self.dir.read(PREPARED).ok().flatten();
+        let mut leases: Vec<Lease> = vec![Box::new(self.shared.config.capacity.hold(&self.spec.limits))];
+        let Some(prepared) = prepared else { return leases };
+        let of_one = |keys: &Prepared| {
+            let keys = keys.cache_key.iter().chain(keys.additional.values());
+            keys.cloned().collect::<Vec<_>>()
+        };
+        for key in prepared.iter().flat_map(of_one).collect::<Vec<_>>() {
             match self.shared.data.adopt(&key).await {
                 Some(lease) => leases.push(lease),
                 None => {
@@ -233,7 +271,7 @@ impl Instance {
                     status,
                     "the supervisor of an instance ended without a word; what it left behind was ended"
                 );
-                let exit = Exit { cause: ExitCause::Unseen, at: now };
+                let exit = Exit { container: None, cause: ExitCause::Unseen, at: now };
                 dir.write(EXIT, &exit)?;
                 return adoption::state(&dir, &Stage::Exited(exit));
             }
@@ -258,7 +296,7 @@ impl Instance {
 }
 
 /// `model` becomes a link to the unpacked data, or an empty directory.
-fn place_model(dir: &InstanceDir, target: Option<PathBuf>) -> io::Result<()> {
+fn place_model(dir: &ContainerDir, target: Option<PathBuf>) -> io::Result<()> {
     let model = dir.model();
     let gone = match fs::symlink_metadata(&model) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(&model),
@@ -274,7 +312,7 @@ fn place_model(dir: &InstanceDir, target: Option<PathBuf>) -> io::Result<()> {
 }
 
 /// A directory of links to additional model data, one for each channel; none where there is no such data.
-fn place_additional(dir: &InstanceDir, targets: &[(String, PathBuf)]) -> io::Result<()> {
+fn place_additional(dir: &ContainerDir, targets: &[(String, PathBuf)]) -> io::Result<()> {
     let additional = dir.additional();
     // Half of an earlier try: links only, none is followed.
     match fs::remove_dir_all(&additional) {
@@ -286,12 +324,4 @@ fn place_additional(dir: &InstanceDir, targets: &[(String, PathBuf)]) -> io::Res
     }
     fs::create_dir(&additional)?;
     targets.iter().try_for_each(|(channel, target)| symlink(target, additional.join(channel)))
-}
-
-/// Runs file work where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(io::Error::other)?
 }

@@ -34,7 +34,7 @@ impl Instance {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
         }
-        self.port = None;
+        self.ports.clear();
         self.shared.drop_entry(&self.id);
     }
 

@@ -1,10 +1,11 @@
-//! The small process that stays with an instance for life, and its helper that becomes the container.
+//! The small process that stays with an instance for life, and its helper that becomes a container.
 //!
 //! Why: what a server holds dies with the server; this holds the lock, the log, the limits and the memory of how it
 //! ended. Plain threads and blocking calls: it sleeps in the kernel and costs a few pages.
 //! Invariants: it launches at most once, since a directory with `supervisor.json` in it is refused. It is a child
-//! subreaper, so nothing an instance started outlives it while it lives itself.
-//! Failure: killed with signal 9, the kernel kills the container's main process with it; the server (now or at its
+//! subreaper, so nothing an instance started outlives it while it lives itself. Containers live together: it ends when
+//! all of them have ended, and the first that does takes the others with it.
+//! Failure: killed with signal 9, the kernel kills the containers' main processes with it; the server (now or at its
 //! next start) sweeps the rest and reports that the end was unseen.
 
 mod contain;
@@ -30,14 +31,14 @@ pub(crate) const SUPERVISE: &str = "supervise";
 pub(crate) const CONTAIN: &str = "contain";
 pub(crate) const TRY_OPT_ML: &str = "try-opt-ml";
 
-/// Runs `supervise DIR`, `contain PID` or `try-opt-ml DIR` when the arguments (without the program's name) ask for it. To be called
+/// Runs `supervise DIR`, `contain PID POSITION` or `try-opt-ml DIR` when the arguments (without the program's name) ask for it. To be called
 /// first thing in `main`, before a runtime, a logger or a thread exists.
 pub fn run_hidden(arguments: &[OsString]) -> Option<ExitCode> {
-    let [word, argument] = arguments else { return None };
-    let result = match word.to_str()? {
-        SUPERVISE => watch::supervise(Path::new(argument)),
-        CONTAIN => contain::contain(argument),
-        TRY_OPT_ML => try_opt_ml(Path::new(argument)),
+    let (word, rest) = arguments.split_first()?;
+    let result = match (word.to_str()?, rest) {
+        (SUPERVISE, [dir]) => watch::supervise(Path::new(dir)),
+        (CONTAIN, [supervisor, position]) => contain::contain(supervisor, position),
+        (TRY_OPT_ML, [dir]) => try_opt_ml(Path::new(dir)),
         _ => return None,
     };
     Some(match result {

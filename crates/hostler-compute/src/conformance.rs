@@ -4,6 +4,8 @@
 //! Invariants: a case knows the port and nothing of the backend; the harness says how this backend runs something
 //! that serves, exits, dies or prints. Cases wait on the change feed and on predicates, with a deadline.
 
+mod several;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +13,10 @@ use hostler_types::{DeviceClass, EndpointUid, InstanceId, VariantName};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub use self::several::{
+    a_log_of_each_container_is_read, a_removal_stops_every_container, every_container_of_an_instance_runs,
+    spec_of_several, the_end_of_one_container_is_the_end_of_the_instance_and_is_named,
+};
 use crate::{Accelerators, Compute, ComputeError, ExitCause, Fault, InstanceSpec, InstanceState};
 
 /// How long a case waits for anything; reaching it fails the case with the last state seen.
@@ -103,7 +109,7 @@ pub async fn wait_until_running(compute: &dyn Compute, id: &InstanceId) -> Insta
 pub async fn wait_until_exited(compute: &dyn Compute, id: &InstanceId) -> (ExitCause, String) {
     let has_exited = |state: Option<&InstanceState>| matches!(state, Some(InstanceState::Exited { .. }));
     match wait_for_state(compute, id, "exited", has_exited).await {
-        Some(InstanceState::Exited { cause, log_tail }) => (cause, log_tail),
+        Some(InstanceState::Exited { cause, log_tail, .. }) => (cause, log_tail),
         other => panic!("`{id}` has not exited: {other:?}"),
     }
 }
@@ -113,11 +119,11 @@ pub async fn wait_until_gone(compute: &dyn Compute, id: &InstanceId) {
     wait_for_state(compute, id, "gone", |state| state.is_none()).await;
 }
 
-/// Waits until the log of an instance that runs holds just this.
-async fn wait_for_log(compute: &dyn Compute, id: &InstanceId, wanted: &[u8]) {
+/// Waits until the log of an instance that runs, of this container of it, holds just this.
+async fn wait_for_log(compute: &dyn Compute, id: &InstanceId, container: Option<&str>, wanted: &[u8]) {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let chunk = compute.logs(id, 0, 1000).await.expect("the log is readable");
+        let chunk = compute.logs(id, container, 0, 1000).await.expect("the log is readable");
         assert!(!chunk.ended);
         if chunk.bytes == wanted {
             break;
@@ -172,14 +178,14 @@ pub async fn a_removed_instance_vanishes(harness: &impl Harness) {
     let (compute, id) = (harness.compute(), instance_id("e1", 0));
     ensure(compute, &harness.spec(id.clone(), Behaviour::Serves)).await;
     wait_until_running(compute, &id).await;
-    wait_for_log(compute, &id, b"ready\n").await;
+    wait_for_log(compute, &id, None, b"ready\n").await;
     compute.remove(&id, DEADLINE).await.expect("removal is noted");
     compute.remove(&id, DEADLINE).await.expect("removal twice is fine");
     wait_until_gone(compute, &id).await;
     assert_eq!(compute.list().await.expect("list"), vec![]);
     // A backend may keep the log, whole and at its end, until the endpoint is forgotten; then it lists it.
     let listed = compute.kept(&id.endpoint).await.expect("what is kept is listed");
-    match compute.logs(&id, 0, 100).await {
+    match compute.logs(&id, None, 0, 100).await {
         Ok(kept) => {
             assert!(kept.ended && kept.bytes == b"ready\n", "{kept:?}");
             assert_eq!(listed, std::slice::from_ref(&id));
@@ -191,7 +197,7 @@ pub async fn a_removed_instance_vanishes(harness: &impl Harness) {
     }
     compute.forget(&id.endpoint).await.expect("forgetting is fine");
     compute.forget(&id.endpoint).await.expect("forgetting twice is fine");
-    let log = compute.logs(&id, 0, 100).await;
+    let log = compute.logs(&id, None, 0, 100).await;
     assert!(matches!(log, Err(ComputeError::Unknown { .. })), "{log:?}");
     assert_eq!(compute.kept(&id.endpoint).await.expect("what is kept is listed"), []);
 }
@@ -247,7 +253,7 @@ pub async fn a_log_is_read_in_pieces(harness: &impl Harness) {
     wait_until_exited(compute, &id).await;
     let (mut read, mut from) = (Vec::new(), 0);
     for _ in 0..1000 {
-        let chunk = compute.logs(&id, from, 16).await.expect("the log is readable");
+        let chunk = compute.logs(&id, None, from, 16).await.expect("the log is readable");
         assert!(chunk.bytes.len() <= 16);
         assert!(chunk.next >= from, "positions never go back");
         read.extend_from_slice(&chunk.bytes);
@@ -257,9 +263,9 @@ pub async fn a_log_is_read_in_pieces(harness: &impl Harness) {
         }
     }
     assert_eq!(String::from_utf8_lossy(&read), wanted);
-    let again = compute.logs(&id, from, 16).await.expect("the end can be read again");
+    let again = compute.logs(&id, None, from, 16).await.expect("the end can be read again");
     assert!(again.ended && again.bytes.is_empty() && again.next == from, "{again:?}");
-    let end = compute.logs(&id, u64::MAX, 0).await.expect("the end can be asked for");
+    let end = compute.logs(&id, None, u64::MAX, 0).await.expect("the end can be asked for");
     assert!(end.ended && end.bytes.is_empty() && end.next == from, "{end:?}");
 }
 
@@ -268,7 +274,7 @@ pub async fn the_log_of_a_running_instance_goes_on(harness: &impl Harness) {
     let (compute, id) = (harness.compute(), instance_id("e1", 0));
     ensure(compute, &harness.spec(id.clone(), Behaviour::Serves)).await;
     wait_until_running(compute, &id).await;
-    wait_for_log(compute, &id, b"ready\n").await;
+    wait_for_log(compute, &id, None, b"ready\n").await;
 }
 
 /// An instance that needs more accelerators than there are fails for good, and never runs.
@@ -303,9 +309,7 @@ pub async fn observe_shows_one_endpoint(harness: &impl Harness) {
         ensure(compute, &harness.spec(id.clone(), Behaviour::Serves)).await;
     }
     for id in &ids {
-        if let InstanceState::Running { address, .. } = wait_until_running(compute, id).await {
-            addresses.insert(address);
-        }
+        addresses.extend(wait_until_running(compute, id).await.address());
     }
     assert_eq!(addresses.len(), 3, "each instance has an address of its own: {addresses:?}");
     let observed = compute.observe(&ids[0].endpoint).await.expect("observe");
@@ -329,12 +333,16 @@ pub async fn observed_carries_the_spec_hash(harness: &impl Harness) {
     assert_eq!(observed[0].spec_hash, spec.hash());
 }
 
-/// Makes a test of every case for one [`Harness`](crate::conformance::Harness); the crate needs tokio's macros.
+/// Makes a test of every case for one [`Harness`](crate::conformance::Harness); the crate needs tokio's macros. With
+/// `if CONDITION` after it a case does nothing where that is false, and whoever gives it says so.
 #[macro_export]
 macro_rules! compute_conformance {
     ($harness:ty) => {
+        $crate::compute_conformance!($harness, if true);
+    };
+    ($harness:ty, if $holds:expr) => {
         $crate::compute_conformance! {
-            @ $harness:
+            @ $harness, $holds;
             ensure_twice_changes_nothing,
             ensure_with_another_spec_is_refused,
             removing_an_unknown_id_is_fine,
@@ -346,14 +354,21 @@ macro_rules! compute_conformance {
             a_log_is_read_in_pieces,
             the_log_of_a_running_instance_goes_on,
             more_accelerators_than_there_are_never_fit,
+            every_container_of_an_instance_runs,
+            the_end_of_one_container_is_the_end_of_the_instance_and_is_named,
+            a_removal_stops_every_container,
+            a_log_of_each_container_is_read,
             observe_shows_one_endpoint,
             observed_carries_the_spec_hash,
         }
     };
-    (@ $harness:ty: $($case:ident,)+) => {
+    (@ $harness:ty, $holds:expr; $($case:ident,)+) => {
         $(
             #[tokio::test]
             async fn $case() {
+                if !$holds {
+                    return;
+                }
                 let harness = <$harness as $crate::conformance::Harness>::open().await;
                 $crate::conformance::$case(&harness).await;
                 $crate::conformance::Harness::close(harness).await;

@@ -1,4 +1,4 @@
-//! The `Compute` port: what can run instances, the values that cross it, and a simulated backend.
+//! The `Compute` port: what can run instances, the values that cross it, a simulated backend, and a router over two.
 //!
 //! Why: the control plane plans with instances and must not know whether one is a process, a set of Docker
 //! containers or a pod; nothing in this port assumes one machine or a shared disk.
@@ -7,12 +7,16 @@
 
 pub mod conformance;
 mod port;
+mod router;
+mod sentences;
 mod simulated;
 mod spec;
 
 pub use port::{
     Capabilities, Compute, ComputeError, ExitCause, Fault, InstanceFailure, InstanceState, LogChunk,
-    Observed, Phase,
+    Observed, Phase, PlaceError, ResolvedImage, RunningContainer,
 };
+pub use router::Router;
+pub use sentences::image_sentence;
 pub use simulated::{Call, Delays, Effect, FaultPoint, Outcome, SimulatedCompute};
 pub use spec::{Accelerators, ChannelData, ContainerSpec, InstanceSpec, Limits, Program, SCRIPT_CHANNEL};

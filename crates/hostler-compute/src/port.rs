@@ -30,6 +30,8 @@ pub struct Capabilities {
     pub memory_bytes_max: Option<u64>,
     /// Container images can be run as they are.
     pub runs_images: bool,
+    /// Network isolation holds for what runs as a container image.
+    pub isolates_images: bool,
     /// The accelerators that instances can use; a class that is not named has none.
     pub devices: BTreeMap<DeviceClass, u32>,
 }
@@ -88,6 +90,9 @@ pub struct InstanceFailure {
     pub fault: Fault,
     /// In which phase.
     pub phase: Phase,
+    /// Which of several containers it was about, where it was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Which of the causes that something is known to be done about.
     #[serde(default)]
     pub cause: FailureCause,
@@ -102,6 +107,13 @@ impl InstanceFailure {
     #[must_use]
     pub fn with_cause(self, cause: FailureCause) -> Self {
         Self { cause, ..self }
+    }
+
+    /// The same, about this container of an instance made from `spec`: its name is told where there are several.
+    #[must_use]
+    pub fn of_container(self, spec: &InstanceSpec, name: &str) -> Self {
+        let container = (spec.containers.len() > 1).then(|| name.to_owned());
+        Self { container, ..self }
     }
 }
 
@@ -121,6 +133,17 @@ pub enum ExitCause {
     Unseen,
 }
 
+/// A container of an instance that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningContainer {
+    /// Its name in the spec.
+    pub name: String,
+    /// Where the container contract listens.
+    pub address: SocketAddr,
+    /// The main process, where that means something.
+    pub pid: Option<u32>,
+}
+
 /// What a backend sees of one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstanceState {
@@ -131,16 +154,16 @@ pub enum InstanceState {
     },
     /// The containers run; whether they are healthy is the prober's word.
     Running {
-        /// Where the container contract listens.
-        address: SocketAddr,
-        /// The main process, where that means something.
-        pid: Option<u32>,
-        /// When it was started.
+        /// Each of them, in the order of the spec; there is at least one.
+        containers: Vec<RunningContainer>,
+        /// When the last of them was started.
         since: Millis,
     },
-    /// It ran and ended.
+    /// It ran, and one of its containers ended: the others were stopped with it.
     Exited {
-        /// How.
+        /// Which of several it was; none where there is only one.
+        container: Option<String>,
+        /// How it ended.
         cause: ExitCause,
         /// The last lines it wrote, bounded.
         log_tail: String,
@@ -149,6 +172,26 @@ pub enum InstanceState {
     Failed(InstanceFailure),
     /// It is going away.
     Removing,
+}
+
+impl InstanceState {
+    /// The containers of an instance that runs; none of another.
+    pub fn containers(&self) -> &[RunningContainer] {
+        match self {
+            Self::Running { containers, .. } => containers,
+            Self::Preparing { .. } | Self::Exited { .. } | Self::Failed(_) | Self::Removing => &[],
+        }
+    }
+
+    /// Where the first container of an instance that runs listens: requests begin there.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.containers().first().map(|first| first.address)
+    }
+
+    /// It runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
 }
 
 /// One instance as a backend sees it.
@@ -160,16 +203,28 @@ pub struct Observed {
     pub spec_hash: String,
     /// How it is.
     pub state: InstanceState,
+    /// What its images turned out to be, as far as that is known; none where no image is pulled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ResolvedImage>,
 }
 
-/// A piece of an instance's log.
+/// An image, and what it turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedImage {
+    /// As the spec names it.
+    pub image: String,
+    /// Its name with the digest that its registry knows.
+    pub resolved: String,
+}
+
+/// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogChunk {
     /// The bytes, whole lines where possible.
     pub bytes: Vec<u8>,
     /// Ask from here next; positions grow across rotation.
     pub next: u64,
-    /// The instance's log will not grow any more.
+    /// The log will not grow any more.
     pub ended: bool,
 }
 
@@ -190,8 +245,8 @@ pub enum ComputeError {
         /// What is missing.
         detail: String,
     },
-    /// There is no such instance.
-    #[error("there is no instance `{id}`")]
+    /// There is no such instance, or it has no such container.
+    #[error("there is no instance `{id}`, or it has no such container")]
     Unknown {
         /// Which.
         id: InstanceId,
@@ -217,6 +272,41 @@ impl ComputeError {
     }
 }
 
+/// Why a target model is not in its place.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// There is no such object under the prefix.
+    #[error("there is no object at `{uri}`")]
+    Missing {
+        /// Where it was looked for.
+        uri: String,
+    },
+    /// The model's data, or the role: the same again will fail again.
+    #[error("{detail}")]
+    Refused {
+        /// What was tried and what came back.
+        detail: String,
+    },
+    /// No room on the node for its files.
+    #[error("{detail}")]
+    NoRoom {
+        /// What was tried and what came back.
+        detail: String,
+    },
+    /// There is no such instance, or it serves one model.
+    #[error("instance `{id}` is not there, or has one model only")]
+    Unknown {
+        /// Which.
+        id: InstanceId,
+    },
+    /// The backend or a service failed: later may help.
+    #[error("{detail}")]
+    Failed {
+        /// What was tried and what came back.
+        detail: String,
+    },
+}
+
 /// A room that can run instances.
 #[async_trait]
 pub trait Compute: Send + Sync {
@@ -224,10 +314,11 @@ pub trait Compute: Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// Notes that the instance is to run and returns; the same call again changes nothing, whatever became of it.
-    /// An instance that ended stays ended: it is observed until it is removed.
+    /// It runs when all of its containers do. One of them that ends unasked ends the instance: the backend stops the
+    /// others. An instance that ended stays ended: it is observed until it is removed.
     async fn ensure(&self, spec: &InstanceSpec) -> Result<(), ComputeError>;
 
-    /// Notes that the instance is to go: asked to stop, killed after `grace`, its directory deleted. An unknown id
+    /// Notes that the instance is to go: all its containers asked to stop, killed after `grace`, its directory deleted. An unknown id
     /// is fine. Observed as `Removing`, then no more.
     async fn remove(&self, id: &InstanceId, grace: Duration) -> Result<(), ComputeError>;
 
@@ -240,13 +331,37 @@ pub trait Compute: Send + Sync {
     /// Ids whose state changed, from now on. A receiver that lags must observe again.
     fn changes(&self) -> broadcast::Receiver<InstanceId>;
 
-    /// Reads the log from a position; 0 is the oldest kept byte, and one after the last byte means the end. A backend
-    /// may keep the log of a removed instance until its endpoint is forgotten.
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError>;
+    /// Reads the log of a container (none: of the first) from a position; 0 is the oldest kept byte, and one after the
+    /// last byte means the end. A backend may keep the logs of a removed instance until its endpoint is forgotten.
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError>;
+
+    /// The names of an instance's containers that have a log each, in the order of its spec; none of an instance that has
+    /// one container and so one log. Of a removed instance they are known as long as its logs are kept.
+    async fn logged(&self, _id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        Ok(Vec::new())
+    }
 
     /// Where the processes of a running instance listen, as far as the backend can tell.
     async fn listens(&self, _id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {
         Ok(Vec::new())
+    }
+
+    /// Puts a target model where the container of a running instance reads it, fetched by the node and shared by whoever
+    /// on it has the same. `name` is what the container knows it by (plain letters and digits); where it lies, as the
+    /// container sees it, is what comes back. The same call again changes nothing.
+    async fn place_model(&self, id: &InstanceId, _name: &str, _target: &str) -> Result<String, PlaceError> {
+        Err(PlaceError::Unknown { id: id.clone() })
+    }
+
+    /// Takes it away from there. What is not there is fine.
+    async fn drop_model(&self, _id: &InstanceId, _name: &str) -> Result<(), ComputeError> {
+        Ok(())
     }
 
     /// The removed instances of an endpoint whose logs are kept; a backend that keeps nothing has none.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use hostler_types::{Clock, DeviceClass, InstanceId};
 
-use self::world::{Journal, Shared};
+use self::world::{Journal, Shared, name_among_several};
 use crate::{ExitCause, InstanceFailure, InstanceSpec, InstanceState};
 
 /// How long things take in automatic mode, on tokio's clock.
@@ -34,9 +34,11 @@ pub struct Delays {
 pub enum Outcome {
     /// It runs, at an address from a counter.
     Runs,
-    /// It runs at this address, where a test may have put a server.
+    /// It runs at this address, where a test may have put a server. Of several containers the first one does.
     RunsAt(SocketAddr),
-    /// It runs and ends by itself after a while.
+    /// What becomes of each container, in the order of the spec; those beyond the list run.
+    Several(Vec<Outcome>),
+    /// It runs and ends by itself after a while. Of several containers the first one does.
     Exits {
         /// How long it runs.
         after: Duration,
@@ -131,9 +133,16 @@ impl SimulatedCompute {
         self.state(id)
     }
 
-    /// Ends an instance that is on its way or runs. Whether there was one.
+    /// Ends an instance that is on its way or runs; of several containers the first one ended. Whether there was one.
     pub fn exit(&self, id: &InstanceId, cause: ExitCause, log_tail: &str) -> bool {
-        self.shared.end(id, None, InstanceState::Exited { cause, log_tail: log_tail.to_owned() })
+        self.exit_container(id, 0, cause, log_tail)
+    }
+
+    /// Ends the container at this position of an instance that is on its way or runs, and the instance with it. Whether
+    /// there was one.
+    pub fn exit_container(&self, id: &InstanceId, position: usize, cause: ExitCause, log_tail: &str) -> bool {
+        let container = self.spec(id).and_then(|spec| name_among_several(&spec, position));
+        self.shared.end(id, None, InstanceState::Exited { container, cause, log_tail: log_tail.to_owned() })
     }
 
     /// Fails an instance that is on its way. Whether there was one.
@@ -149,10 +158,12 @@ impl SimulatedCompute {
         }
     }
 
-    /// Adds to an instance's log.
+    /// Adds to an instance's log; of several containers to the first one's.
     pub fn append_log(&self, id: &InstanceId, text: &str) {
-        if let Some(instance) = self.shared.world().instances.get_mut(id) {
-            instance.log.extend_from_slice(text.as_bytes());
+        if let Some(log) =
+            self.shared.world().instances.get_mut(id).and_then(|instance| instance.logs.first_mut())
+        {
+            log.extend_from_slice(text.as_bytes());
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler_artifacts::DataSource;
+use hostler_artifacts::{ArtifactSource, DataSource};
 use hostler_types::{DeviceClass, InstanceId, Key, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct InstanceSpec {
     pub scope: Scope,
     /// The endpoint's name as its owner spells it: for logs and environment.
     pub endpoint_name: String,
-    /// One container for now; pipelines have more.
+    /// One, or as many as the model lists; their names differ.
     pub containers: Vec<ContainerSpec>,
     /// What the instance type grants.
     pub limits: Limits,
@@ -27,6 +27,9 @@ pub struct InstanceSpec {
     pub accelerators: Option<Accelerators>,
     /// How long fetching and unpacking may take, in milliseconds.
     pub download_timeout_ms: i64,
+    /// Its containers may speak to nobody; a backend that cannot see to that refuses the instance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_isolated: bool,
 }
 
 impl InstanceSpec {
@@ -44,9 +47,12 @@ impl InstanceSpec {
             self.limits,
             self.download_timeout_ms
         ]);
-        // Added when there are any, so that a spec without them keeps the hash that earlier releases gave it.
+        // Added when there is something to add, so that a spec without it keeps the hash that earlier releases gave it.
         if let (Some(accelerators), Some(list)) = (&self.accelerators, body.as_array_mut()) {
             list.push(serde_json::json!(accelerators));
+        }
+        if let (true, Some(list)) = (self.is_isolated, body.as_array_mut()) {
+            list.push(serde_json::json!("isolated"));
         }
         // FNV-1a, 64 bits: it tells specs apart, it does not keep enemies out.
         let hash = body.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -56,7 +62,7 @@ impl InstanceSpec {
     }
 }
 
-/// One container of an instance.
+/// One container of an instance. It is found by its name: in what runs, in what failed, and among the logs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContainerSpec {
     /// `ContainerHostname`, or the default name.
@@ -72,6 +78,12 @@ pub struct ContainerSpec {
     pub additional_model_data: Vec<ChannelData>,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
+    /// Who asks a registry for the image; none where nothing is pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_role_arn: Option<String>,
+    /// The prefix under which its many models lie, each fetched when it is first asked for; none where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ArtifactSource>,
 }
 
 /// One of a container's `AdditionalModelDataSources`.
@@ -158,6 +170,7 @@ mod tests {
             limits: Limits { memory_bytes: Some(1024), cpu_millis: None },
             accelerators: None,
             download_timeout_ms: 3_600_000,
+            is_isolated: false,
         }
     }
 
@@ -173,6 +186,20 @@ mod tests {
         assert_eq!(serde_json::to_string(&spec.containers[0]).unwrap(), CONTAINER);
         // FNV-1a of the earlier JSON, worked out in Python: a server that adopts it must not take it for another.
         assert_eq!(spec.hash(), "dffc9b1695e8ce43");
+    }
+
+    #[test]
+    fn order_and_names_of_several_containers_decide_what_runs() {
+        let named = |names: &[&str]| {
+            let mut spec = spec(CONTAINER);
+            let one = spec.containers.remove(0);
+            let name = |name: &&str| ContainerSpec { name: (*name).to_owned(), ..one.clone() };
+            spec.containers = names.iter().map(name).collect();
+            spec.hash()
+        };
+        let hashes = [named(&["a"]), named(&["a", "b"]), named(&["b", "a"]), named(&["a", "b", "c"])];
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
     }
 
     #[test]

@@ -108,10 +108,8 @@ impl Admin {
             .iter()
             .map(|instance| {
                 let seen = observed.iter().find(|observed| observed.id == instance.id);
-                let (address, pid) = match seen.map(|seen| &seen.state) {
-                    Some(InstanceState::Running { address, pid, .. }) => (Some(address.to_string()), *pid),
-                    _ => (None, None),
-                };
+                let containers = seen.map(|seen| seen.state.containers()).unwrap_or_default();
+                let first = containers.first();
                 json!({
                     "Id": instance.id,
                     "Variant": instance.id.variant,
@@ -119,8 +117,9 @@ impl Admin {
                     "Intent": instance.intent,
                     "State": seen.map(|seen| &seen.state),
                     "Health": health_word(&self.prober.health(&instance.id)),
-                    "Address": address,
-                    "Pid": pid,
+                    "Address": first.map(|first| first.address),
+                    "Pid": first.and_then(|first| first.pid),
+                    "Containers": containers,
                     "InFlight": self.routes.in_flight(&instance.id),
                     "LaunchedAt": instance.launched_at,
                     "HealthyAt": instance.healthy_at,
@@ -185,7 +184,8 @@ impl Admin {
         }))
     }
 
-    /// The logs of every instance from the positions that the query names (`ID=POSITION&…`), oldest byte else.
+    /// The logs of every instance, of several containers of each, from the positions that the query names
+    /// (`KEY=POSITION&…`, with the keys of an earlier answer), oldest byte else.
     async fn logs(&self, caller: &Caller, name: &str, query: &str) -> Result<Value, ApiError> {
         let (_, record) = self.control.endpoint(caller, name).await?;
         let present: Vec<InstanceId> = self.observe(&record).await?.into_iter().map(|seen| seen.id).collect();
@@ -197,16 +197,23 @@ impl Admin {
         };
         let mut logs = Vec::new();
         for id in logged::logged(&record, present, kept) {
-            let from = position(&id.to_string());
-            // A log that is gone is no reason to show none of the others.
-            let Ok(chunk) = self.compute.logs(&id, from, LOG_BYTES_MAX).await else { continue };
-            logs.push(json!({
-                "Id": id,
-                "Generation": id.generation,
-                "Text": String::from_utf8_lossy(&chunk.bytes),
-                "Next": chunk.next,
-                "Ended": chunk.ended,
-            }));
+            // What is gone is no reason to show none of the others.
+            let names = self.compute.logged(&id).await.unwrap_or_default();
+            let each = if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
+            for container in each {
+                let key = container.iter().fold(id.to_string(), |id, container| format!("{id}/{container}"));
+                let read = self.compute.logs(&id, container.as_deref(), position(&key), LOG_BYTES_MAX).await;
+                let Ok(chunk) = read else { continue };
+                logs.push(json!({
+                    "Id": id,
+                    "Container": container,
+                    "Key": key,
+                    "Generation": id.generation,
+                    "Text": String::from_utf8_lossy(&chunk.bytes),
+                    "Next": chunk.next,
+                    "Ended": chunk.ended,
+                }));
+            }
         }
         Ok(json!({ "EndpointStatus": record.status, "FailureReason": record.failure_reason, "Logs": logs }))
     }

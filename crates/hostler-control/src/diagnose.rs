@@ -60,6 +60,9 @@ pub(crate) struct Finding {
 pub(crate) struct Evidence {
     pub(crate) at: Option<Millis>,
     pub(crate) instance: Option<InstanceId>,
+    /// Which of its containers, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) container: Option<String>,
     /// What was tried and what came back.
     pub(crate) detail: String,
     pub(crate) exit_code: Option<i32>,
@@ -93,18 +96,23 @@ pub(crate) struct Seen {
     pub(crate) trouble: Option<InvocationTrouble>,
 }
 
-/// What is known of an endpoint. `context` says of an instance what it was made from, `log_of` what it wrote last.
+/// What is known of an endpoint. `context` says of an instance, or of one of its containers, what it was made from,
+/// `log_of` what it wrote last.
 pub(crate) fn diagnose(
     record: &EndpointRecord,
     seen: &[Seen],
-    context: &dyn Fn(&InstanceId) -> Context,
-    log_of: &dyn Fn(&InstanceId) -> String,
+    context: &dyn Fn(&InstanceId, Option<&str>) -> Context,
+    log_of: &dyn Fn(&InstanceId, Option<&str>) -> String,
 ) -> Diagnosis {
     let told = |failure: &FailureRecord, failures: Option<u64>| {
-        let log_tail =
-            if failure.log_tail.is_empty() { log_of(&failure.instance) } else { failure.log_tail.clone() };
+        let container = failure.container.as_deref();
+        let log_tail = if failure.log_tail.is_empty() {
+            log_of(&failure.instance, container)
+        } else {
+            failure.log_tail.clone()
+        };
         let failure = FailureRecord { log_tail, ..failure.clone() };
-        sentences::of_failure(&failure, failures, &context(&failure.instance))
+        sentences::of_failure(&failure, failures, &context(&failure.instance, container))
     };
     let mut findings = Vec::new();
     let decided = record.failure.as_ref().filter(|_| !is_of_the_update_before(record));
@@ -121,7 +129,8 @@ pub(crate) fn diagnose(
     for seen in seen.iter().filter(|seen| is_wanted(record, &seen.id)) {
         findings.extend(now(record, seen).map(|(failure, failures)| told(&failure, failures)));
         if let Some(trouble) = &seen.trouble {
-            findings.push(sentences::of_invocation(seen, trouble, &context(&seen.id), log_of(&seen.id)));
+            let (context, log) = (context(&seen.id, None), log_of(&seen.id, None));
+            findings.push(sentences::of_invocation(seen, trouble, &context, log));
         }
     }
     findings.truncate(FINDINGS_MAX);
@@ -137,8 +146,12 @@ pub(crate) fn is_of_the_update_before(record: &EndpointRecord) -> bool {
 
 /// What is wrong with an instance at this moment.
 fn now(record: &EndpointRecord, seen: &Seen) -> Option<(FailureRecord, Option<u64>)> {
-    let InstanceState::Running { address, since, .. } = &seen.state else { return None };
+    let InstanceState::Running { since, .. } = &seen.state else { return None };
     let (Health::NotYet(trouble) | Health::Sick(trouble)) = &seen.health else { return None };
+    let container = trouble.container.as_deref();
+    let mut containers = seen.state.containers().iter();
+    let asked = containers.find(|one| container.is_none_or(|container| container == one.name))?;
+    let address = asked.address;
     // A start that has only begun is no trouble; one that listens elsewhere will never be heard.
     let is_elsewhere = !seen.listens.is_empty() && !seen.listens.iter().any(|at| at.port() == address.port());
     let is_on_its_way = match trouble.cause {
@@ -153,11 +166,12 @@ fn now(record: &EndpointRecord, seen: &Seen) -> Option<(FailureRecord, Option<u6
     let failure = FailureRecord {
         at: *since,
         instance: seen.id.clone(),
+        container: trouble.container.clone(),
         phase: FailurePhase::Ping,
         cause: trouble.cause.clone(),
         detail: format!("GET /ping is not answered with 200 so far; the last try: {trouble}"),
         was_healthy: known.is_some_and(|instance| instance.healthy_at.is_some()),
-        expected: Some(*address),
+        expected: Some(address),
         listened: seen.listens.clone(),
         log_tail: String::new(),
         made_from: None,

@@ -10,7 +10,7 @@ use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, Tag};
 use hostler_store::Event;
 use hostler_types::{
     AcceptedOperation, Change, EndpointRecord, EndpointStatus, EventRecord, Fleet, FleetSize, Key, Millis,
-    PLANNER, Record, StatusMove,
+    PLANNER, Record, StatusMove, containers, pipeline,
 };
 
 use crate::control::Caller;
@@ -106,8 +106,14 @@ pub(crate) fn update(record: &EndpointRecord, change: &Change) -> AcceptedOperat
 
 /// CreateModel.
 pub(crate) fn create_model(request: &CreateModelInput, tags: &[Tag]) -> AcceptedOperation {
-    let container = request.primary_container.as_ref();
-    let container = container.or_else(|| request.containers.as_ref()?.first());
+    let container = containers(request).next();
+    let several = pipeline(request).map(|pipeline| {
+        let images = containers(request).map(|one| one.image.as_deref().unwrap_or("no image"));
+        let each = pipeline.hostnames.iter().zip(images).map(|(name, image)| format!("{name} of {image}"));
+        (pipeline.mode.as_str(), each.collect::<Vec<_>>().join(", "))
+    });
+    let (mode, each) = several.unzip();
+    let container = container.filter(|_| each.is_none());
     let source = container.and_then(|container| {
         let source = container.model_data_source.as_ref().and_then(|source| source.s3_data_source.as_ref());
         container.model_data_url.as_deref().or_else(|| source.map(|source| source.s3_uri.as_str()))
@@ -115,6 +121,8 @@ pub(crate) fn create_model(request: &CreateModelInput, tags: &[Tag]) -> Accepted
     AcceptedOperation::new("CreateModel")
         .with_some("Image", container.and_then(|container| container.image.as_ref()))
         .with_some("ModelData", source.map(without_query))
+        .with_some("Containers", each)
+        .with_some("Mode", mode)
         .with_some("ExecutionRoleArn", request.execution_role_arn.as_ref())
         .with_some("Tags", keys(tags))
 }

@@ -9,6 +9,7 @@ mod endpoint_view;
 mod listing;
 mod local_url;
 mod model;
+mod model_containers;
 mod model_data;
 mod snapshot;
 mod tags;
@@ -16,7 +17,7 @@ mod update_endpoint;
 mod update_weights;
 mod uses;
 
-pub(crate) use data_source::{additional_model_data, model_data, submitted_code};
+pub(crate) use data_source::{additional_model_data, many_models, model_data, submitted_code};
 pub(crate) use decided::Decided;
 pub(crate) use endpoint::document as endpoint_document;
 pub(crate) use local_url::LocalUrls;

@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
+use hostler_compute::RunningContainer;
 use hostler_types::{EndpointUid, FailureCause, InstanceId, Scope};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
@@ -28,7 +30,7 @@ pub use http::HttpPing;
 /// Health changes that a slow listener may lag behind.
 const CHANGES_KEPT: usize = 1024;
 
-/// Asks one instance.
+/// Asks one container.
 #[async_trait]
 pub trait Ping: Send + Sync {
     /// `Ok` is a 200; otherwise what came back.
@@ -38,6 +40,8 @@ pub trait Ping: Send + Sync {
 /// A ping that was not answered with 200.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PingTrouble {
+    /// Of which of several containers.
+    pub container: Option<String>,
     /// One of the causes of pings.
     pub cause: FailureCause,
     /// What came back, in words.
@@ -46,13 +50,23 @@ pub struct PingTrouble {
 
 impl fmt::Display for PingTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        match &self.container {
+            Some(container) => write!(f, "container `{container}`: {}", self.words),
+            None => f.write_str(&self.words),
+        }
     }
 }
 
 impl From<&str> for PingTrouble {
     fn from(words: &str) -> Self {
-        Self { cause: FailureCause::PingBroken, words: words.to_owned() }
+        Self::new(FailureCause::PingBroken, words)
+    }
+}
+
+impl PingTrouble {
+    /// What came back of the only container, or of one that is named later.
+    pub fn new(cause: FailureCause, words: impl Into<String>) -> Self {
+        Self { container: None, cause, words: words.into() }
     }
 }
 
@@ -92,8 +106,8 @@ pub struct Target {
     pub scope: Scope,
     /// The name of its endpoint, for the log.
     pub endpoint_name: String,
-    /// Where its container contract listens.
-    pub address: SocketAddr,
+    /// Its containers: it is healthy when each of them is.
+    pub containers: Vec<RunningContainer>,
     /// It passed its health check before: it is not starting, whatever this prober saw of it.
     pub was_healthy: bool,
 }
@@ -149,7 +163,7 @@ impl Prober {
             .range(InstanceId::before_all_of(endpoint)..)
             .take_while(|(id, _)| id.endpoint == *endpoint);
         let is_kept = |id: &InstanceId, probe: &Probe| {
-            targets.iter().any(|target| target.id == *id && target.address == probe.target.address)
+            targets.iter().any(|target| target.id == *id && target.containers == probe.target.containers)
         };
         let dropped: Vec<InstanceId> =
             own.filter(|(id, probe)| !is_kept(id, probe)).map(|(id, _)| id.clone()).collect();
@@ -197,7 +211,7 @@ async fn watch(
     let mut failures = 0_u32;
     let mut start_pause = settings.start_interval_min;
     loop {
-        let answer = ping.ping(target.address).await;
+        let answer = ping_each(&*ping, &target.containers).await;
         let result = if answer.is_ok() { &results.passed } else { &results.failed };
         result.fetch_add(1, Ordering::Relaxed);
         let pause = match &answer {
@@ -231,6 +245,19 @@ async fn watch(
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Asks all containers at once; what is told is the first of them that did not answer well.
+async fn ping_each(ping: &dyn Ping, containers: &[RunningContainer]) -> Result<(), PingTrouble> {
+    let asking: Vec<_> = containers.iter().map(|container| ping.ping(container.address)).collect();
+    let answers = join_all(asking).await;
+    for (container, answer) in containers.iter().zip(answers) {
+        answer.map_err(|trouble| PingTrouble {
+            container: (containers.len() > 1).then(|| container.name.clone()),
+            ..trouble
+        })?;
+    }
+    Ok(())
 }
 
 fn log(health: &Health) {

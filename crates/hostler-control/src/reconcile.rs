@@ -8,6 +8,7 @@
 //! Failure: a run that breaks off anywhere is repeated with a growing pause; every effect is idempotent.
 
 mod effects;
+mod images;
 mod lease;
 mod moments;
 mod publish;

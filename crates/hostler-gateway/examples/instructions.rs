@@ -1,20 +1,20 @@
 //! Signed InvokeEndpoint calls through the server side as it is, for callgrind to count.
 //!
 //! Why: what an invocation costs in instructions is the same on a busy machine, so a change shows. The thread `server`
-//! does what a connection's thread of `hostler serve` does: hyper's connection, the front door's question whose the
-//! request is, the gateway. Client and model are threads that callgrind counts apart (`--separate-threads=yes`).
-//! Invariants: one request at a time on one connection, so that two runs do the same. hyper is set as in
-//! `hostler/src/listen.rs`. bench/instructions/run.py runs it.
+//! does what a connection's thread of `hostler serve` does: from the bytes off the socket to the bytes onto it, by the
+//! gateway's own reader, or by hyper's connection as everything else is read. Client and model are threads that callgrind counts apart (`--separate-threads=yes`).
+//! Invariants: one request at a time on one connection, so that two runs do the same. The connection is driven as in
+//! `hostler/src/listen/`, without its notes for the watch. bench/instructions/run.py runs it.
 
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use hostler_aws::sigv4::{Payload, Signer, Verifier, payload_hash};
 use hostler_aws::{FrontKind, KeyRing, LongLivedKey, TokenSealer, classify};
-use hostler_gateway::{Gateway, GatewaySettings, RoutingTable};
+use hostler_gateway::{After, ClientConnection, Gateway, GatewaySettings, News, RoutingTable, Watcher};
 use hostler_types::{
     AccountId, Clock, Credentials, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits,
     Key, Kind, Region, RouteTable, Scope, Secret, SystemClock, VariantName, VariantRoute,
@@ -23,7 +23,7 @@ use http::{HeaderName, HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 
 const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
@@ -31,8 +31,7 @@ const ENDPOINT: &str = "bench";
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// As `hostler/src/listen.rs` has them.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// As `hostler/src/listen/connection.rs` has it.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What the model answers: as long as the built-in runtime's answer to one row.
@@ -40,10 +39,12 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncon
     {\"predictions\": [{\"closest_cluster\": 6.0, \"distance_to_cluster\": 12.12345678}]}";
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
-    let (Some(Ok(requests)), Some(Ok(body_bytes))) = (arguments.next(), arguments.next()) else {
-        panic!("usage: instructions REQUESTS BODY_BYTES");
+    let mut arguments = std::env::args().skip(1);
+    let mut number = || arguments.next()?.parse::<usize>().ok();
+    let (Some(requests), Some(body_bytes)) = (number(), number()) else {
+        panic!("usage: instructions REQUESTS BODY_BYTES [hyper]");
     };
+    let by_hyper = arguments.next().is_some();
     let model = listener();
     let model_address = model.local_addr().expect("it listens");
     thread::spawn(move || answer_all(&model));
@@ -51,7 +52,7 @@ fn main() {
     let server_address = server.local_addr().expect("it listens");
     thread::Builder::new()
         .name("server".to_owned())
-        .spawn(move || serve(server, model_address))
+        .spawn(move || serve(server, model_address, by_hyper))
         .expect("a thread can be started");
     let request = signed_request(server_address, &vec![b'7'; body_bytes]);
     let mut connection = TcpStream::connect(server_address).expect("the server listens");
@@ -68,7 +69,7 @@ fn listener() -> TcpListener {
 }
 
 /// One connection, served as `hostler serve` serves it.
-fn serve(listener: TcpListener, model: SocketAddr) {
+fn serve(listener: TcpListener, model: SocketAddr, by_hyper: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread can be built");
     runtime.block_on(async {
@@ -77,22 +78,43 @@ fn serve(listener: TcpListener, model: SocketAddr) {
         stream.set_nodelay(true).expect("it is a socket");
         let stream = tokio::net::TcpStream::from_std(stream).expect("it is a socket");
         let gateway = Arc::new(gateway(model));
-        let service = service_fn(|request: Request<Incoming>| {
-            let gateway = Arc::clone(&gateway);
-            async move {
-                let (parts, body) = request.into_parts();
-                assert_eq!(classify(&parts), FrontKind::Gateway);
-                Ok::<_, std::convert::Infallible>(gateway.handle(Request::from_parts(parts, body)).await)
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        // The client goes away in the end.
-        let _ = connection.await;
+        if by_hyper { serve_by_hyper(gateway, stream).await } else { serve_by_us(&gateway, stream).await }
     });
+}
+
+struct NobodyWatches;
+
+impl Watcher for NobodyWatches {
+    type UnderWay = ();
+
+    fn request_begins(&self) {}
+
+    fn is_last(&self) -> bool {
+        false
+    }
+}
+
+async fn serve_by_us(gateway: &Gateway, stream: tokio::net::TcpStream) {
+    let mut client = ClientConnection::new(stream);
+    while poll_fn(|context| client.poll_news(context)).await == News::Request {
+        assert_eq!(client.answer(gateway, &NobodyWatches).await, After::Wait);
+        poll_fn(|context| client.poll_flush(context)).await.expect("the client reads");
+    }
+}
+
+async fn serve_by_hyper(gateway: Arc<Gateway>, stream: tokio::net::TcpStream) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let gateway = Arc::clone(&gateway);
+        async move {
+            let (parts, body) = request.into_parts();
+            assert_eq!(classify(&parts), FrontKind::Gateway);
+            Ok::<_, std::convert::Infallible>(gateway.handle(Request::from_parts(parts, body)).await)
+        }
+    });
+    let connection =
+        http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).serve_connection(TokioIo::new(stream), service);
+    // The client goes away in the end.
+    let _ = connection.await;
 }
 
 fn gateway(model: SocketAddr) -> Gateway {
@@ -119,7 +141,9 @@ fn gateway(model: SocketAddr) -> Gateway {
             share: 1.0,
             instance_type: None,
             routing: None,
-            instances: vec![InstanceRoute { id, address: model, draining: false }],
+            pipeline: None,
+            multi_model: None,
+            instances: vec![InstanceRoute { id, address: model, further: Vec::new(), draining: false }],
         }],
     }));
     let keys = KeyRing::new(TokenSealer::new([7; 32]));

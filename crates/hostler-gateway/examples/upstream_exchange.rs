@@ -12,8 +12,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use bytes::Bytes;
+use hostler_aws::Field;
 use hostler_gateway::door::Container;
-use http::{HeaderMap, HeaderValue, header};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,11 +27,8 @@ fn main() {
 }
 
 /// The headers of an ordinary call.
-fn headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    headers
+fn headers() -> Vec<Field<'static>> {
+    vec![Field { name: "content-type", value: b"text/csv" }, Field { name: "accept", value: b"*/*" }]
 }
 
 fn ask(address: SocketAddr, count: usize, body_bytes: usize) {

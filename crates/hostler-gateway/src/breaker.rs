@@ -75,6 +75,19 @@ pub(crate) enum Probed {
     Answered(u16),
 }
 
+impl Probed {
+    /// The worse of two containers that answer requests together.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let badness = |probed: &Self| match probed {
+            Self::Answered(200) => 0,
+            Self::Answered(_) => 1,
+            Self::Silent => 2,
+            Self::Refused => 3,
+        };
+        if badness(&other) > badness(&self) { other } else { self }
+    }
+}
+
 /// What is known of the instance's fleet when it fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fleet {

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use hostler_aws::Field;
+use http::StatusCode;
 use http_body_util::BodyExt;
 
 use crate::upstream::answer::Reader;
@@ -24,7 +25,11 @@ impl Container {
     }
 
     /// One exchange, its answer read to the end.
-    pub async fn exchange(&self, headers: HeaderMap, body: Bytes) -> Result<(StatusCode, Bytes), String> {
+    pub async fn exchange(
+        &self,
+        headers: Vec<Field<'_>>,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), String> {
         let answer = upstream::invoke(&self.0, headers, body).await.map_err(|error| error.to_string())?;
         let status = answer.status();
         let mut body = answer.into_body();

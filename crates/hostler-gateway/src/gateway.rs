@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Verifier};
-use hostler_aws::{ApiError, DocumentContext, Protocol, RequestId, Throttle, error_response};
+use hostler_aws::{ApiError, DocumentContext, Head, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
 use hostler_types::{Clock, Key, Kind, Millis, Scope};
-use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
@@ -21,7 +20,7 @@ use tracing::{debug, warn};
 
 use crate::answer::{AnswerBody, BoxError, whole};
 use crate::invocation::{Form, Invocation};
-use crate::payload::{BodyBudget, BodyLimits};
+use crate::payload::{BodyBudget, BodyLimits, Payload};
 use crate::table::RoutingTable;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -57,6 +56,26 @@ impl Default for GatewaySettings {
             hold_timeout: Duration::from_secs(10),
         }
     }
+}
+
+/// A request since it came.
+pub(crate) struct Visit {
+    pub(crate) arrived: Instant,
+    request_id: RequestId,
+}
+
+impl Visit {
+    pub(crate) fn begin() -> Self {
+        Self { arrived: Instant::now(), request_id: RequestId::random() }
+    }
+}
+
+/// A request that is whole, of somebody who is known.
+pub(crate) struct Arrived<'a> {
+    operation: &'static RuntimeOperation,
+    endpoint_name: Cow<'a, str>,
+    caller: Caller,
+    body: Payload,
 }
 
 /// The data plane.
@@ -106,16 +125,58 @@ impl Gateway {
         self.streams_end.send_replace(true);
     }
 
-    /// Answers one request.
+    /// Answers one request that somebody else reads.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let arrived = Instant::now();
-        let request_id = RequestId::random();
+        let visit = Visit::begin();
         let (parts, body) = request.into_parts();
-        match self.answer(&parts, body, arrived).await {
+        let head = Head::of(&parts);
+        let answer = match self.arrive(&head, body).await {
+            Ok(arrived) => self.forward(&visit, &head, arrived).await,
+            Err(error) => Err(error),
+        };
+        self.finish(&visit, &head, answer)
+    }
+
+    /// Layers 1 to 5: what is asked for, by whom, and the whole body.
+    pub(crate) async fn arrive<'a, B>(&self, head: &Head<'a>, body: B) -> Result<Arrived<'a>, ApiError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let (operation, endpoint_name) = find_operation(head).ok_or_else(ApiError::unknown_operation)?;
+        let (caller, body) = self.authenticate(&endpoint_name, head, body).await?;
+        let class = self.throttle.class_of(operation.name);
+        self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
+        Ok(Arrived { operation, endpoint_name, caller, body })
+    }
+
+    /// Layers 6 to 9.
+    pub(crate) async fn forward(
+        &self,
+        visit: &Visit,
+        head: &Head<'_>,
+        arrived: Arrived<'_>,
+    ) -> Result<Response<AnswerBody>, ApiError> {
+        let Arrived { operation, endpoint_name, caller, body } = arrived;
+        let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
+        let scope = Scope::new(&caller.identity.account, &caller.region);
+        let mut invocation = Invocation::check((operation, form), &scope, &endpoint_name, head, body)?;
+        self.invoke(&mut invocation, visit.arrived).await
+    }
+
+    /// Names the request in its answer, and makes a document of an error.
+    pub(crate) fn finish(
+        &self,
+        visit: &Visit,
+        head: &Head<'_>,
+        answer: Result<Response<AnswerBody>, ApiError>,
+    ) -> Response<AnswerBody> {
+        let request_id = &visit.request_id;
+        match answer {
             Ok(mut response) => {
                 if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
                     response.headers_mut().insert(&REQUEST_ID, value);
@@ -123,33 +184,11 @@ impl Gateway {
                 response
             }
             Err(error) => {
-                log(&error, &request_id, parts.uri.path());
-                let context =
-                    DocumentContext { now: self.clock.now(), resource: parts.uri.path(), is_head: false };
-                error_response(Protocol::RestJson, &error, &request_id, &context).map(whole)
+                log(&error, request_id, head.path);
+                let context = DocumentContext { now: self.clock.now(), resource: head.path, is_head: false };
+                error_response(Protocol::RestJson, &error, request_id, &context).map(whole)
             }
         }
-    }
-
-    async fn answer<B>(
-        &self,
-        parts: &Parts,
-        body: B,
-        arrived: Instant,
-    ) -> Result<Response<AnswerBody>, ApiError>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
-    {
-        let (operation, endpoint_name) = find_operation(parts).ok_or_else(ApiError::unknown_operation)?;
-        let (caller, body) = self.authenticate(&endpoint_name, parts, body).await?;
-        let class = self.throttle.class_of(operation.name);
-        self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
-        let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
-        let scope = Scope::new(&caller.identity.account, &caller.region);
-        let mut invocation =
-            Invocation::check((operation, form), &scope, &endpoint_name, &parts.headers, body)?;
-        self.invoke(&mut invocation, arrived).await
     }
 
     pub(crate) fn now(&self) -> Millis {
@@ -169,14 +208,14 @@ impl Gateway {
 }
 
 /// The operation of a method and path, and the endpoint's name in it, as it is meant and not as it is spelled.
-fn find_operation(parts: &Parts) -> Option<(&'static RuntimeOperation, Cow<'_, str>)> {
-    let path = parts.uri.path();
+fn find_operation<'a>(head: &Head<'a>) -> Option<(&'static RuntimeOperation, Cow<'a, str>)> {
+    let path = head.path;
     RUNTIME_OPERATIONS.iter().find_map(|operation| {
         // Of a template the part before the name is the same as of the path, or it is another operation's.
         let (before, template) = operation.path.split_at(operation.path.find('{')?);
         let after = template.strip_prefix("{EndpointName}")?;
         let name = path.strip_prefix(before)?.strip_suffix(after)?;
-        let is_meant = operation.method == parts.method.as_str() && !name.contains('/');
+        let is_meant = operation.method == head.method && !name.contains('/');
         is_meant.then(|| {
             let is_plain = !name.contains('%');
             let name = if is_plain { name.into() } else { percent_decode_str(name).decode_utf8_lossy() };

@@ -2,27 +2,26 @@
 //!
 //! Invariants: what stands here was checked against the service model; what this release cannot honour was refused.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
-use hostler_aws::ApiError;
+use hostler_aws::{ApiError, Field, Head};
 use hostler_shapes::{DecodeError, RuntimeOperation, validate_headers, validation_message};
 use hostler_types::Scope;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::payload::Payload;
 use crate::sessions::SessionAsked;
 
 /// The headers that reach the container as they came.
-static FORWARDED: [HeaderName; 4] = [
-    header::CONTENT_TYPE,
-    HeaderName::from_static("x-amzn-sagemaker-custom-attributes"),
-    HeaderName::from_static("x-amzn-sagemaker-inference-id"),
-    HeaderName::from_static("x-amzn-sagemaker-prefix-aware-id"),
+const FORWARDED: [&str; 5] = [
+    "x-amzn-sagemaker-target-model",
+    "content-type",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-inference-id",
+    "x-amzn-sagemaker-prefix-aware-id",
 ];
 
 /// The accept header of events.
-static STREAM_ACCEPT: HeaderName = HeaderName::from_static("x-amzn-sagemaker-accept");
+const STREAM_ACCEPT: &str = "x-amzn-sagemaker-accept";
 
 /// It reaches the container too, where there is one.
 const SESSION_ID: &str = "x-amzn-sagemaker-session-id";
@@ -50,10 +49,10 @@ impl Form {
     }
 
     /// In which header the client says what the model may answer: that of events is about the events.
-    fn accept(self) -> &'static HeaderName {
+    fn accept(self) -> &'static str {
         match self {
-            Self::Whole => &header::ACCEPT,
-            Self::Events => &STREAM_ACCEPT,
+            Self::Whole => "accept",
+            Self::Events => STREAM_ACCEPT,
         }
     }
 }
@@ -64,8 +63,12 @@ pub(crate) struct Invocation<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
     pub(crate) target_variant: Option<&'a str>,
+    /// Which of many models is to answer; whether an instance has many its route says.
+    pub(crate) target_model: Option<&'a str>,
+    /// Which of the containers of an instance is to answer; whether any may be named its instance says.
+    pub(crate) target_container: Option<&'a str>,
     pub(crate) session: Option<SessionAsked<'a>>,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) head: &'a Head<'a>,
     pub(crate) body: Payload,
 }
 
@@ -75,27 +78,22 @@ impl<'a> Invocation<'a> {
         (operation, form): (&RuntimeOperation, Form),
         scope: &'a Scope,
         endpoint_name: &'a str,
-        headers: &'a HeaderMap,
+        head: &'a Head<'a>,
         body: Payload,
     ) -> Result<Self, ApiError> {
         // Most calls carry none of these: looking once is cheaper than asking for each of a dozen names.
-        let has_special = headers.keys().any(|name| name.as_str().starts_with(SPECIAL));
+        let has_special = head.fields.iter().any(|field| field.begins(SPECIAL));
         let find = |name: &str| {
             let is_special =
                 name.get(..SPECIAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SPECIAL));
-            if is_special && !has_special { None } else { headers.get(name) }
+            if is_special && !has_special { None } else { head.find(name) }
         };
         // What is not ASCII is there all the same, and breaks the constraint of nearly every member.
         let not_ascii = Cell::new(false);
         let checked = |name: &str| {
             let value = find(name)?;
-            Some(value.to_str().map_or_else(
-                |_| {
-                    not_ascii.set(true);
-                    String::from_utf8_lossy(value.as_bytes())
-                },
-                Cow::Borrowed,
-            ))
+            not_ascii.set(not_ascii.get() || !value.is_ascii());
+            Some(String::from_utf8_lossy(value))
         };
         validate_headers(operation, endpoint_name, checked).map_err(|error| match error {
             DecodeError::Validation(violations) => {
@@ -108,19 +106,7 @@ impl<'a> Invocation<'a> {
         if not_ascii.get() {
             return Err(ApiError::validation_error("The value of a header has characters other than ASCII."));
         }
-        let header = |name: &str| find(name).and_then(|value| value.to_str().ok());
-        if find("x-amzn-sagemaker-target-model").is_some() {
-            return Err(ApiError::validation_error(format!(
-                "Endpoint {endpoint_name} is not a multi-model endpoint and does not support target model header."
-            ))
-            .with_error_code("TARGET_MODEL_HEADER_NOT_SUPPORTED"));
-        }
-        if find("x-amzn-sagemaker-target-container-hostname").is_some() {
-            return Err(ApiError::validation_error(format!(
-                "Endpoint {endpoint_name} does not invoke its containers directly and does not support target \
-                 container hostname header."
-            )));
-        }
+        let header = |name: &str| if has_special { head.text(name) } else { None };
         if find("x-amzn-sagemaker-inference-component").is_some() {
             return Err(ApiError::validation_error(format!(
                 "Endpoint {endpoint_name} has no inference components and does not support inference component \
@@ -133,24 +119,34 @@ impl<'a> Invocation<'a> {
             ));
         }
         let target_variant = header("x-amzn-sagemaker-target-variant");
+        let target_model = header("x-amzn-sagemaker-target-model");
+        let target_container = header("x-amzn-sagemaker-target-container-hostname");
         let session = header(SESSION_ID).map(SessionAsked::read);
-        Ok(Self { form, scope, endpoint_name, target_variant, session, headers, body })
+        Ok(Self {
+            form,
+            scope,
+            endpoint_name,
+            target_variant,
+            target_model,
+            target_container,
+            session,
+            head,
+            body,
+        })
     }
 
-    /// The request that the container gets.
-    pub(crate) fn container_headers(&self) -> HeaderMap {
-        let mut forwarded = HeaderMap::with_capacity(FORWARDED.len() + 2);
-        for name in &FORWARDED {
-            if let Some(value) = self.headers.get(name) {
-                forwarded.insert(name, value.clone());
-            }
+    /// The headers that the container gets.
+    pub(crate) fn container_headers(&self) -> Vec<Field<'a>> {
+        let mut forwarded = Vec::with_capacity(FORWARDED.len() + 2);
+        let mut forward = |name: &'static str, value: Option<&'a [u8]>| {
+            forwarded.extend(value.map(|value| Field { name, value }));
+        };
+        for name in FORWARDED {
+            forward(name, self.head.find(name));
         }
-        let accept = self.headers.get(self.form.accept()).cloned();
-        forwarded.insert(header::ACCEPT, accept.unwrap_or(HeaderValue::from_static("*/*")));
-        if self.session.is_some()
-            && let Some(value) = self.headers.get(SESSION_ID)
-        {
-            forwarded.insert(HeaderName::from_static(SESSION_ID), value.clone());
+        forward("accept", Some(self.head.find(self.form.accept()).unwrap_or(b"*/*")));
+        if self.session.is_some() {
+            forward(SESSION_ID, self.head.find(SESSION_ID));
         }
         forwarded
     }

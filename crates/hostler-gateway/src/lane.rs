@@ -17,13 +17,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use hostler_types::InstanceId;
+use hostler_types::{InstanceId, InstanceRoute, MultiModel, Pipeline};
 use papaya::HashMap;
 
 use self::outage::Watched;
 pub(crate) use self::outage::pardon_if_nobody_is_left;
 use crate::breaker::{Breaker, State};
 use crate::line::Line;
+use crate::models::{InUse, ModelLoader, Models};
 use crate::tally::Tally;
 use crate::trouble::Troubles;
 use crate::upstream::Kept;
@@ -38,7 +39,14 @@ pub(crate) type Lanes = HashMap<InstanceId, Arc<Lane>>;
 pub(crate) struct Lane {
     pub(crate) id: InstanceId,
     pub(crate) address: SocketAddr,
+    /// To its first container.
     pub(crate) kept: Arc<Kept>,
+    /// To the others, in the order of its pipeline.
+    pub(crate) further: Box<[Arc<Kept>]>,
+    /// How requests go through several containers.
+    pub(crate) pipeline: Option<Arc<Pipeline>>,
+    /// Its many models; none where it has one.
+    pub(crate) models: Option<Arc<Models>>,
     pub(crate) troubles: Troubles,
     /// Where what goes along it is counted.
     pub(crate) tally: Arc<Tally>,
@@ -71,6 +79,8 @@ pub(crate) struct Permit {
     lane: Arc<Lane>,
     /// The number of the trial, if it is the one request that an instance gets on trial.
     trial: Option<u64>,
+    /// The model that the request names, loaded as long as it counts.
+    model: Option<InUse>,
 }
 
 /// What a lane is part of.
@@ -79,16 +89,27 @@ pub(crate) struct LaneHome {
     pub(crate) tally: Arc<Tally>,
     pub(crate) lanes: Weak<Lanes>,
     pub(crate) drained: Arc<OnceLock<DrainHook>>,
+    pub(crate) loader: Arc<dyn ModelLoader>,
 }
 
 impl Lane {
     /// A lane that takes nobody yet.
-    pub(crate) fn new(id: InstanceId, address: SocketAddr, home: LaneHome) -> Self {
-        let LaneHome { line, tally, lanes, drained } = home;
+    pub(crate) fn new(
+        instance: &InstanceRoute,
+        (pipeline, many): (Option<&Arc<Pipeline>>, Option<MultiModel>),
+        home: LaneHome,
+    ) -> Self {
+        let further = instance.further.iter().map(|&address| Arc::new(Kept::new(address)));
+        let LaneHome { line, tally, lanes, drained, loader } = home;
+        let kept = Arc::new(Kept::new(instance.address));
+        let models = many.map(|many| Models::new(instance.id.clone(), kept.clone(), loader, many.caches));
         Self {
-            id,
-            address,
-            kept: Arc::new(Kept::new(address)),
+            id: instance.id.clone(),
+            address: instance.address,
+            kept,
+            further: further.collect(),
+            pipeline: pipeline.cloned(),
+            models: models.map(Arc::new),
             troubles: Troubles::default(),
             tally,
             line,
@@ -106,6 +127,17 @@ impl Lane {
             home: lanes,
             drained,
         }
+    }
+
+    /// It leads to this instance where it is now.
+    pub(crate) fn leads_to(&self, instance: &InstanceRoute) -> bool {
+        let further = self.further.iter().map(|kept| kept.address());
+        self.address == instance.address && further.eq(instance.further.iter().copied())
+    }
+
+    /// The ways to its containers, in order.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Arc<Kept>> {
+        std::iter::once(&self.kept).chain(&self.further)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -175,7 +207,7 @@ impl Lane {
         self.is_draining.store(true, Ordering::SeqCst);
         *is_retired = true;
         drop(is_retired);
-        self.kept.close();
+        self.containers().for_each(|kept| kept.close());
         self.leave_if_nobody_is_left();
     }
 
@@ -195,7 +227,7 @@ impl Lane {
             self.count_out();
             return None;
         }
-        Some(Permit { lane: self.clone(), trial: Some(trial + 1) })
+        Some(Permit { lane: self.clone(), trial: Some(trial + 1), model: None })
     }
 
     /// The same for a request that can go nowhere else.
@@ -204,7 +236,7 @@ impl Lane {
     }
 
     fn enter_within(self: &Arc<Self>, places: usize) -> Option<Permit> {
-        self.count_in(places).then(|| Permit { lane: self.clone(), trial: None })
+        self.count_in(places).then(|| Permit { lane: self.clone(), trial: None, model: None })
     }
 
     fn count_in(&self, places: usize) -> bool {
@@ -249,6 +281,16 @@ impl Lane {
 }
 
 impl Permit {
+    /// The request goes to this one of the instance's many models.
+    pub(crate) fn names(&mut self, model: InUse) {
+        self.model = Some(model);
+    }
+
+    /// The model that it goes to, where there are many.
+    pub(crate) fn model(&self) -> Option<&InUse> {
+        self.model.as_ref()
+    }
+
     pub(crate) fn lane(&self) -> &Arc<Lane> {
         &self.lane
     }
@@ -256,7 +298,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Self { lane, trial } = self;
+        let Self { lane, trial, .. } = self;
         if let Some(trial) = *trial {
             // Another trial may have begun meanwhile.
             let _ = lane.trials.compare_exchange(trial, trial + 1, Ordering::SeqCst, Ordering::SeqCst);

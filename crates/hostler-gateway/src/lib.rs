@@ -8,6 +8,7 @@ mod answer;
 mod breaker;
 #[doc(hidden)]
 pub mod door;
+mod downstream;
 mod gateway;
 mod invocation;
 mod lane;
@@ -15,6 +16,7 @@ mod limits;
 mod line;
 mod metrics;
 mod model_error;
+mod models;
 mod payload;
 mod pick;
 mod sessions;
@@ -25,8 +27,10 @@ mod trouble;
 mod upstream;
 
 pub use answer::{AnswerBody, BoxError};
+pub use downstream::{After, ClientConnection, News, Watcher};
 pub use gateway::{Gateway, GatewaySettings};
 pub use limits::AdmissionLimits;
 pub use metrics::GatewayMetrics;
+pub use models::{LoaderError, ModelLoader};
 pub use payload::{BodyBudget, BodyLimits};
 pub use table::RoutingTable;

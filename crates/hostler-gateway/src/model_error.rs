@@ -6,6 +6,7 @@
 use hostler_aws::{ApiError, ModelFault, StreamFailure};
 
 use crate::invocation::Invocation;
+use crate::tally::PRIMARY;
 
 /// Why a model gave no answer of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +15,20 @@ pub(crate) enum NoAnswer {
     TimedOut,
     /// It could not be reached, or it died with the request.
     Lost,
+    /// It said more than may be passed on to the next container.
+    TooLong {
+        /// What may be.
+        bytes_max: u64,
+    },
 }
 
 /// The model answered with something else than success.
-pub(crate) fn answered(invocation: &Invocation<'_>, status: u16, body: Option<&[u8]>) -> ApiError {
+pub(crate) fn answered(
+    invocation: &Invocation<'_>,
+    container: &str,
+    status: u16,
+    body: Option<&[u8]>,
+) -> ApiError {
     let (word, error_code) = match status {
         400..=499 => ("client", "CLIENT_ERROR_FROM_MODEL"),
         _ => ("server", "INTERNAL_FAILURE_FROM_MODEL"),
@@ -25,10 +36,12 @@ pub(crate) fn answered(invocation: &Invocation<'_>, status: u16, body: Option<&[
     let see = see(invocation);
     let original = body.map(|body| String::from_utf8_lossy(body).into_owned());
     let message = match &original {
-        Some(text) => format!("Received {word} error ({status}) from primary with message \"{text}\". {see}"),
+        Some(text) => {
+            format!("Received {word} error ({status}) from {container} with message \"{text}\". {see}")
+        }
         None => {
             format!(
-                "Received {word} error ({status}) from primary and could not load the entire response body. {see}"
+                "Received {word} error ({status}) from {container} and could not load the entire response body. {see}"
             )
         }
     };
@@ -41,13 +54,18 @@ pub(crate) fn answered(invocation: &Invocation<'_>, status: u16, body: Option<&[
     ApiError::model_error(message, fault)
 }
 
-/// The model did not answer.
-pub(crate) fn unanswered(invocation: &Invocation<'_>, why: NoAnswer) -> ApiError {
+/// The model did not answer, or not so that anything could be made of it. The text for an answer that is too long is ours:
+/// AWS's was not seen.
+pub(crate) fn unanswered(invocation: &Invocation<'_>, container: &str, why: NoAnswer) -> ApiError {
     let text = match why {
-        NoAnswer::TimedOut => "Your invocation timed out while waiting for a response from container primary. Review \
-                               the latency metrics for each container in Amazon CloudWatch, resolve the issue, and \
-                               try again."
-            .to_owned(),
+        NoAnswer::TimedOut => format!(
+            "Your invocation timed out while waiting for a response from container {container}. Review the latency \
+             metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+        ),
+        NoAnswer::TooLong { bytes_max } => format!(
+            "The response of container {container} is longer than the {bytes_max} bytes that may be passed on to the \
+             next container of the inference pipeline."
+        ),
         NoAnswer::Lost => format!(
             "Amazon SageMaker could not get a response from the {} endpoint. This can occur when CPU or memory \
              utilization is high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an \
@@ -56,8 +74,8 @@ pub(crate) fn unanswered(invocation: &Invocation<'_>, why: NoAnswer) -> ApiError
         ),
     };
     let container = match why {
-        NoAnswer::TimedOut => "primary",
-        NoAnswer::Lost => "model",
+        NoAnswer::Lost if container == PRIMARY => "model",
+        NoAnswer::TimedOut | NoAnswer::Lost | NoAnswer::TooLong { .. } => container,
     };
     let message =
         format!("Received server error (0) from {container} with message \"{text}\". {}", see(invocation));

@@ -76,10 +76,19 @@ pub(crate) fn place(endpoint: &LiveEndpoint, aim: &Aim, tried: &[InstanceId], dr
     match aim {
         Aim::Drawn(name) | Aim::Named(name) => {
             let fleet = by_name(endpoint, name.as_str(), draw)?;
-            place_from(endpoint, fleet, matches!(aim, Aim::Named(_)), tried)
+            place_from(endpoint, fleet, matches!(aim, Aim::Named(_)), &Wanted { tried, model: None })
         }
         Aim::Instance(id) => endpoint.lanes().find(|lane| lane.id == *id)?.enter_alone(),
     }
+}
+
+/// Which instance is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// None of these.
+    pub(crate) tried: &'a [InstanceId],
+    /// Rather one that has this one of its many models loaded.
+    pub(crate) model: Option<&'a str>,
 }
 
 /// A place in this fleet, or in one that may stand in for it.
@@ -87,11 +96,11 @@ pub(crate) fn place_from(
     endpoint: &LiveEndpoint,
     fleet: &LiveVariant,
     is_named: bool,
-    tried: &[InstanceId],
+    wanted: &Wanted<'_>,
 ) -> Option<Permit> {
     let beside =
-        || stand_ins(endpoint, fleet, is_named).find_map(|other| one_of(other, tried, rand::random()));
-    one_of(fleet, tried, rand::random()).or_else(beside)
+        || stand_ins(endpoint, fleet, is_named).find_map(|other| one_of(other, wanted, rand::random()));
+    one_of(fleet, wanted, rand::random()).or_else(beside)
 }
 
 /// Whether a lane's place will do for what is aimed at.
@@ -142,9 +151,9 @@ fn stand_ins<'a>(
 
 /// A place at an instance that has not been tried: the least busy one, where the config does not ask for any; `draw`
 /// decides between equals.
-pub(crate) fn one_of(variant: &LiveVariant, tried: &[InstanceId], draw: f64) -> Option<Permit> {
+pub(crate) fn one_of(variant: &LiveVariant, wanted: &Wanted<'_>, draw: f64) -> Option<Permit> {
     // One that drains would hand its chances to whoever stands behind it.
-    let may_take = |lane: &&Arc<Lane>| lane.is_up() && !tried.contains(&lane.id);
+    let may_take = |lane: &&Arc<Lane>| lane.is_up() && !wanted.tried.contains(&lane.id);
     let mut free: Vec<&Arc<Lane>> = variant.lanes.iter().filter(may_take).collect();
     if free.is_empty() {
         return None;
@@ -153,6 +162,9 @@ pub(crate) fn one_of(variant: &LiveVariant, tried: &[InstanceId], draw: f64) -> 
     free.rotate_left(shift);
     if variant.routing != Some(RoutingStrategy::Random) {
         free.sort_by_key(|lane| lane.in_flight());
+    }
+    if let Some(model) = wanted.model {
+        free.sort_by_cached_key(|lane| !lane.models.as_ref().is_some_and(|models| models.has(model)));
     }
     free.into_iter().find_map(Lane::enter)
 }

@@ -8,7 +8,8 @@
 //! 6. model of the service: every header against its constraint.
 //! 7. route: endpoint, variant, instance; waits in the endpoint's line, a bounded time and behind a bounded number, while
 //!    no instance has a place. A session's request goes to the instance that holds it, or nowhere.
-//! 8. send: retried on another instance only while nothing was written, or once where the owner allows it.
+//! 8. send: through one container, or all of an instance's one after the other. Retried on another instance only while
+//!    nothing was written, or once where the owner allows it.
 //! 9. answer: small ones whole, so that a model that dies in the middle is an error and not half an answer; large
 //!    ones streamed, the permit in the body until it ends. InvokeEndpointWithResponseStream answers in events, from the
 //!    model's first byte on.
@@ -17,10 +18,12 @@
 //! names itself in AWS's words.
 
 mod arrival;
+mod chain;
 mod place;
 mod reply;
 mod session;
 mod stream;
+mod target;
 
 use hostler_aws::ApiError;
 use hostler_types::{InvocationClass, InvocationFailure};
@@ -28,16 +31,18 @@ use http::Response;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
+use self::chain::{Course, Stopped};
 use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back, payload_is_gone};
 use self::stream::{Limits, give_stream};
+use self::target::{Again, name_model};
 use crate::answer::AnswerBody;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
 use crate::lane::Lane;
 use crate::model_error::{NoAnswer, unanswered};
 use crate::tally::{Call, Silence};
-use crate::upstream::{self, UpstreamError};
+use crate::upstream::UpstreamError;
 
 impl Gateway {
     /// Layers 7 to 9.
@@ -48,23 +53,36 @@ impl Gateway {
     ) -> Result<Response<AnswerBody>, ApiError> {
         let mut search = Search::begin(arrived, self.settings.hold_timeout);
         let mut was_lost = false;
+        let mut again = Again::default();
         loop {
-            let Found { permit, retries_lost, model_timeout, stream_timeout } =
+            let Found { mut permit, retries_lost, model_timeout, stream_timeout } =
                 self.find_instance(invocation, &mut search).await?;
+            let course = Course::of(invocation, permit.lane())?;
+            let named = name_model(invocation, &mut permit, model_timeout).await;
             let mut call = Call::begin(permit, arrived);
+            if let Err((class, error)) = named {
+                call.ends(class);
+                return Err(failed(invocation, &call.lane().clone(), error));
+            }
             let last_byte = call.sent() + stream_timeout;
             let deadline = match invocation.form {
                 Form::Whole => call.sent() + model_timeout,
                 Form::Events => (call.sent() + model_timeout).min(last_byte),
             };
             let lane = call.lane().clone();
-            let sending =
-                upstream::invoke(&lane.kept, invocation.container_headers(), invocation.body.reader());
-            let (mut call, lost) = match timeout_at(deadline, sending).await {
+            let may_go_again = retries_lost && !was_lost;
+            let keeps_body = may_go_again || call.permit().model().is_some();
+            let sending = self.send(invocation, &course, &mut call, deadline, keeps_body);
+            let sent = timeout_at(deadline, sending).await;
+            let (mut call, lost) = match sent {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
+                    if again.is_worth_it(call.permit(), status).await {
+                        call.passed_on();
+                        continue;
+                    }
                     self.heed_closing(invocation, &lane, answer.headers());
-                    if !retries_lost || was_lost {
+                    if !may_go_again {
                         invocation.body.let_go();
                     }
                     let given = match invocation.form {
@@ -93,15 +111,19 @@ impl Gateway {
                     }
                 }
                 // No other instance could be reached either, nor get the request whole; none hears of it.
-                Ok(Err(error @ UpstreamError::NoDescriptor { .. })) => {
+                Ok(Err(Stopped::Between(error))) => {
+                    call.ends(InvocationClass::ServerError);
+                    return Err(failed(invocation, &lane, error));
+                }
+                Ok(Err(Stopped::Upstream(error @ UpstreamError::NoDescriptor { .. }))) => {
                     call.ends(InvocationClass::ServerError);
                     return Err(no_descriptor(error));
                 }
-                Ok(Err(error @ UpstreamError::Payload { .. })) => {
+                Ok(Err(Stopped::Upstream(error @ UpstreamError::Payload { .. }))) => {
                     call.ends(InvocationClass::ServerError);
                     return Err(payload_is_gone(error));
                 }
-                Ok(Err(error)) if error.is_unsent() => {
+                Ok(Err(Stopped::Upstream(error))) if error.is_unsent() => {
                     let (endpoint, generation) = (invocation.endpoint_name, lane.id.generation);
                     let error: &dyn std::error::Error = &error;
                     debug!(endpoint, generation, instance = %lane.id, error, "trying another instance");
@@ -110,16 +132,20 @@ impl Gateway {
                     call.passed_on();
                     continue;
                 }
-                Ok(Err(error)) => (call, unanswered(invocation, NoAnswer::Lost).with_source(error)),
+                Ok(Err(Stopped::Upstream(error))) => {
+                    let lost = unanswered(invocation, call.container(), NoAnswer::Lost).with_source(error);
+                    (call, lost)
+                }
                 Err(_) => {
                     lane.failed(InvocationFailure::TimedOut);
                     call.ends_without_answer(Silence::Timeout);
-                    return Err(failed(invocation, &lane, unanswered(invocation, NoAnswer::TimedOut)));
+                    let late = unanswered(invocation, call.container(), NoAnswer::TimedOut);
+                    return Err(failed(invocation, &lane, late));
                 }
             };
             lane.failed(InvocationFailure::Lost);
             // The model may have acted on it: once more only where the endpoint's owner allows it, and only once.
-            if !retries_lost || was_lost {
+            if !may_go_again {
                 call.ends_without_answer(Silence::Lost);
                 return Err(failed(invocation, &lane, lost));
             }

@@ -4,20 +4,20 @@
 //! instances and the line of those who wait live beside the routes and survive their replacement.
 //! Invariants: an endpoint has one line from its first route to its last, and its lanes know it.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
-    EndpointRoute, EndpointUid, InstanceId, InvocationLimits, InvocationMeter, InvocationTrouble, Key,
-    Metered, RouteTable, ShownEndpoints, Untold, VariantName,
+    EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, InvocationMeter,
+    InvocationTrouble, Key, Metered, MultiModel, Pipeline, RouteTable, ShownEndpoints, Untold, VariantName,
 };
 use papaya::HashMap;
 
 use crate::lane::{DrainHook, Lane, LaneHome, Lanes, pardon_if_nobody_is_left};
 use crate::limits::AdmissionLimits;
 use crate::line::Line;
+use crate::models::{ModelLoader, NoLoader};
 use crate::sessions::Sessions;
 use crate::tally::{Book, Tally};
 
@@ -39,6 +39,7 @@ pub struct RoutingTable {
     limits: AdmissionLimits,
     /// Some endpoint has, or had, a limit of its own to the size of a request.
     limits_payloads: AtomicBool,
+    loader: Arc<dyn ModelLoader>,
 }
 
 /// A route with the lanes of its instances.
@@ -83,7 +84,14 @@ impl RoutingTable {
             held: AtomicU64::new(0),
             limits: AdmissionLimits::default(),
             limits_payloads: AtomicBool::new(false),
+            loader: Arc::new(NoLoader),
         }
+    }
+
+    /// The same, where somebody brings the models of multi-model endpoints.
+    #[must_use]
+    pub fn loading_by(self, loader: Arc<dyn ModelLoader>) -> Self {
+        Self { loader, ..self }
     }
 
     /// The same, with these limits for endpoints whose owners set none.
@@ -101,10 +109,16 @@ impl RoutingTable {
         self.limits_payloads.load(Ordering::Relaxed)
     }
 
-    fn lane(&self, id: &InstanceId, address: SocketAddr, line: &Arc<Line>, tally: &Arc<Tally>) -> Arc<Lane> {
+    fn lane(
+        &self,
+        instance: &InstanceRoute,
+        way: (Option<&Arc<Pipeline>>, Option<MultiModel>),
+        line: &Arc<Line>,
+        tally: &Arc<Tally>,
+    ) -> Arc<Lane> {
         let lanes = self.lanes.pin();
-        if let Some(lane) = lanes.get(id)
-            && lane.address == address
+        if let Some(lane) = lanes.get(&instance.id)
+            && lane.leads_to(instance)
         {
             return lane.clone();
         }
@@ -113,9 +127,10 @@ impl RoutingTable {
             tally: tally.clone(),
             lanes: Arc::downgrade(&self.lanes),
             drained: self.drained.clone(),
+            loader: self.loader.clone(),
         };
-        let lane = Arc::new(Lane::new(id.clone(), address, home));
-        lanes.insert(id.clone(), lane.clone());
+        let lane = Arc::new(Lane::new(instance, way, home));
+        lanes.insert(instance.id.clone(), lane.clone());
         lane
     }
 
@@ -160,7 +175,8 @@ impl RouteTable for RoutingTable {
                 name: route.name.clone(),
             });
             let lanes = variant.instances.iter().map(|instance| {
-                let lane = self.lane(&instance.id, instance.address, &line, &tally);
+                let lane =
+                    self.lane(instance, (variant.pipeline.as_ref(), variant.multi_model), &line, &tally);
                 lane.is_routed(instance.draining, places_per_instance);
                 lane
             });

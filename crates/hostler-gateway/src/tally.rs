@@ -29,6 +29,9 @@ const MODEL_BOUNDS_US: [u64; 16] = [
 const OVERHEAD_BOUNDS_US: [u64; 13] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 1_000_000, 5_000_000, 10_000_000];
 
+/// What AWS calls the only container of an instance.
+pub(crate) const PRIMARY: &str = "primary";
+
 /// Why there was no answer of the model's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
@@ -127,17 +130,36 @@ pub(crate) struct Call {
     permit: Permit,
     arrived: Instant,
     sent: Instant,
+    /// The position of the container that has it.
+    container: usize,
     has_ended: bool,
 }
 
 impl Call {
     /// It arrived then, and is sent now.
     pub(crate) fn begin(permit: Permit, arrived: Instant) -> Self {
-        Self { permit, arrived, sent: Instant::now(), has_ended: false }
+        Self { permit, arrived, sent: Instant::now(), container: 0, has_ended: false }
     }
 
     pub(crate) fn lane(&self) -> &Arc<Lane> {
         self.permit.lane()
+    }
+
+    /// What it holds of its instance.
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The container at this position has it from now on.
+    pub(crate) fn is_with(&mut self, container: usize) {
+        self.container = container;
+    }
+
+    /// What the client is told of the container that has it: its hostname where there are several.
+    pub(crate) fn container(&self) -> &str {
+        let pipeline = self.lane().pipeline.as_ref();
+        let hostname = pipeline.and_then(|pipeline| pipeline.hostnames.get(self.container));
+        hostname.map_or(PRIMARY, String::as_str)
     }
 
     /// When it was sent.

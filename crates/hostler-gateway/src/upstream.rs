@@ -21,7 +21,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use hostler_aws::Field;
+use http::Response;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -80,11 +81,21 @@ pub(crate) fn is_want_of_descriptors(error: &io::Error) -> bool {
 /// `POST /invocations` to the instance of `kept`.
 pub(crate) async fn invoke(
     kept: &Arc<Kept>,
-    headers: HeaderMap,
+    headers: Vec<Field<'_>>,
+    body: impl Into<PayloadReader>,
+) -> Result<Response<ModelBody>, UpstreamError> {
+    invoke_at(kept, kept.beginning(), headers, body).await
+}
+
+/// The same with another beginning.
+pub(crate) async fn invoke_at(
+    kept: &Arc<Kept>,
+    beginning: &[u8],
+    headers: Vec<Field<'_>>,
     body: impl Into<PayloadReader>,
 ) -> Result<Response<ModelBody>, UpstreamError> {
     let address = kept.address();
-    let mut outgoing = Outgoing::new(kept.beginning(), &headers, body.into());
+    let mut outgoing = Outgoing::new(beginning, &headers, body.into());
     loop {
         let waiting = kept.take();
         let is_fresh = waiting.is_none();

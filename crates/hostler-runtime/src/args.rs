@@ -1,7 +1,7 @@
 //! The command line of the built-in model server.
 //!
 //! Why: it is started as a process of its own, by a supervisor or by hand; these arguments are all it is told.
-//! Invariants: reads no environment and no settings file.
+//! Invariants: reads no settings file, and of the environment only what SageMaker's contract puts there.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -24,6 +24,14 @@ pub struct RuntimeArgs {
     /// The directory that holds the unpacked model artifact
     #[arg(long, value_name = "DIR")]
     pub model_dir: PathBuf,
+
+    /// Serve many models, each loaded by `POST /models`; the model directory is then none's
+    #[arg(long, env = "SAGEMAKER_MULTI_MODEL", value_parser = clap::builder::FalseyValueParser::new())]
+    pub multi_model: bool,
+
+    /// The memory that loaded models may take together; left out, four fifths of what this process is granted
+    #[arg(long, value_name = "N", requires = "multi_model")]
+    pub models_memory_bytes: Option<u64>,
 
     /// The port to listen on; 0 picks a free one, which the ready line names
     #[arg(long, value_name = "N")]

@@ -24,6 +24,9 @@ pub trait Engine: Send + Sync {
     /// What batch transform may ask of this model.
     fn execution_parameters(&self) -> ExecutionParameters;
 
+    /// The memory that the model takes while it is loaded, about.
+    fn memory_bytes(&self) -> u64;
+
     /// Whether answering may take more than about a millisecond, so that the server moves it off the
     /// threads that answer pings.
     fn may_take_long(&self, input: &InvokeInput<'_>) -> bool;
@@ -157,5 +160,12 @@ impl LoadError {
 pub fn load(kind: EngineKind, dir: &Path) -> Result<Box<dyn Engine>, LoadError> {
     match kind {
         EngineKind::KMeans => Ok(Box::new(kmeans::KMeans::load(dir)?)),
+    }
+}
+
+/// The memory that loading takes at its height, about: what is read, what is made of it, and what stays.
+pub(crate) fn memory_to_load(kind: EngineKind, dir: &Path) -> Result<u64, LoadError> {
+    match kind {
+        EngineKind::KMeans => kmeans::memory_to_load(dir),
     }
 }

@@ -10,6 +10,7 @@ mod args;
 pub mod door;
 pub mod engine;
 mod media;
+pub mod models;
 pub mod ndarray;
 mod rows;
 mod run;

@@ -18,8 +18,10 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::RuntimeArgs;
-use crate::engine::{Engine, LoadError, load};
-use crate::server::{self, ServerError, Settings};
+use crate::engine::{LoadError, load};
+use crate::models::Models;
+use crate::models::memory::room_of_this_process;
+use crate::server::{self, Served, ServerError, Settings};
 use crate::sniff::sniff;
 
 /// A machine runs many instances; one of them needs no more threads than this to fill a gateway.
@@ -49,11 +51,7 @@ pub enum RuntimeError {
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests in flight and returns.
 pub fn run(args: RuntimeArgs) -> Result<(), RuntimeError> {
-    let kind = args
-        .engine
-        .or_else(|| sniff(&args.model_dir))
-        .ok_or_else(|| RuntimeError::Unrecognised { dir: args.model_dir.clone() })?;
-    let engine: Arc<dyn Engine> = Arc::from(load(kind, &args.model_dir)?);
+    let served = what_is_served(&args)?;
     let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let settings = Settings {
         workers: args.workers.map_or(cores.get().min(WORKERS_MAX_DEFAULT), NonZeroUsize::get),
@@ -65,14 +63,21 @@ pub fn run(args: RuntimeArgs) -> Result<(), RuntimeError> {
         .max_blocking_threads(cores.get())
         .build()
         .map_err(|source| RuntimeError::SetUp { source })?;
-    runtime.block_on(listen(SocketAddr::new(args.host, args.port), engine, settings))
+    runtime.block_on(listen(SocketAddr::new(args.host, args.port), served, settings))
 }
 
-async fn listen(
-    address: SocketAddr,
-    engine: Arc<dyn Engine>,
-    settings: Settings,
-) -> Result<(), RuntimeError> {
+fn what_is_served(args: &RuntimeArgs) -> Result<Served, RuntimeError> {
+    if args.multi_model {
+        let room = args.models_memory_bytes.unwrap_or_else(room_of_this_process);
+        return Ok(Served::Many(Arc::new(Models::new(args.engine, room))));
+    }
+    let dir = &args.model_dir;
+    let kind = args.engine.or_else(|| sniff(dir));
+    let kind = kind.ok_or_else(|| RuntimeError::Unrecognised { dir: dir.clone() })?;
+    Ok(Served::One(Arc::from(load(kind, dir)?)))
+}
+
+async fn listen(address: SocketAddr, served: Served, settings: Settings) -> Result<(), RuntimeError> {
     let cannot_set_up = |source| RuntimeError::SetUp { source };
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_set_up)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_set_up)?;
@@ -85,14 +90,17 @@ async fn listen(
     let cannot_listen = |source| RuntimeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
-    say_ready(address, engine.as_ref());
-    server::serve(listener, engine, settings, stop).await?;
+    say_ready(address, &served);
+    server::serve(listener, served, settings, stop).await?;
     Ok(())
 }
 
-fn say_ready(address: SocketAddr, engine: &dyn Engine) {
+fn say_ready(address: SocketAddr, served: &Served) {
     let mut stdout = io::stdout().lock();
-    let model = engine.describe();
+    let model = match served {
+        Served::One(engine) => engine.describe(),
+        Served::Many(models) => models.describe(),
+    };
     // A closed standard output is no reason not to serve.
     let _ = writeln!(stdout, "hostler runtime ready on http://{address} ({model})");
     let _ = stdout.flush();

@@ -21,10 +21,12 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::engine::Engine;
+use crate::models::Models;
 use site::Site;
 
 mod body;
 mod connection;
+mod many;
 mod site;
 
 /// How long requests in flight may take to finish once the server was told to stop.
@@ -86,16 +88,24 @@ struct Worker {
     stopped: oneshot::Receiver<()>,
 }
 
-/// Serves the engine until `stop` resolves, then finishes the requests in flight.
+/// What a server serves.
+pub enum Served {
+    /// One model, by `POST /invocations`.
+    One(Arc<dyn Engine>),
+    /// Many, by SageMaker's `/models`.
+    Many(Arc<Models>),
+}
+
+/// Serves it until `stop` resolves, then finishes the requests in flight.
 pub async fn serve(
     listener: TcpListener,
-    engine: Arc<dyn Engine>,
+    served: Served,
     settings: Settings,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServerError> {
     let connection_permits = Arc::new(Semaphore::new(settings.connections_max));
     let worker_count = settings.workers.max(1);
-    let site = Arc::new(Site::new(engine, settings, runtime::Handle::current()));
+    let site = Arc::new(Site::new(served, settings, runtime::Handle::current()));
     let mut workers = (0..worker_count)
         .map(|number| start_worker(number, &site))
         .collect::<Result<Vec<_>, _>>()

@@ -100,8 +100,18 @@ impl Compute for FaultyCompute {
         self.inner.changes()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        self.inner.logs(id, from, bytes_max).await
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        self.inner.logs(id, container, from, bytes_max).await
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        self.inner.logged(id).await
     }
 
     async fn kept(&self, endpoint: &EndpointUid) -> Result<Vec<InstanceId>, ComputeError> {

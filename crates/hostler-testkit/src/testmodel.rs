@@ -44,6 +44,15 @@
 //! | `spin_ms` | time | uses a CPU before the answer |
 //! | `log` | text | a line on standard output |
 //! | `ping` | status, `hang` | from now on `/ping` answers so |
+//! | `models` | status, `empty` | from now on `GET /models` answers so |
+//! | `forget` | `true` | the model that this invocation names is gone, and nobody was told |
+//!
+//! # Many models
+//!
+//! With `SAGEMAKER_MULTI_MODEL=true` there are SageMaker's paths for them: `POST /models`, `GET /models` (100 a page),
+//! `GET` and `DELETE /models/NAME`, `POST /models/NAME/invoke`, whose commands are an invocation's. A file `load.test` in
+//! the directory that is loaded holds the commands of that load as `TEST_ANSWER` has them, such as `delay_ms=3000`,
+//! `status=507` or `exit=3`: with a status that is no success nothing is loaded.
 //!
 //! # Variables at start
 //!
@@ -59,6 +68,8 @@
 //! | `TEST_EXIT_AFTER_MS` | time | exits with code 7 so long after it listened |
 //! | `TEST_CHILD` | `true` | keeps a child in a session of its own that ignores SIGTERM |
 //! | `TEST_STOP` | `ignore`, time | SIGTERM is ignored, or ends it so many milliseconds late; at once otherwise |
+//! | `TEST_MODELS_ABSENT` | `true` | no paths for many models |
+//! | `TEST_MODELS_MAX` | count | with so many models a load is 507 |
 //! | `TEST_PING` | status, `hang` | of every ping |
 //! | `TEST_PING_REFUSE` | count | the first pings are 503 |
 //! | `TEST_PING_FILE` | path | pings are 503 until this file exists |
@@ -68,6 +79,7 @@
 mod answer;
 mod connection;
 mod fate;
+mod models;
 mod ping;
 mod request;
 mod server;

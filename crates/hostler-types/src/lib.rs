@@ -29,12 +29,13 @@ pub use record::{
     AcceptedOperation, AccessKeyRecord, Change, Deployment, EndpointConfigRecord, EndpointRecord,
     EventRecord, FailureCause, FailurePhase, FailureRecord, Fleet, FleetSize, Goal, InstanceIntent,
     InstanceRecord, MadeFrom, ModelRecord, ModelSnapshot, PLANNER, PlaceRecord, RECORD_SCHEMA, Record,
-    RecordError, Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord,
+    RecordError, Stage, StatusMove, Stranded, Update, UsageLine, UsageRecord, container_named,
+    container_names, containers, multi_model, pipeline,
 };
 pub use region::Partition;
 pub use routing::{
-    EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, InvocationTrouble, RouteTable,
-    VariantRoute,
+    EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, InvocationTrouble, MultiModel,
+    Pipeline, RouteTable, VariantRoute,
 };
 pub use secret::Secret;
 pub use shown::ShownEndpoints;

@@ -6,6 +6,7 @@
 //! read. Unknown fields are ignored on reading, so that an older server can read a newer record it understands.
 
 mod access_key;
+mod containers;
 mod endpoint;
 mod endpoint_config;
 mod event;
@@ -15,6 +16,7 @@ mod update;
 mod usage;
 
 pub use access_key::AccessKeyRecord;
+pub use containers::{container_named, container_names, containers, multi_model, pipeline};
 pub use endpoint::{
     Deployment, EndpointRecord, Fleet, Goal, InstanceIntent, InstanceRecord, ModelSnapshot, PlaceRecord,
 };

@@ -4,12 +4,15 @@
 //! memory and never asks the store. One endpoint is one value: a change costs one endpoint, whatever their number.
 //! Invariants: an instance listed here passed its health check. A draining instance takes no new request.
 
+mod pipeline;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hostler_shapes::RoutingStrategy;
 
+pub use self::pipeline::Pipeline;
 use crate::{EndpointUid, InstanceId, Key, VariantName};
 
 /// How requests to one endpoint find an instance.
@@ -59,8 +62,19 @@ pub struct VariantRoute {
     pub instance_type: Option<String>,
     /// How an instance is chosen; none where the config does not say.
     pub routing: Option<RoutingStrategy>,
+    /// How requests go through its instances' containers; none where each has one.
+    pub pipeline: Option<Arc<Pipeline>>,
+    /// Requests name one of many models; none where each instance has one.
+    pub multi_model: Option<MultiModel>,
     /// The instances that may get requests, draining ones included.
     pub instances: Vec<InstanceRoute>,
+}
+
+/// How the many models of a fleet's instances are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MultiModel {
+    /// `ModelCacheSetting`: a model stays loaded after it answered.
+    pub caches: bool,
 }
 
 /// One instance that can answer.
@@ -68,8 +82,10 @@ pub struct VariantRoute {
 pub struct InstanceRoute {
     /// Which it is.
     pub id: InstanceId,
-    /// Where its container contract listens.
+    /// Where the container contract of its first container listens.
     pub address: SocketAddr,
+    /// And that of the others, in the order of the fleet's pipeline.
+    pub further: Vec<SocketAddr>,
     /// It finishes what it has and gets nothing new.
     pub draining: bool,
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::Context;
 use async_trait::async_trait;
 use hostler_artifacts::ArtifactCache;
-use hostler_compute::{Compute, Delays, SimulatedCompute};
-
+use hostler_compute::{Compute, Delays, Router, SimulatedCompute};
+use hostler_compute_docker::{DockerBackend, DockerConfig, Logins};
+use hostler_compute_local::{Capacity, ModelData};
 use hostler_compute_process::{ProcessBackend, ProcessConfig};
 use hostler_control::{HttpPing, Ping, PingTrouble};
 use hostler_types::{Clock, Millis};
@@ -26,6 +27,14 @@ use crate::settings::{BackendKind, Settings};
 /// How long a stop waits for instances to end by themselves.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// What the server has for its backend.
+pub(crate) struct BackendNeeds {
+    pub(crate) cache: ArtifactCache,
+    pub(crate) logins: Logins,
+    /// How many files an instance's processes may have open.
+    pub(crate) open_files_max: Option<u64>,
+}
+
 /// An open backend.
 pub(crate) struct Backend {
     kind: Kind,
@@ -35,6 +44,12 @@ pub(crate) struct Backend {
 
 enum Kind {
     Process(Arc<ProcessBackend>),
+    /// Processes, and an engine that runs what is an image.
+    Mixed {
+        processes: Arc<ProcessBackend>,
+        docker: Arc<DockerBackend>,
+        router: Arc<Router>,
+    },
     Simulated(Arc<SimulatedCompute>),
 }
 
@@ -42,22 +57,36 @@ impl Backend {
     pub(crate) async fn open(
         settings: &Settings,
         dir: &DataDir,
-        cache: ArtifactCache,
+        needs: BackendNeeds,
         clock: Arc<dyn Clock>,
-        open_files_max: Option<u64>,
     ) -> anyhow::Result<Self> {
+        let capacity = match settings.overcommit {
+            Some(overcommit) => machine_capacity(overcommit)?,
+            None => Capacity::unlimited(),
+        };
         let (kind, emptied_at) = match settings.backend {
             BackendKind::Process => {
                 let exe = std::env::current_exe().context("finding this program's own file failed")?;
                 let mut config = ProcessConfig::new(dir.join("instances"), exe);
                 config.memory_bytes_max = settings.instance_memory_bytes_max;
                 config.payload_bytes_max = settings.limit_bounds.payload_bytes;
-                config.open_files_max = open_files_max;
+                config.open_files_max = needs.open_files_max;
+                config.capacity = capacity.clone();
                 config.script = settings.script.config(&dir.join("environments"));
                 sweep_environments(config.script.environments_dir.clone()).await;
-                let data = Arc::new(CachedModelData(cache));
-                let backend = ProcessBackend::open(config, data, clock).await?;
-                (Kind::Process(Arc::new(backend)), dir.stopped_at())
+                let data: Arc<dyn ModelData> = Arc::new(CachedModelData(needs.cache));
+                let processes = ProcessBackend::open(config, data.clone(), clock.clone()).await?;
+                let engine = settings.docker.as_ref().map(|docker| -> anyhow::Result<DockerConfig> {
+                    let mut config = DockerConfig::new(dir.join("docker"), docker.address.clone(), dir.id()?);
+                    config.memory_bytes_max = settings.instance_memory_bytes_max;
+                    if let Some(kept) = docker.images_kept {
+                        config.images_kept = kept;
+                    }
+                    config.capacity = capacity;
+                    config.logins = needs.logins;
+                    Ok(config)
+                });
+                (beside(processes, engine.transpose()?, data, clock).await?, dir.stopped_at())
             }
             BackendKind::Simulated => {
                 warn!(
@@ -74,6 +103,7 @@ impl Backend {
     pub(crate) fn compute(&self) -> Arc<dyn Compute> {
         match &self.kind {
             Kind::Process(backend) => backend.clone(),
+            Kind::Mixed { router, .. } => router.clone(),
             Kind::Simulated(backend) => backend.clone(),
         }
     }
@@ -81,24 +111,40 @@ impl Backend {
     /// What asks its instances for their health.
     pub(crate) fn ping(&self) -> Arc<dyn Ping> {
         match self.kind {
-            Kind::Process(_) => Arc::new(HttpPing),
+            Kind::Process(_) | Kind::Mixed { .. } => Arc::new(HttpPing),
             Kind::Simulated(_) => Arc::new(SimulatedPing),
         }
     }
 
     /// Stops every instance; when `hurry` resolves, without grace. How many are left.
     pub(crate) async fn stop_all(&self, hurry: impl Future<Output = ()>) -> usize {
-        let Kind::Process(backend) = &self.kind else { return 0 };
         tokio::select! {
-            left = backend.stop_all(STOP_GRACE) => left,
-            () = hurry => backend.stop_all(Duration::ZERO).await,
+            left = self.stop_all_within(STOP_GRACE) => left,
+            () = hurry => self.stop_all_within(Duration::ZERO).await,
+        }
+    }
+
+    async fn stop_all_within(&self, grace: Duration) -> usize {
+        match &self.kind {
+            Kind::Process(processes) => processes.stop_all(grace).await,
+            Kind::Mixed { processes, docker, .. } => {
+                let (of_processes, of_docker) =
+                    tokio::join!(processes.stop_all(grace), docker.stop_all(grace));
+                of_processes + of_docker
+            }
+            Kind::Simulated(_) => 0,
         }
     }
 
     /// Lets go of the instances that still run.
     pub(crate) async fn detach(self) {
-        if let Kind::Process(backend) = self.kind {
-            backend.detach().await;
+        match self.kind {
+            Kind::Process(processes) => processes.detach().await,
+            Kind::Mixed { processes, docker, .. } => {
+                processes.detach().await;
+                docker.detach().await;
+            }
+            Kind::Simulated(_) => {}
         }
     }
 }
@@ -109,6 +155,34 @@ async fn sweep_environments(dir: PathBuf) {
     if let Ok(Err(error)) = swept {
         warn!(%error, "deleting half-made virtual environments failed");
     }
+}
+
+/// An engine, if there is one, beside the processes. What an engine ran that is not named any more stays in its
+/// directory until it is.
+async fn beside(
+    processes: ProcessBackend,
+    engine: Option<DockerConfig>,
+    data: Arc<dyn ModelData>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Kind> {
+    let processes = Arc::new(processes);
+    let Some(config) = engine else { return Ok(Kind::Process(processes)) };
+    let docker = Arc::new(DockerBackend::open(config, data, clock).await?);
+    let router = Arc::new(Router::new(processes.clone(), docker.clone()));
+    Ok(Kind::Mixed { processes, docker, router })
+}
+
+/// What this machine has, so many times over.
+fn machine_capacity(overcommit: f64) -> anyhow::Result<Arc<Capacity>> {
+    let text = std::fs::read_to_string("/proc/meminfo").context("looking how much memory there is failed")?;
+    let kib = text.lines().find_map(|line| {
+        let amount = line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?;
+        amount.trim().parse::<u64>().ok()
+    });
+    let kib = kib.context("/proc/meminfo does not say how much memory there is")?;
+    let cpus = std::thread::available_parallelism().context("looking how many CPUs there are failed")?;
+    let times = |amount: f64| (amount * overcommit) as u64;
+    Ok(Capacity::of(times(kib as f64 * 1024.0), times(cpus.get() as f64 * 1000.0)))
 }
 
 /// A simulated instance is healthy as soon as it is there.

@@ -214,6 +214,9 @@ pub(crate) struct NameArgs {
 pub(crate) struct LogsArgs {
     /// The endpoint
     pub(crate) name: String,
+    /// Only this one of the containers that each instance has: its hostname
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) container: Option<String>,
     /// Go on until interrupted
     #[arg(short, long)]
     pub(crate) follow: bool,

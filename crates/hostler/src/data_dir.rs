@@ -38,6 +38,9 @@ const KEYS: &str = "keys.json";
 /// Says when a server last stopped its instances on purpose, in milliseconds.
 const STOPPED: &str = "stopped";
 
+/// Tells what containers belong to this directory, wherever it is moved.
+const ID: &str = "id";
+
 /// The paths below the data directory.
 #[derive(Clone, Debug)]
 pub(crate) struct DataDir {
@@ -70,6 +73,19 @@ impl DataDir {
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Reads its id, or makes one.
+    pub(crate) fn id(&self) -> anyhow::Result<String> {
+        let path = self.join(ID);
+        let id = fs::read_to_string(&path).unwrap_or_default();
+        if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Ok(id);
+        }
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        write_private(&path, id.as_bytes())
+            .with_context(|| format!("writing `{}` failed", path.display()))?;
+        Ok(id)
     }
 
     /// Reads the keys, or makes them.

@@ -77,6 +77,11 @@ impl Front {
         self.rooms.gateway.end_streams();
     }
 
+    /// Who answers invocations: nobody behind the inner door.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        (!self.is_inner).then_some(&self.rooms.gateway)
+    }
+
     pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let kind = classify(&parts);

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod connection;
+mod invocations;
 pub(crate) mod open_files;
 mod pulse;
 mod socket;

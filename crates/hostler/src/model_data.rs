@@ -1,11 +1,11 @@
-//! The artifact cache as the process backend sees it.
+//! The artifact cache as the backends of this machine see it.
 //!
-//! Why: the backend's port for model data is its own, so that it does not know how or where artifacts are kept.
+//! Why: their port for model data is their own, so that they do not know how or where artifacts are kept.
 
 use async_trait::async_trait;
 use hostler_artifacts::{ArtifactCache, DataSource, FetchError, PreparePhase};
 use hostler_compute::Phase;
-use hostler_compute_process::{Lease, ModelData, PreparedModel};
+use hostler_compute_local::{Lease, ModelData, PreparedModel};
 
 pub(crate) struct CachedModelData(pub(crate) ArtifactCache);
 

@@ -19,7 +19,7 @@ use tracing::info;
 use crate::settings::{ExternalS3, ExternalSts, ReadAs};
 
 /// Until a connection to an STS stands.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the embedded S3 behind the inner door, as roles that the embedded STS gives: each account's models as roles of
 /// that account, for which the service acts without a key of it.
@@ -40,17 +40,7 @@ pub(crate) fn external(
     own: &AccountId,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<ObjectStoreReader> {
-    let (credentials, others): (Arc<dyn CredentialSource>, _) = match &s3.read_as {
-        ReadAs::Roles(sts) => {
-            info!(s3 = s3.shown(), sts = ?sts.endpoint, "model data is read elsewhere, as roles that an STS elsewhere gives");
-            (sts_client(sts, clock)?, OtherAccounts::OwnRoles)
-        }
-        ReadAs::Own(keys) => {
-            info!(s3 = s3.shown(), "model data is read elsewhere, with one key for every role");
-            (Arc::new(OwnKeySource::new(local.credential_source(), keys.keys())), OtherAccounts::Nothing)
-        }
-    };
-    let credentials = Arc::new(AccountsApart::new(own.clone(), others, credentials));
+    let credentials = credentials(Some(s3), local, own, clock)?;
     let objects = ObjectStoreConfig {
         endpoint: s3.endpoint.clone(),
         region: s3.region.clone(),
@@ -61,6 +51,27 @@ pub(crate) fn external(
         ..ObjectStoreConfig::default()
     };
     Ok(ObjectStoreReader::new(objects, credentials)?)
+}
+
+/// Who a model's role is, wherever its data is.
+pub(crate) fn credentials(
+    s3: Option<&ExternalS3>,
+    local: &LocalAws,
+    own: &AccountId,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn CredentialSource>> {
+    let Some(s3) = s3 else { return Ok(Arc::new(local.credential_source())) };
+    let (credentials, others): (Arc<dyn CredentialSource>, _) = match &s3.read_as {
+        ReadAs::Roles(sts) => {
+            info!(s3 = s3.shown(), sts = ?sts.endpoint, "model data is read elsewhere, as roles that an STS elsewhere gives");
+            (sts_client(sts, clock)?, OtherAccounts::OwnRoles)
+        }
+        ReadAs::Own(keys) => {
+            info!(s3 = s3.shown(), "model data is read elsewhere, with one key for every role");
+            (Arc::new(OwnKeySource::new(local.credential_source(), keys.keys())), OtherAccounts::Nothing)
+        }
+    };
+    Ok(Arc::new(AccountsApart::new(own.clone(), others, credentials)))
 }
 
 fn sts_client(sts: &ExternalSts, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn CredentialSource>> {

@@ -29,6 +29,7 @@ fn failure(refusal: &Refusal) -> InstanceFailure {
     InstanceFailure {
         fault,
         phase: Phase::Starting,
+        container: None,
         cause,
         aws_sentence: None,
         detail: refusal.detail.clone(),

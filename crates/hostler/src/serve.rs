@@ -15,7 +15,7 @@ use hostler_artifacts::{ArtifactCache, CacheLimits, LocalFiles, ObjectReader};
 use hostler_aws::sigv4::Verifier;
 use hostler_aws::{KeyRing, LongLivedKey, SecretSealer, Throttle, TokenSealer};
 use hostler_catalog::ImageCatalog;
-use hostler_compute::Capabilities;
+use hostler_compute::{Capabilities, Compute};
 use hostler_control::{
     AccessKeys, AccessKeysParts, Admin, Control, ControlParts, ControlSettings, DRAIN_MARGIN_MS,
     LeaseSettings, Policy, Prober, ProberSettings, Reconciler, ReconcilerParts, SteadyClock, UsageFlusher,
@@ -26,18 +26,21 @@ use hostler_localaws::{LocalAws, LocalAwsConfig, LocalAwsPorts, S3Limits};
 use hostler_store_sql::{DataDirLock, SqliteStore};
 use hostler_types::{Clock, Millis, RouteTable, ShownEndpoints, SystemClock};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendNeeds};
 use crate::bind::bind;
 use crate::data_dir::{DataDir, ServerKeys};
 use crate::front::{Front, Rooms};
 use crate::listen::{self, Transport, Watch};
 use crate::metrics::{Counted, Metrics, MetricsAccess};
+use crate::model_loader::ComputeModels;
 use crate::model_reader;
 use crate::profile;
+use crate::registry_logins;
 use crate::settings::{ConnectionLimits, ExternalS3, Settings};
 use crate::threads::Threads;
 
@@ -93,14 +96,16 @@ impl Server {
         let reader = open_reader(&settings, &local, inner_url, &clock)?;
         let cache = open_cache(&settings, &dir, reader.clone()).await?;
 
-        let backend = Backend::open(&settings, &dir, cache.clone(), steady.clone(), given_files).await?;
-        let compute = backend.compute();
-        let capabilities = compute.capabilities();
-        warn_of_missing_limits(&capabilities);
+        let logins = registry_logins::open(&settings, &local, &clock)?;
+        let needs = BackendNeeds { cache: cache.clone(), logins, open_files_max: given_files };
+        let backend = Backend::open(&settings, &dir, needs, steady.clone()).await?;
+        let (compute, capabilities) = opened(&backend);
 
         let catalog = Arc::new(catalog(&settings));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let table = Arc::new(RoutingTable::showing(places.clone()).limited_by(settings.admission));
+        let loader = Arc::new(ComputeModels { compute: compute.clone(), runtime: Handle::current() });
+        let table = RoutingTable::showing(places.clone()).limited_by(settings.admission).loading_by(loader);
+        let table = Arc::new(table);
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());
@@ -281,10 +286,14 @@ fn catalog(settings: &Settings) -> ImageCatalog {
     if settings.script.runs_frameworks() { catalog } else { catalog.without_scripts() }
 }
 
-fn warn_of_missing_limits(capabilities: &Capabilities) {
+/// The port of an open backend, and what instances can be held to.
+fn opened(backend: &Backend) -> (Arc<dyn Compute>, Capabilities) {
+    let compute = backend.compute();
+    let capabilities = compute.capabilities();
     if !capabilities.limits_memory || !capabilities.limits_cpu {
         warn!(?capabilities, "this machine cannot hold instances to all limits of their type");
     }
+    (compute, capabilities)
 }
 
 /// Room for the bodies of requests.

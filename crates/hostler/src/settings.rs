@@ -5,6 +5,7 @@
 //! Invariants: the only place that knows defaults and where they come from.
 
 mod connections;
+mod docker;
 mod file;
 mod image;
 mod limits;
@@ -28,6 +29,7 @@ use hostler_types::{AccountId, LimitBounds, Region};
 
 use crate::cli::{LogFormat, ServeArgs};
 pub(crate) use connections::ConnectionLimits;
+pub(crate) use docker::DockerSettings;
 use file::SettingsFile;
 pub(crate) use metrics::MetricsSettings;
 pub(crate) use script::Script;
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) backend: BackendKind,
+    /// What runs container images; none: nothing does.
+    pub(crate) docker: Option<DockerSettings>,
     pub(crate) leave_running: bool,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) account: AccountId,
@@ -87,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) connections: ConnectionLimits,
     pub(crate) artifact_bytes_max: Option<u64>,
     pub(crate) instance_memory_bytes_max: Option<u64>,
+    /// Instances are promised so many times what the machine has; none: as much as they ask for.
+    pub(crate) overcommit: Option<f64>,
     pub(crate) quotas: Quotas,
     /// How often an account may ask; none: as often as it likes.
     pub(crate) throttling: Vec<ThrottleClass>,
@@ -157,16 +163,8 @@ impl Settings {
         });
         mistakes.extend(file.limits.mistakes());
         let limit_bounds = limits::bounds(&file.limits, &mut mistakes);
-        let backend = match file.backend.as_deref() {
-            None | Some("process") => BackendKind::Process,
-            Some("simulated") => BackendKind::Simulated,
-            Some(other) => {
-                mistakes.push(format!(
-                    "backend = \"{other}\" is not there yet; \"process\" and \"simulated\" are"
-                ));
-                BackendKind::Process
-            }
-        };
+        let backend = backend_kind(file.backend.as_deref(), &mut mistakes);
+        let docker = docker::resolve(file.docker, backend, &mut mistakes);
         let roles = [("allow", UndeclaredRoles::Allow), ("deny", UndeclaredRoles::Deny)];
         let undeclared_roles =
             one_of("undeclared_roles", file.undeclared_roles.as_deref(), roles, &mut mistakes);
@@ -202,6 +200,7 @@ impl Settings {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             listen,
             backend,
+            docker,
             leave_running: args.leave_running,
             tls,
             account: AccountId::new(account),
@@ -222,6 +221,7 @@ impl Settings {
             connections: ConnectionLimits::of(&limits),
             artifact_bytes_max: limits.artifact_bytes,
             instance_memory_bytes_max: limits.instance_memory_bytes,
+            overcommit: limits.overcommit,
             quotas,
             throttling,
             accelerators,
@@ -237,6 +237,20 @@ impl Settings {
             metrics,
         };
         if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(mistakes)) }
+    }
+}
+
+fn backend_kind(word: Option<&str>, mistakes: &mut Vec<String>) -> BackendKind {
+    match word {
+        None | Some("process") => BackendKind::Process,
+        Some("simulated") => BackendKind::Simulated,
+        Some(other) => {
+            mistakes.push(format!(
+                "backend = \"{other}\" is not there; \"process\" and \"simulated\" are, and a [docker] table beside \
+                 \"process\" lets an engine run images"
+            ));
+            BackendKind::Process
+        }
     }
 }
 

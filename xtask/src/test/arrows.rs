@@ -15,7 +15,7 @@ use self::graph::Graph;
 use super::context::Context;
 
 /// What each room may know besides itself.
-const MAY_KNOW: [(&str, &[&str]); 19] = [
+const MAY_KNOW: [(&str, &[&str]); 21] = [
     ("hostler-shapes", &[]),
     ("hostler-types", &["hostler-shapes"]),
     ("hostler-catalog", &["hostler-types"]),
@@ -24,7 +24,11 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("hostler-store-sql", &["hostler-types", "hostler-store"]),
     // The port of artifacts: an instance's spec names the sources that its node fetches.
     ("hostler-compute", &["hostler-types", "hostler-artifacts"]),
-    ("hostler-compute-process", &["hostler-compute", "hostler-artifacts"]),
+    // What the backends of one machine share.
+    ("hostler-compute-local", &["hostler-compute", "hostler-artifacts"]),
+    ("hostler-compute-process", &["hostler-compute-local"]),
+    // A registry of AWS is asked for a token by a signed call.
+    ("hostler-compute-docker", &["hostler-compute-local", "hostler-aws"]),
     ("hostler-artifacts", &["hostler-types"]),
     ("hostler-artifacts-object", &["hostler-types", "hostler-artifacts", "hostler-aws"]),
     (

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::suite::Need;
 use super::{node, python};
+use crate::engine;
 
 pub(crate) struct Context {
     /// Nothing may be left out.
@@ -79,6 +80,7 @@ impl Context {
             Need::Valgrind if !answers("valgrind", &["--version"]) => {
                 Err("valgrind is not installed (apt-get install valgrind)".into())
             }
+            Need::Engine => engine::missing().map_or(Ok(()), Err),
             Need::Example if !self.root.join("examples/kmeans-digits/expected.json").is_file() => {
                 Err("`examples/kmeans-digits` holds no expected answers".into())
             }

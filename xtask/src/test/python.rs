@@ -35,6 +35,11 @@ pub(crate) fn conformance(context: &Context) -> Result<String> {
     Ok(String::new())
 }
 
+/// pytest with the environment of boto3, for a folder that the caller names.
+pub(crate) fn conformance_tests(context: &Context) -> Result<Command> {
+    pytest(context, CONFORMANCE)
+}
+
 /// Model servers of others, deployed and invoked by boto3.
 pub(crate) fn servers(context: &Context) -> Result<String> {
     SERVERS.ensure(context)?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::context::Context;
 use super::venv::{CONFORMANCE, SDK, SDK3, SERVERS, Venv};
-use super::{arrows, cargo, demo, instructions, python, sources};
+use super::{arrows, cargo, demo, docker, instructions, python, sources};
 use crate::{fuzz, sim};
 
 /// What may be missing on a machine, so that a suite is left out.
@@ -24,6 +24,8 @@ pub(crate) enum Need {
     /// The package registry of npm answers, or what was installed from it before is still there.
     NodePackages,
     Valgrind,
+    /// A Docker engine and a registry can be started: root, the programs, namespaces.
+    Engine,
     Example,
 }
 
@@ -45,7 +47,7 @@ pub(crate) struct Suite {
     pub(crate) run: fn(&Context) -> Result<String>,
 }
 
-pub(crate) const SUITES: [Suite; 18] = [
+pub(crate) const SUITES: [Suite; 19] = [
     Suite { name: "fmt", about: "the code is formatted", needs: &[], run: cargo::fmt },
     Suite {
         name: "sources",
@@ -98,6 +100,12 @@ pub(crate) const SUITES: [Suite; 18] = [
         about: "model servers of others (inference-server, MLflow), deployed by boto3",
         needs: &[Need::Python, Need::Venv(CONFORMANCE), Need::Venv(SERVERS)],
         run: python::servers,
+    },
+    Suite {
+        name: "docker",
+        about: "images in a Docker engine of the tests' own: the backend, and model servers of others",
+        needs: &[Need::Nextest, Need::Python, Need::Venv(CONFORMANCE), Need::Engine],
+        run: docker::suite,
     },
     Suite {
         name: "js",

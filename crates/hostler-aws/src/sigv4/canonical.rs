@@ -4,13 +4,13 @@
 //! decodes to the same text; AWS compares after decoding, so the verifier may ask for either spelling.
 //! Invariants: pure; headers are taken exactly as `SignedHeaders` lists them.
 
-use http::header::HOST;
-use http::{HeaderMap, Method, Uri};
+use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::ALGORITHM;
 use super::key::HexDigest;
 use super::presented::split;
+use crate::Head;
 
 /// Everything but RFC 3986's unreserved characters.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -36,10 +36,10 @@ impl PathStyle {
     }
 
     /// Whether the respelled form of this URI can be another one: a plain path without a query cannot.
-    pub(crate) fn may_differ_respelled(self, uri: &Uri) -> bool {
+    pub(crate) fn may_differ_respelled(self, head: &Head<'_>) -> bool {
         let respells_path = matches!(self, Self::S3 | Self::S3Respelled);
-        !uri.query().unwrap_or("").is_empty()
-            || respells_path && !uri.path().bytes().all(|byte| is_unreserved(byte) || byte == b'/')
+        !head.query.unwrap_or("").is_empty()
+            || respells_path && !head.path.bytes().all(|byte| is_unreserved(byte) || byte == b'/')
     }
 }
 
@@ -92,48 +92,42 @@ pub fn canonical_query(query: &str, style: PathStyle) -> String {
 
 /// The header lines of a canonical request; a listed header that the request lacks is an empty line, which no
 /// honest client has signed.
-pub fn canonical_headers(headers: &HeaderMap, uri: &Uri, signed: &str) -> Vec<u8> {
+pub fn canonical_headers(head: &Head<'_>, signed: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    push_headers(&mut out, headers, uri, signed);
+    push_headers(&mut out, head, signed);
     out
 }
 
-fn push_headers(out: &mut Vec<u8>, headers: &HeaderMap, uri: &Uri, signed: &str) {
+fn push_headers(out: &mut Vec<u8>, head: &Head<'_>, signed: &str) {
     for name in split(signed, b';') {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
-        let mut values = headers.get_all(name).iter().peekable();
-        if values.peek().is_none() && name == HOST.as_str() {
-            let authority = uri.authority().map_or("", |authority| authority.as_str());
-            out.extend_from_slice(authority.as_bytes());
-        }
-        for (index, value) in values.enumerate() {
-            if index > 0 {
+        let mut is_there = false;
+        for value in head.all(name) {
+            if is_there {
                 out.push(b',');
             }
-            push_collapsed(out, value.as_bytes());
+            push_collapsed(out, value);
+            is_there = true;
+        }
+        if !is_there && name == "host" {
+            out.extend_from_slice(head.authority.unwrap_or("").as_bytes());
         }
         out.push(b'\n');
     }
 }
 
 /// The whole canonical request, apart from its last line.
-pub(crate) fn canonical_head(
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    signed: &str,
-    style: PathStyle,
-) -> Vec<u8> {
+pub(crate) fn canonical_head(head: &Head<'_>, signed: &str, style: PathStyle) -> Vec<u8> {
     // Room for the hash of the payload too.
     let mut out = Vec::with_capacity(768);
-    out.extend_from_slice(method.as_str().as_bytes());
+    out.extend_from_slice(head.method.as_bytes());
     out.push(b'\n');
-    out.extend_from_slice(canonical_uri(uri.path(), style).as_bytes());
+    out.extend_from_slice(canonical_uri(head.path, style).as_bytes());
     out.push(b'\n');
-    out.extend_from_slice(canonical_query(uri.query().unwrap_or(""), style).as_bytes());
+    out.extend_from_slice(canonical_query(head.query.unwrap_or(""), style).as_bytes());
     out.push(b'\n');
-    push_headers(&mut out, headers, uri, signed);
+    push_headers(&mut out, head, signed);
     out.push(b'\n');
     out.extend_from_slice(signed.as_bytes());
     out.push(b'\n');
@@ -141,13 +135,8 @@ pub(crate) fn canonical_head(
 }
 
 /// The canonical request of a request's head and its payload's hash (or what stands for it).
-pub fn canonical_request(
-    parts: &http::request::Parts,
-    signed: &str,
-    style: PathStyle,
-    payload_hash: &str,
-) -> Vec<u8> {
-    let mut out = canonical_head(&parts.method, &parts.uri, &parts.headers, signed, style);
+pub fn canonical_request(parts: &Parts, signed: &str, style: PathStyle, payload_hash: &str) -> Vec<u8> {
+    let mut out = canonical_head(&Head::of(parts), signed, style);
     out.extend_from_slice(payload_hash.as_bytes());
     out
 }
@@ -225,6 +214,8 @@ fn push_collapsed(out: &mut Vec<u8>, value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn uri(path: &str, style: PathStyle, expected: &str) {
@@ -260,16 +251,19 @@ mod tests {
     #[test]
     fn a_uri_that_is_said_to_have_one_spelling_has_one() {
         for text in ["/", "/a/b-c._~", "/a%20b", "/a+b", "/a?", "/a?x=1", "/a?x=a%2fb", "/a//../b", "/é"] {
-            let Ok(uri) = text.parse::<Uri>() else { continue };
+            let Ok(request) = Request::get(text).body(()) else { continue };
+            let (parts, ()) = request.into_parts();
+            let uri = Head::of(&parts);
             for (plain, respelled) in
                 [(PathStyle::S3, PathStyle::S3Respelled), (PathStyle::Standard, PathStyle::StandardRespelled)]
             {
-                let head = |style| canonical_head(&Method::GET, &uri, &HeaderMap::new(), "host", style);
+                let head = |style| canonical_head(&uri, "host", style);
                 let differs = head(plain) != head(respelled);
                 assert!(!differs || plain.may_differ_respelled(&uri), "{text} {plain:?}");
             }
         }
-        let plain = Uri::from_static("/endpoints/a/invocations");
+        let (parts, ()) = Request::get("/endpoints/a/invocations").body(()).unwrap().into_parts();
+        let plain = Head::of(&parts);
         assert!(
             !PathStyle::Standard.may_differ_respelled(&plain) && !PathStyle::S3.may_differ_respelled(&plain)
         );
@@ -285,11 +279,10 @@ mod tests {
 
     #[test]
     fn headers_are_collapsed_joined_and_in_the_listed_order() {
-        let mut headers = HeaderMap::new();
-        headers.append("b", "  x   y \t z ".parse().unwrap());
-        headers.append("a", "2".parse().unwrap());
-        headers.append("a", "1".parse().unwrap());
-        let lines = canonical_headers(&headers, &Uri::from_static("http://h:1/x"), "a;b;gone;host");
+        let request =
+            Request::get("http://h:1/x").header("b", "  x   y \t z ").header("a", "2").header("a", "1");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let lines = canonical_headers(&Head::of(&parts), "a;b;gone;host");
         assert_eq!(lines, b"a:2,1\nb:x y z\ngone:\nhost:h:1\n");
     }
 }

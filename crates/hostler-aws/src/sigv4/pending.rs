@@ -6,12 +6,10 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use hostler_types::Millis;
 
-use crate::Protocol;
 use crate::keys::KeyOwner;
+use crate::{Head, Protocol};
 
 use super::canonical::{PathStyle, canonical_head};
 use super::key::{HexDigest, SigningKey};
@@ -39,7 +37,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new(
-        parts: &Parts,
+        request: &Head<'_>,
         presented: &Presented<'_>,
         rules: &Rules,
         owner: Arc<KeyOwner>,
@@ -49,11 +47,9 @@ impl Pending {
             Protocol::S3 => (PathStyle::S3, PathStyle::S3Respelled),
             _ => (PathStyle::Standard, PathStyle::StandardRespelled),
         };
-        let head = |style| {
-            canonical_head(&parts.method, &parts.uri, &parts.headers, &presented.signed_headers, style)
-        };
+        let head = |style| canonical_head(request, &presented.signed_headers, style);
         let canonical = head(plain);
-        let respelled = plain.may_differ_respelled(&parts.uri).then(|| head(respelled));
+        let respelled = plain.may_differ_respelled(request).then(|| head(respelled));
         let respelled = respelled.filter(|respelled| *respelled != canonical);
         let scope = &presented.scope;
         let known = owner.signing_keys.find(&owner.identity.access_key_id, scope);

@@ -5,14 +5,14 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, DATE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use hostler_types::Secret;
 
 use super::{ALGORITHM, AmzDate, AuthError, Incomplete};
+use crate::Head;
+use crate::head::ascii;
 
 /// Bytes of path, query, header names and values together: AWS's front ends take a little less.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -23,10 +23,9 @@ const EXPIRES_S_MAX: u32 = 604_800;
 /// What of a client's text goes into an error's text.
 const QUOTED_CHARS_MAX: usize = 128;
 
-// As names, so that no look-up has to read them first.
-static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
-static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
+const AMZ_DATE: &str = "x-amz-date";
+const SECURITY_TOKEN: &str = "x-amz-security-token";
 
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,19 +93,24 @@ pub struct Presented<'a> {
 impl<'a> Presented<'a> {
     /// Reads the signature of a request.
     pub fn read(parts: &'a Parts) -> Result<Self, AuthError> {
-        check_size(parts)?;
-        let query = Query(parts.uri.query().unwrap_or(""));
+        Self::read_head(&Head::of(parts))
+    }
+
+    /// The same of a head where it stands.
+    pub(crate) fn read_head(head: &Head<'a>) -> Result<Self, AuthError> {
+        check_size(head)?;
+        let query = Query(head.query.unwrap_or(""));
         let is_query = query.find("X-Amz-Algorithm").is_some() || query.find("X-Amz-Signature").is_some();
-        match (parts.headers.get(AUTHORIZATION), is_query) {
+        match (head.find("authorization"), is_query) {
             (None, false) => Err(AuthError::Missing),
             (Some(_), true) => Err(incomplete(AuthForm::Header, Incomplete::TwoForms)),
             (Some(value), false) => {
-                let value = value.to_str().map_err(|_| {
+                let value = ascii(value).ok_or_else(|| {
                     incomplete(AuthForm::Header, Incomplete::NotKeyValue("(not ASCII)".to_owned()))
                 })?;
-                Self::read_header(parts, value)
+                Self::read_header(head, value)
             }
-            (None, true) => Self::read_query(parts, query),
+            (None, true) => Self::read_query(head, query),
         }
     }
 
@@ -115,7 +119,7 @@ impl<'a> Presented<'a> {
         self.declared_payload.as_deref().unwrap_or(super::UNSIGNED_PAYLOAD)
     }
 
-    fn read_header(parts: &'a Parts, value: &'a str) -> Result<Self, AuthError> {
+    fn read_header(head: &Head<'a>, value: &'a str) -> Result<Self, AuthError> {
         let form = AuthForm::Header;
         let value = value.trim_ascii();
         let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
@@ -136,7 +140,7 @@ impl<'a> Presented<'a> {
                 _ => {}
             }
         }
-        let date = header_date(parts);
+        let date = header_date(head);
         let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
             (credential, signed_headers, signature, &date)
         else {
@@ -158,12 +162,12 @@ impl<'a> Presented<'a> {
             signature: read_signature(signature),
             date: date.as_ref().copied().map_err(|text| incomplete(form, Incomplete::Date(quoted(text))))?,
             expires_s: None,
-            session_token: header_text(parts, &SECURITY_TOKEN).map(Secret::new),
-            declared_payload: header_text(parts, &CONTENT_SHA256),
+            session_token: header_text(head, SECURITY_TOKEN).map(Secret::new),
+            declared_payload: header_text(head, CONTENT_SHA256),
         })
     }
 
-    fn read_query(parts: &'a Parts, query: Query<'a>) -> Result<Self, AuthError> {
+    fn read_query(head: &Head<'a>, query: Query<'a>) -> Result<Self, AuthError> {
         const NAMES: [&str; 6] = [
             "X-Amz-Algorithm",
             "X-Amz-Credential",
@@ -196,7 +200,7 @@ impl<'a> Presented<'a> {
         }
         let (access_key_id, scope) = split_credential(form, credential)?;
         let date = AmzDate::parse(&date).ok_or_else(|| incomplete(form, Incomplete::Date(quoted(&date))))?;
-        let declared = query.find("X-Amz-Content-Sha256").or_else(|| header_text(parts, &CONTENT_SHA256));
+        let declared = query.find("X-Amz-Content-Sha256").or_else(|| header_text(head, CONTENT_SHA256));
         Ok(Self {
             form,
             access_key_id,
@@ -226,18 +230,14 @@ impl<'a> Query<'a> {
     }
 }
 
-fn check_size(parts: &Parts) -> Result<(), AuthError> {
-    let mut bytes = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
-    bytes += parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+fn check_size(head: &Head<'_>) -> Result<(), AuthError> {
+    let mut bytes = head.path.len() + head.query.map_or(0, str::len);
+    bytes += head.fields.iter().map(|field| field.name.len() + field.value.len()).sum::<usize>();
     if bytes > HEAD_BYTES_MAX {
         return Err(AuthError::TooLarge { what: "bytes", found: bytes, max: HEAD_BYTES_MAX });
     }
-    if parts.headers.len() > HEADERS_MAX {
-        return Err(AuthError::TooLarge {
-            what: "header lines",
-            found: parts.headers.len(),
-            max: HEADERS_MAX,
-        });
+    if head.fields.len() > HEADERS_MAX {
+        return Err(AuthError::TooLarge { what: "header lines", found: head.fields.len(), max: HEADERS_MAX });
     }
     Ok(())
 }
@@ -311,17 +311,16 @@ fn read_expires(text: &str) -> Result<u32, AuthError> {
 }
 
 /// `X-Amz-Date`, else `Date`; the inner error is a text that is no date.
-fn header_date(parts: &Parts) -> Option<Result<AmzDate, Cow<'_, str>>> {
-    if let Some(text) = header_text(parts, &AMZ_DATE) {
+fn header_date<'a>(head: &Head<'a>) -> Option<Result<AmzDate, Cow<'a, str>>> {
+    if let Some(text) = header_text(head, AMZ_DATE) {
         return Some(AmzDate::parse(&text).ok_or(text));
     }
-    let text = header_text(parts, &DATE)?;
+    let text = header_text(head, "date")?;
     Some(AmzDate::parse_http(&text).ok_or(text))
 }
 
-fn header_text<'a>(parts: &'a Parts, name: &HeaderName) -> Option<Cow<'a, str>> {
-    let value = parts.headers.get(name).map(HeaderValue::as_bytes)?;
-    Some(match String::from_utf8_lossy(value) {
+fn header_text<'a>(head: &Head<'a>, name: &str) -> Option<Cow<'a, str>> {
+    Some(match String::from_utf8_lossy(head.find(name)?) {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     })

@@ -8,13 +8,12 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::request::Parts;
 
 use hostler_types::{Clock, Millis, Region, Secret};
 
-use crate::Protocol;
 use crate::keys::{KeyOwner, Keys};
+use crate::{Head, Protocol};
 
 use super::claim::Presenter;
 use super::pending::Pending;
@@ -75,21 +74,26 @@ impl Verifier {
 
     /// Reads and checks the signature of a request's head.
     pub fn check(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
-        self.read(parts, rules).inspect_err(|error| self.0.refusals.count(error))
+        self.check_head(&Head::of(parts), rules)
     }
 
-    fn read(&self, parts: &Parts, rules: &Rules) -> Result<Claim, AuthError> {
+    /// The same of a head where it stands.
+    pub fn check_head(&self, head: &Head<'_>, rules: &Rules) -> Result<Claim, AuthError> {
+        self.read(head, rules).inspect_err(|error| self.0.refusals.count(error))
+    }
+
+    fn read(&self, head: &Head<'_>, rules: &Rules) -> Result<Claim, AuthError> {
         let now = self.0.clock.now();
-        let presented = Presented::read(parts)?;
+        let presented = Presented::read_head(head)?;
         check_scope(&presented, rules)?;
         check_date(&presented, rules, now)?;
-        check_signed_headers(&presented, &parts.headers)?;
+        check_signed_headers(&presented, head)?;
         let payload = declared_payload(&presented, rules)?;
         let owner = self.find_owner(&presented, now)?;
         let region = Region::new(presented.scope.region.as_ref());
         let caller = Caller { identity: Arc::clone(&owner.identity), region };
         let presenter = Presenter { session_token: presented.session_token.clone(), at: now };
-        let pending = Pending::new(parts, &presented, rules, owner, now);
+        let pending = Pending::new(head, &presented, rules, owner, now);
         let form = match payload {
             Declared::Nothing => {
                 return Ok(Claim::pending(Arc::clone(&self.0), caller, presenter, pending));
@@ -103,7 +107,7 @@ impl Verifier {
                     scope: presented.scope.to_string(),
                     seed: presented.signature.unwrap_or_default(),
                 });
-                PayloadForm::Chunked(Box::new(chunked_payload(&parts.headers, signing, has_trailer)?))
+                PayloadForm::Chunked(Box::new(chunked_payload(head, signing, has_trailer)?))
             }
         };
         pending.verify(presented.payload_line())?;
@@ -207,14 +211,16 @@ fn check_date(presented: &Presented<'_>, rules: &Rules, now: Millis) -> Result<(
 
 /// `host` is always signed; a header by which AWS decides anything (`x-amz-target`, `x-amz-date`, …) may not come in
 /// beside the signature.
-fn check_signed_headers(presented: &Presented<'_>, headers: &HeaderMap) -> Result<(), AuthError> {
+fn check_signed_headers(presented: &Presented<'_>, head: &Head<'_>) -> Result<(), AuthError> {
     let is_signed = |name: &str| split(&presented.signed_headers, b';').any(|signed| signed == name);
-    let mut names: Vec<String> = headers
-        .keys()
-        .map(http::HeaderName::as_str)
-        .filter(|name| name.starts_with("x-amz-") && !is_signed(name))
-        .map(str::to_owned)
-        .collect();
+    let mut names: Vec<String> = Vec::new();
+    for field in head.fields.iter().filter(|field| field.begins("x-amz-")) {
+        let is_signed = split(&presented.signed_headers, b';').any(|signed| field.is(signed));
+        let name = || field.name.to_ascii_lowercase();
+        if !is_signed && !names.contains(&name()) {
+            names.push(name());
+        }
+    }
     if !is_signed("host") && !is_signed(":authority") {
         names.insert(0, "host".to_owned());
     }
@@ -222,11 +228,11 @@ fn check_signed_headers(presented: &Presented<'_>, headers: &HeaderMap) -> Resul
 }
 
 fn chunked_payload(
-    headers: &HeaderMap,
+    head: &Head<'_>,
     signing: Option<ChunkSigning>,
     has_trailer: bool,
 ) -> Result<ChunkedPayload, AuthError> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| head.text(name);
     let decoded_length = text("x-amz-decoded-content-length")
         .and_then(|text| text.trim().parse().ok())
         .ok_or(AuthError::DecodedLength)?;

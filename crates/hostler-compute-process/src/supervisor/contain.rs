@@ -1,4 +1,4 @@
-//! Becomes the container: joins the control groups, ties its life to the supervisor's, takes `/opt/ml/model` where
+//! Becomes a container: joins the control groups, ties its life to the supervisor's, takes `/opt/ml/model` where
 //! that is asked for, executes the command.
 //!
 //! Why: these steps belong between fork and exec, where safe Rust cannot run code; a short-lived process of the same
@@ -19,17 +19,21 @@ use super::opt_ml;
 use crate::cgroup::Group;
 use crate::directory::{InstanceDir, LAUNCH};
 use crate::failure;
-use crate::records::Launch;
+use crate::records::{ContainerLaunch, Launch};
 
 /// Does not return when the command was started. The working directory is the instance's.
-pub(super) fn contain(supervisor: &OsStr) -> io::Result<()> {
+pub(super) fn contain(supervisor: &OsStr, position: &OsStr) -> io::Result<()> {
     let mut report = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     tie_life_to(supervisor)?;
     let launch: Launch = InstanceDir::at(".")
         .read(LAUNCH)?
         .ok_or_else(|| io::Error::other("there is no launch.json in the working directory"))?;
-    let failure = match surround(&launch, supervisor) {
-        Ok(()) => execute(&launch),
+    let position = position.to_str().and_then(|position| position.parse().ok());
+    let container = position
+        .and_then(|position: usize| launch.containers.get(position))
+        .ok_or_else(|| io::Error::other("there is no such container in launch.json"))?;
+    let failure = match surround(&launch, container, supervisor) {
+        Ok(()) => execute(container),
         Err(failure) => *failure,
     };
     report.write_all(&serde_json::to_vec(&failure)?)
@@ -46,11 +50,15 @@ fn tie_life_to(supervisor: &OsStr) -> io::Result<()> {
 }
 
 /// Limits and namespaces around this process.
-fn surround(launch: &Launch, supervisor: &OsStr) -> Result<(), Box<InstanceFailure>> {
+fn surround(
+    launch: &Launch,
+    container: &ContainerLaunch,
+    supervisor: &OsStr,
+) -> Result<(), Box<InstanceFailure>> {
     let joined = launch.groups.iter().try_for_each(Group::join);
     joined.map_err(|error| failure::of_machine("joining the control groups", &error))?;
-    if let Some(model) = &launch.opt_ml_model {
-        opt_ml::give(model, &launch.opt_ml_additional).map_err(|refused| failure::of_opt_ml(&refused))?;
+    if let Some(model) = &container.opt_ml_model {
+        opt_ml::give(model, &container.opt_ml_additional).map_err(|refused| failure::of_opt_ml(&refused))?;
         // A change of credentials, which a user namespace is, may have taken it off.
         tie_life_to(supervisor)
             .map_err(|error| failure::of_machine("staying with the supervisor", &error))?;
@@ -59,22 +67,22 @@ fn surround(launch: &Launch, supervisor: &OsStr) -> Result<(), Box<InstanceFailu
 }
 
 /// Returns only when the command could not be started.
-fn execute(launch: &Launch) -> InstanceFailure {
-    match launch.command.split_first() {
+fn execute(container: &ContainerLaunch) -> InstanceFailure {
+    match container.command.split_first() {
         None => failure::starting(Fault::User, "the command is empty".to_owned()),
-        Some((program, arguments)) if launch.working_dir.is_dir() => {
+        Some((program, arguments)) if container.working_dir.is_dir() => {
             let error = Command::new(program)
                 .args(arguments)
                 .env_clear()
-                .envs(&launch.environment)
-                .current_dir(&launch.working_dir)
+                .envs(&container.environment)
+                .current_dir(&container.working_dir)
                 .stdin(Stdio::null())
                 .exec();
             failure::of_exec(program, &error)
         }
         Some(_) => failure::starting(
             Fault::User,
-            format!("the working directory `{}` does not exist", launch.working_dir.display()),
+            format!("the working directory `{}` does not exist", container.working_dir.display()),
         ),
     }
 }

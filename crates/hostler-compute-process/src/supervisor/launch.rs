@@ -1,6 +1,6 @@
-//! From nothing to a container that runs: groups, log, process.
+//! From nothing to containers that run: groups, logs, processes.
 //!
-//! Invariants: returns the running container, or the failure after everything was undone.
+//! Invariants: each container that was started is known to the caller, who undoes it all when a later one fails.
 
 use std::io::{PipeReader, Read, pipe};
 use std::os::unix::process::CommandExt;
@@ -15,7 +15,7 @@ use super::events::STACK_BYTES;
 use crate::directory::InstanceDir;
 use crate::failure::of_machine;
 use crate::logs::LogWriter;
-use crate::records::Launch;
+use crate::records::{ContainerLaunch, Launch};
 
 /// Read from the container's output at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -29,13 +29,24 @@ pub(super) struct Container {
     pub(super) pump: JoinHandle<LogWriter>,
 }
 
-/// Starts the container.
-pub(super) fn launch(dir: &InstanceDir, launch: &Launch) -> Result<Container, Box<InstanceFailure>> {
-    let result = groups_and_container(dir, launch);
-    if result.is_err() {
-        remove_groups(launch);
+/// Starts the containers one after the other, and puts each into `started`.
+pub(super) fn launch(
+    dir: &InstanceDir,
+    launch: &Launch,
+    started: &mut Vec<Container>,
+) -> Result<(), Box<InstanceFailure>> {
+    for group in &launch.groups {
+        group
+            .create(&launch.limits)
+            .map_err(|error| Box::new(of_machine("setting up the control groups", &error)))?;
     }
-    result.map_err(Box::new)
+    for (position, container) in launch.containers.iter().enumerate() {
+        let container = start(dir, launch, container, position).map_err(|failure| {
+            Box::new(InstanceFailure { container: launch.name_among_several(position), ..failure })
+        })?;
+        started.push(container);
+    }
+    Ok(())
 }
 
 /// Removes the instance's groups, whatever happens.
@@ -47,11 +58,14 @@ pub(super) fn remove_groups(launch: &Launch) {
     }
 }
 
-fn groups_and_container(dir: &InstanceDir, launch: &Launch) -> Result<Container, InstanceFailure> {
-    for group in &launch.groups {
-        group.create(&launch.limits).map_err(|error| of_machine("setting up the control groups", &error))?;
-    }
-    let log = LogWriter::open(&dir.logs(), launch.log_limits)
+fn start(
+    dir: &InstanceDir,
+    launch: &Launch,
+    container: &ContainerLaunch,
+    position: usize,
+) -> Result<Container, InstanceFailure> {
+    let log_dir = container.log_dir.clone().unwrap_or_else(|| dir.logs());
+    let log = LogWriter::open(&log_dir, launch.log_limits)
         .map_err(|error| of_machine("opening the log", &error))?;
     let starting = |error: std::io::Error| of_machine("starting the container", &error);
     let (output, output_end) = pipe().map_err(starting)?;
@@ -59,6 +73,7 @@ fn groups_and_container(dir: &InstanceDir, launch: &Launch) -> Result<Container,
     let child = Command::new(OWN_EXE)
         .arg(CONTAIN)
         .arg(std::process::id().to_string())
+        .arg(position.to_string())
         .current_dir(dir.path())
         .env_clear()
         .stdin(Stdio::from(report_end))

@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hostler_compute::ExitCause;
@@ -24,13 +23,16 @@ use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, RUNNING, STOP, SUPERVISOR};
 use crate::logs::LogWriter;
 use crate::processes;
-use crate::records::{Exit, Launch, Running, Stop};
+use crate::records::{Each, Exit, Launch, MainProcess, Running, Stop};
 use crate::refusal;
 
 /// What a shell returns for a child that was ended by signal 9.
 const CODE_OF_KILLED_CHILD: i32 = 128 + 9;
 /// How long killed processes may take to go, and the log to drain.
 const CLEAN_UP: Duration = Duration::from_secs(5);
+/// When one container has ended, the others have so long to stop by themselves: the server is to hear of it soon, and
+/// requests that need all of them are lost already.
+const REST_GRACE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
 
 /// Supervises the instance in this directory until it ended.
@@ -52,20 +54,25 @@ pub(super) fn supervise(path: &Path) -> io::Result<()> {
     if let Some(most) = plan.open_files_max {
         limit_open_files(most);
     }
-    let container = match launch(&dir, &plan) {
-        Ok(container) => container,
-        Err(failure) => {
-            dir.write(FAILED, &failure)?;
-            tell_ready();
-            return Ok(());
-        }
-    };
-    if let Some(process) = processes::record(container.pid) {
-        dir.write(RUNNING, &Running { process, since: SystemClock.now() })?;
+    let mut containers = Vec::new();
+    if let Err(failure) = launch(&dir, &plan, &mut containers) {
+        end_rest(&plan, &events);
+        drain(containers);
+        remove_groups(&plan);
+        dir.write(FAILED, &failure)?;
+        tell_ready();
+        return Ok(());
+    }
+    let mains: Vec<u32> = containers.iter().map(|container| container.pid).collect();
+    let records: Option<Vec<_>> = mains.iter().map(|&pid| processes::record(pid)).collect();
+    let records = records.into_iter().flatten().map(|process| MainProcess { process });
+    // One that ended and was not reaped yet has a record too.
+    if let Some(containers) = Each::of(records) {
+        dir.write(RUNNING, &Running { containers, since: SystemClock.now() })?;
     }
     tell_ready();
-    let status = watch(&dir, &plan, container.pid, &events);
-    finish(&dir, &plan, container, status, &events)
+    let ended = watch(&dir, &plan, &mains, &events);
+    finish(&dir, &plan, containers, ended, &events)
 }
 
 /// Says something in `supervisor.log`.
@@ -100,8 +107,17 @@ fn tell_ready() {
     let _ = out.write_all(b"\n").and_then(|()| out.flush());
 }
 
-/// Waits until the main process ended, and stops it when asked to. None: it was lost.
-fn watch(dir: &InstanceDir, plan: &Launch, main: u32, events: &Receiver<Event>) -> Option<WaitStatus> {
+/// Waits until every main process ended, and stops them when asked to, or when one of them has ended. Which of them
+/// ended first, and how; none: they were lost.
+fn watch(
+    dir: &InstanceDir,
+    plan: &Launch,
+    mains: &[u32],
+    events: &Receiver<Event>,
+) -> Option<(usize, WaitStatus)> {
+    // Their numbers are their own until they are reaped.
+    let mut living = mains.to_vec();
+    let mut first = None;
     let mut kill_at: Option<Instant> = None;
     loop {
         let left = kill_at.map(|at| at.saturating_duration_since(now()));
@@ -109,66 +125,92 @@ fn watch(dir: &InstanceDir, plan: &Launch, main: u32, events: &Receiver<Event>) 
             None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(left) => events.recv_timeout(left),
         };
-        match event {
-            Ok(Event::Child) => match reap(main) {
-                Reaped::Main(status) => return Some(status),
-                Reaped::Others => {}
-                Reaped::Everything => return None,
-            },
+        let grace = match event {
+            Ok(Event::Child) => {
+                let count = living.len();
+                // Several that ended at once may be one event.
+                loop {
+                    match reap(&living) {
+                        Reaped::Main(pid, status) => {
+                            living.retain(|&other| other != pid);
+                            let position = mains.iter().position(|&main| main == pid);
+                            first = first.or(position.map(|position| (position, status)));
+                        }
+                        Reaped::Others => break,
+                        Reaped::Everything => return first,
+                    }
+                }
+                if living.is_empty() {
+                    return first;
+                }
+                if living.len() == count {
+                    continue;
+                }
+                REST_GRACE
+            }
             Ok(Event::Stop) => {
                 let asked = dir.read::<Stop>(STOP).ok().flatten();
-                let grace = asked.map_or(GRACE_DEFAULT, |stop| Duration::from_millis(stop.grace_ms));
-                let deadline = now() + grace;
-                if kill_at.is_none() {
-                    signal_group(main, Signal::TERM);
-                    // One that is stopped could not hear it.
-                    signal_group(main, Signal::CONT);
-                }
-                kill_at = Some(kill_at.map_or(deadline, |earlier| earlier.min(deadline)));
+                asked.map_or(GRACE_DEFAULT, |stop| Duration::from_millis(stop.grace_ms))
             }
             Err(_) => {
-                signal_group(main, Signal::KILL);
+                for &main in &living {
+                    signal_group(main, Signal::KILL);
+                }
                 kill_rest(plan);
                 kill_at = Some(now() + CLEAN_UP);
+                continue;
+            }
+        };
+        if kill_at.is_none() {
+            for &main in &living {
+                signal_group(main, Signal::TERM);
+                // One that is stopped could not hear it.
+                signal_group(main, Signal::CONT);
             }
         }
+        let deadline = now() + grace;
+        kill_at = Some(kill_at.map_or(deadline, |earlier| earlier.min(deadline)));
     }
 }
 
 enum Reaped {
-    Main(WaitStatus),
+    Main(u32, WaitStatus),
     Others,
     /// There is no child left.
     Everything,
 }
 
-/// Reaps what ended, up to the main process.
-fn reap(main: u32) -> Reaped {
+/// Reaps what ended, up to one of these processes.
+fn reap(mains: &[u32]) -> Reaped {
     loop {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) if pid.as_raw_nonzero().get().cast_unsigned() == main => {
-                return Reaped::Main(status);
+            Ok(Some((pid, status))) => {
+                let pid = pid.as_raw_nonzero().get().cast_unsigned();
+                if mains.contains(&pid) {
+                    return Reaped::Main(pid, status);
+                }
             }
-            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Ok(None) => return Reaped::Others,
             Err(_) => return Reaped::Everything,
         }
     }
 }
 
-/// After the main process: ends the rest, writes how it ended, removes the groups.
+/// After the main processes: ends the rest, writes how it ended, removes the groups.
 fn finish(
     dir: &InstanceDir,
     plan: &Launch,
-    container: Container,
-    status: Option<WaitStatus>,
+    containers: Vec<Container>,
+    ended: Option<(usize, WaitStatus)>,
     events: &Receiver<Event>,
 ) -> io::Result<()> {
     end_rest(plan, events);
     let oom_kills = plan.groups.iter().map(Group::oom_kills).max().unwrap_or(0);
-    let log = drain(container.pump);
+    let mut logs = drain(containers);
+    let (position, status) = ended.unzip();
     if oom_kills > 0
-        && let Some(mut log) = log
+        && let Some(Some(log)) = logs.get_mut(position.unwrap_or(0))
     {
         let limit = plan.limits.memory_bytes.unwrap_or(0);
         let text = format!(
@@ -183,7 +225,8 @@ fn finish(
     {
         dir.write(FAILED, &failure)?;
     }
-    let written = dir.write(EXIT, &Exit { cause, at: SystemClock.now() });
+    let container = position.and_then(|position| plan.name_among_several(position));
+    let written = dir.write(EXIT, &Exit { container, cause, at: SystemClock.now() });
     remove_groups(plan);
     written
 }
@@ -207,7 +250,7 @@ fn cause(status: Option<WaitStatus>, oom_kills: u64, limit_bytes: Option<u64>) -
 /// Kills until there is no descendant: as subreaper, each one becomes a child of this process sooner or later.
 fn end_rest(plan: &Launch, events: &Receiver<Event>) {
     let deadline = now() + CLEAN_UP;
-    while !matches!(reap(0), Reaped::Everything) {
+    while !matches!(reap(&[]), Reaped::Everything) {
         if now() > deadline {
             note("processes of the instance survive signal 9");
             return;
@@ -226,21 +269,25 @@ fn kill_rest(plan: &Launch) {
     }
 }
 
-/// Only while the main process is not reaped: until then its number is its own.
+/// Only while a main process is not reaped: until then its number is its own.
 fn signal_group(main: u32, signal: Signal) {
     let _ = Pid::from_raw(main.cast_signed()).map(|pid| kill_process_group(pid, signal));
 }
 
-/// Waits for the last output; somebody outside may hold the pipe, so not for ever.
-fn drain(pump: JoinHandle<LogWriter>) -> Option<LogWriter> {
+/// Waits for the last output; somebody outside may hold a pipe, so not for ever. The log of each container whose output
+/// has ended.
+fn drain(containers: Vec<Container>) -> Vec<Option<LogWriter>> {
     let deadline = now() + CLEAN_UP;
-    while !pump.is_finished() {
-        if now() > deadline {
-            return None;
+    let drain = |container: Container| {
+        while !container.pump.is_finished() {
+            if now() > deadline {
+                return None;
+            }
+            std::thread::sleep(STEP);
         }
-        std::thread::sleep(STEP);
-    }
-    pump.join().ok()
+        container.pump.join().ok()
+    };
+    containers.into_iter().map(drain).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the supervisor has no async runtime whose clock it could use")]

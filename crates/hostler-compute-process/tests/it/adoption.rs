@@ -7,7 +7,7 @@ use std::time::Duration;
 use hostler_compute::conformance::{wait_until_exited, wait_until_gone, wait_until_running};
 use hostler_compute::{Compute, ExitCause, InstanceState};
 
-use crate::world::{World, id, is_alive, kill, line_of, shell, until, with_additional, with_data};
+use crate::world::{World, id, is_alive, kill, line_of, pid, shell, until, with_additional, with_data};
 
 #[tokio::test]
 async fn a_restart_finds_the_same_processes_and_launches_nothing() {
@@ -32,10 +32,7 @@ async fn a_restart_finds_the_same_processes_and_launches_nothing() {
     // A new instance gets a port that no adopted one has.
     world.ensure(&shell(id(2), "exec sleep 1000")).await;
     let third = wait_until_running(&world.backend, &id(2)).await;
-    let address = |state: &InstanceState| match state {
-        InstanceState::Running { address, .. } => *address,
-        other => panic!("{other:?}"),
-    };
+    let address = |state: &InstanceState| state.address().unwrap();
     assert!(before.iter().all(|state| address(state) != address(&third)));
     world.close().await;
 }
@@ -74,10 +71,7 @@ async fn the_exit_of_an_adopted_instance_is_seen() {
     world.ensure(&shell(id(0), "exec sleep 1000")).await;
     wait_until_running(&world.backend, &id(0)).await;
     let world = world.restart().await;
-    let InstanceState::Running { pid: Some(pid), .. } = wait_until_running(&world.backend, &id(0)).await
-    else {
-        panic!("it runs and has a process");
-    };
+    let pid = pid(&wait_until_running(&world.backend, &id(0)).await);
     kill(pid);
     assert_eq!(wait_until_exited(&world.backend, &id(0)).await.0, ExitCause::Signal(9));
     world.close().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hostler_compute::conformance::{wait_until_exited, wait_until_gone, wait_until_running};
 use hostler_compute::{Compute, ExitCause, InstanceState};
 
-use crate::world::{World, id, is_alive, kill, line_of, marked, names, shell, until};
+use crate::world::{World, id, is_alive, kill, line_of, marked, names, pid, shell, until};
 
 #[tokio::test]
 async fn a_killed_supervisor_takes_its_container_along_and_the_end_is_unseen() {
@@ -28,10 +28,7 @@ async fn a_supervisor_killed_while_the_server_is_away_is_found_out() {
     let world = World::open().await;
     let spec = shell(id(0), "echo $$ >> launches; setsid sleep 1000 & exec sleep 1000");
     world.ensure(&spec).await;
-    let InstanceState::Running { pid: Some(pid), .. } = wait_until_running(&world.backend, &id(0)).await
-    else {
-        panic!("it runs and has a process");
-    };
+    let pid = pid(&wait_until_running(&world.backend, &id(0)).await);
     line_of(&world.dir(&id(0)).join("launches")).await;
     world.backend.detach().await;
     kill(world.supervisor(&id(0)));

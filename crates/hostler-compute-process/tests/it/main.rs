@@ -10,6 +10,8 @@ mod limits;
 #[cfg(test)]
 mod opt_ml;
 mod output;
+#[cfg(test)]
+mod several;
 mod stopping;
 #[cfg(test)]
 mod world;

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 use hostler_compute::conformance::{wait_until_exited, wait_until_running};
-use hostler_compute::{ExitCause, Fault, InstanceSpec, InstanceState, Program};
+use hostler_compute::{ExitCause, Fault, InstanceSpec, Program};
 use hostler_compute_process::{ProcessConfig, try_opt_ml_model};
 
 use crate::world::{
-    self, World, failure, id, is_alive, kill, line_of, shell, until, with_additional, with_data,
+    self, World, failure, id, is_alive, kill, line_of, pid, shell, until, with_additional, with_data,
 };
 
 fn needing_opt_ml(ordinal: u32, script: &str) -> InstanceSpec {
@@ -165,10 +165,7 @@ async fn two_instances_see_each_its_own_and_crash_as_any_other() {
             .await;
     }
     wait_until_running(&world.backend, &id(1)).await;
-    let InstanceState::Running { pid: Some(pid), .. } = wait_until_running(&world.backend, &id(0)).await
-    else {
-        panic!("it runs and has a process");
-    };
+    let pid = pid(&wait_until_running(&world.backend, &id(0)).await);
     kill(pid);
     assert_eq!(wait_until_exited(&world.backend, &id(0)).await.0, ExitCause::Signal(9));
     world.close().await;
@@ -182,10 +179,7 @@ async fn a_killed_supervisor_takes_it_along_also_out_of_a_user_namespace() {
     }
     let world = world_behind(&format!("exec {} {{}}", take_away.join(" "))).await;
     world.ensure(&needing_opt_ml(0, "exec sleep 1000")).await;
-    let InstanceState::Running { pid: Some(pid), .. } = wait_until_running(&world.backend, &id(0)).await
-    else {
-        panic!("it runs and has a process");
-    };
+    let pid = pid(&wait_until_running(&world.backend, &id(0)).await);
     world.backend.detach().await;
     kill(world.supervisor(&id(0)));
     until("the kernel ends the container", || !is_alive(pid)).await;

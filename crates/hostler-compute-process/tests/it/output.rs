@@ -17,7 +17,7 @@ async fn a_log_is_bounded_and_its_positions_grow() {
     wait_until_exited(&world.backend, &id(0)).await;
     let (mut from, mut text) = (0, Vec::new());
     loop {
-        let chunk = world.backend.logs(&id(0), from, 1000).await.unwrap();
+        let chunk = world.backend.logs(&id(0), None, from, 1000).await.unwrap();
         text.extend_from_slice(&chunk.bytes);
         from = chunk.next;
         if chunk.ended {
@@ -43,12 +43,12 @@ async fn a_log_is_followed_while_it_grows_and_across_a_restart() {
     wait_until_running(&world.backend, &id(0)).await;
     let segment = world.dir(&id(0)).join("logs/0000000000000000.log");
     assert_eq!(line_of(&segment).await, "one");
-    let first = world.backend.logs(&id(0), 0, 1000).await.unwrap();
+    let first = world.backend.logs(&id(0), None, 0, 1000).await.unwrap();
     assert_eq!((first.bytes.as_slice(), first.ended), (b"one\n".as_slice(), false));
     let world = world.restart().await;
     fs::write(world.dir(&id(0)).join("go"), "").unwrap();
     until("the second line", || fs::read_to_string(&segment).unwrap().lines().count() == 2).await;
-    let second = world.backend.logs(&id(0), first.next, 1000).await.unwrap();
+    let second = world.backend.logs(&id(0), None, first.next, 1000).await.unwrap();
     assert_eq!((second.bytes.as_slice(), second.ended), (b"two\n".as_slice(), false));
     world.close().await;
 }
@@ -61,7 +61,7 @@ async fn an_instance_sees_its_own_environment_and_nothing_of_the_servers() {
     world.ensure(&spec).await;
     wait_until_exited(&world.backend, &id(0)).await;
     let port = world.json(&id(0), "launch.json")["port"].to_string();
-    let chunk = world.backend.logs(&id(0), 0, 100_000).await.unwrap();
+    let chunk = world.backend.logs(&id(0), None, 0, 100_000).await.unwrap();
     let text = String::from_utf8(chunk.bytes).unwrap();
     let seen: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     // `PWD` and its like are the shell's own.
@@ -100,10 +100,10 @@ async fn the_log_of_a_removed_instance_is_kept_until_its_endpoint_is_forgotten()
     world.backend.remove(&id(0), Duration::ZERO).await.unwrap();
     wait_until_gone(&world.backend, &id(0)).await;
     let world = world.restart().await;
-    let kept = world.backend.logs(&id(0), 0, 100).await.unwrap();
+    let kept = world.backend.logs(&id(0), None, 0, 100).await.unwrap();
     assert_eq!((kept.bytes.as_slice(), kept.ended), (b"why\n".as_slice(), true));
     world.backend.forget(&id(0).endpoint).await.unwrap();
-    let gone = world.backend.logs(&id(0), 0, 100).await;
+    let gone = world.backend.logs(&id(0), None, 0, 100).await;
     assert!(matches!(gone, Err(ComputeError::Unknown { .. })), "{gone:?}");
     world.close().await;
 }

@@ -189,10 +189,13 @@ pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
             model_data: None,
             additional_model_data: Vec::new(),
             environment: [].into(),
+            image_role_arn: None,
+            models: None,
         }],
         limits: Limits::default(),
         accelerators: None,
         download_timeout_ms: 60_000,
+        is_isolated: false,
     }
 }
 
@@ -252,6 +255,14 @@ pub(crate) fn is_alive(pid: u32) -> bool {
         None | Some(b'X') => false,
         Some(b'Z') => fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|threads| threads.count() > 1),
         Some(_) => true,
+    }
+}
+
+/// The process of the only container of an instance that runs.
+pub(crate) fn pid(state: &InstanceState) -> u32 {
+    match state.containers() {
+        [only] => only.pid.unwrap(),
+        other => panic!("{other:?}"),
     }
 }
 

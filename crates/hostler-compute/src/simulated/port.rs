@@ -41,6 +41,7 @@ impl Compute for SimulatedCompute {
                 id: id.clone(),
                 spec_hash: instance.spec_hash.clone(),
                 state: instance.state.clone(),
+                images: Vec::new(),
             })
             .collect())
     }
@@ -55,16 +56,34 @@ impl Compute for SimulatedCompute {
         self.shared.changes()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
         self.fault(Call::Logs, FaultPoint::Before, "read a log")?;
         self.fault(Call::Logs, FaultPoint::After, "read a log")?;
         let world = self.shared.world();
-        let instance = world.instances.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
-        let start = usize::try_from(from).unwrap_or(usize::MAX).min(instance.log.len());
-        let bytes: Vec<u8> = instance.log[start..].iter().take(bytes_max).copied().collect();
+        let unknown = || ComputeError::Unknown { id: id.clone() };
+        let instance = world.instances.get(id).ok_or_else(unknown)?;
+        let mut names = instance.spec.containers.iter().map(|container| &container.name);
+        let position = container.map_or(Some(0), |wanted| names.position(|name| name == wanted));
+        let log = instance.logs.get(position.ok_or_else(unknown)?).ok_or_else(unknown)?;
+        let start = usize::try_from(from).unwrap_or(usize::MAX).min(log.len());
+        let bytes: Vec<u8> = log[start..].iter().take(bytes_max).copied().collect();
         let next = start + bytes.len();
         let is_final = matches!(instance.state, InstanceState::Exited { .. } | InstanceState::Failed(_));
-        Ok(LogChunk { next: next as u64, ended: is_final && next == instance.log.len(), bytes })
+        Ok(LogChunk { next: next as u64, ended: is_final && next == log.len(), bytes })
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        let world = self.shared.world();
+        let instance = world.instances.get(id).ok_or_else(|| ComputeError::Unknown { id: id.clone() })?;
+        let containers = &instance.spec.containers;
+        let names = containers.iter().map(|container| container.name.clone());
+        Ok(if containers.len() > 1 { names.collect() } else { Vec::new() })
     }
 }
 

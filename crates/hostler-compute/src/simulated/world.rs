@@ -8,11 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hostler_types::{Clock, DeviceClass, InstanceId};
+use hostler_types::{Clock, DeviceClass, InstanceId, Millis};
 use tokio::sync::broadcast;
 
 use super::{Call, Delays, Effect, FaultPoint, Outcome};
-use crate::{Capabilities, ComputeError, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase};
+use crate::{
+    Capabilities, ComputeError, Fault, InstanceFailure, InstanceSpec, InstanceState, Phase, RunningContainer,
+};
 
 /// Changes kept for a slow receiver; it observes again when it lags.
 const CHANGES_KEPT: usize = 1024;
@@ -71,7 +73,8 @@ pub(super) struct Simulated {
     pub(super) spec: InstanceSpec,
     pub(super) spec_hash: String,
     pub(super) state: InstanceState,
-    pub(super) log: Vec<u8>,
+    /// Of each container, in the order of the spec.
+    pub(super) logs: Vec<Vec<u8>>,
 }
 
 impl Shared {
@@ -118,8 +121,13 @@ impl Shared {
             let serial = world.next_serial;
             world.next_serial += 1;
             let state = InstanceState::Preparing { phase: Phase::Fetching };
-            let instance =
-                Simulated { serial, spec: spec.clone(), spec_hash: spec.hash(), state, log: Vec::new() };
+            let instance = Simulated {
+                serial,
+                spec: spec.clone(),
+                spec_hash: spec.hash(),
+                state,
+                logs: vec![Vec::new(); spec.containers.len()],
+            };
             world.instances.insert(spec.id.clone(), instance);
             world.effects.push(Effect::Created(spec.id.clone()));
             (serial, world.slow.pop_front().unwrap_or_default())
@@ -184,27 +192,24 @@ impl Shared {
                     Some((cause, detail)) => Outcome::Fails(InstanceFailure {
                         fault: Fault::NeverFits,
                         phase: Phase::Starting,
+                        container: None,
                         cause,
                         aws_sentence: None,
                         detail,
                     }),
                     None => outcomes(&instance.spec),
                 };
-                if let Outcome::Fails(failure) = outcome {
+                let each = of_each(&instance.spec, outcome);
+                let failure = each.iter().find_map(|outcome| match outcome {
+                    Outcome::Fails(failure) => Some(failure.clone()),
+                    _ => None,
+                });
+                if let Some(failure) = failure {
                     instance.state = InstanceState::Failed(failure);
                     effects.push(Effect::Failed(id.clone()));
                 } else {
-                    let address = match outcome {
-                        Outcome::RunsAt(address) => address,
-                        _ => SocketAddr::from((Ipv4Addr::LOCALHOST, *next_port)),
-                    };
-                    *next_port = next_port.checked_add(1).unwrap_or(FIRST_PORT);
-                    instance.state = InstanceState::Running { address, pid: None, since: now };
+                    exits = instance.launch(each, next_port, now);
                     effects.push(Effect::Launched(id.clone()));
-                    if let Outcome::Exits { after, cause, log } = outcome {
-                        instance.log.extend_from_slice(log.as_bytes());
-                        exits = Some((after, InstanceState::Exited { cause, log_tail: log }));
-                    }
                 }
             }
             // Removing => gone
@@ -253,6 +258,53 @@ impl Shared {
     }
 }
 
+impl Simulated {
+    /// Begins to run. After how long it ends by itself, and how; none when it does not.
+    fn launch(
+        &mut self,
+        each: Vec<Outcome>,
+        next_port: &mut u16,
+        now: Millis,
+    ) -> Option<(Duration, InstanceState)> {
+        let mut containers = Vec::new();
+        let mut first_end: Option<(Duration, InstanceState)> = None;
+        for (position, (container, outcome)) in self.spec.containers.iter().zip(each).enumerate() {
+            let address = match outcome {
+                Outcome::RunsAt(address) => address,
+                _ => SocketAddr::from((Ipv4Addr::LOCALHOST, *next_port)),
+            };
+            *next_port = next_port.checked_add(1).unwrap_or(FIRST_PORT);
+            containers.push(RunningContainer { name: container.name.clone(), address, pid: None });
+            if let Outcome::Exits { after, cause, log } = outcome {
+                self.logs[position].extend_from_slice(log.as_bytes());
+                let container = name_among_several(&self.spec, position);
+                let state = InstanceState::Exited { container, cause, log_tail: log };
+                if first_end.as_ref().is_none_or(|(earlier, _)| after < *earlier) {
+                    first_end = Some((after, state));
+                }
+            }
+        }
+        self.state = InstanceState::Running { containers, since: now };
+        first_end
+    }
+}
+
+/// One outcome for each container.
+fn of_each(spec: &InstanceSpec, outcome: Outcome) -> Vec<Outcome> {
+    let mut each = match outcome {
+        Outcome::Several(each) => each,
+        one => vec![one],
+    };
+    each.resize(spec.containers.len(), Outcome::Runs);
+    each
+}
+
+/// The name by which one of several containers is told from the others.
+pub(super) fn name_among_several(spec: &InstanceSpec, position: usize) -> Option<String> {
+    let container = spec.containers.get(position)?;
+    (spec.containers.len() > 1).then(|| container.name.clone())
+}
+
 /// What the simulated machine has.
 pub(super) fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities {
     Capabilities {
@@ -262,6 +314,7 @@ pub(super) fn capabilities(devices: BTreeMap<DeviceClass, u32>) -> Capabilities 
         memory_bytes_max: None,
         isolates_network: true,
         runs_images: true,
+        isolates_images: true,
         devices,
     }
 }

@@ -30,15 +30,22 @@ pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
             model_data: None,
             additional_model_data: Vec::new(),
             environment: [].into(),
+            image_role_arn: None,
+            models: None,
         }],
         limits: Limits::default(),
         accelerators: None,
         download_timeout_ms: 60_000,
+        is_isolated: false,
     }
 }
 
 fn outcome(spec: &InstanceSpec) -> Outcome {
-    let Program::Command { command, .. } = &spec.containers[0].program else { return Outcome::Runs };
+    Outcome::Several(spec.containers.iter().map(outcome_of).collect())
+}
+
+fn outcome_of(container: &ContainerSpec) -> Outcome {
+    let Program::Command { command, .. } = &container.program else { return Outcome::Runs };
     let (after, number) = (Duration::from_millis(1), command[1].parse().unwrap_or_default());
     match command[0].as_str() {
         "exit" => Outcome::Exits { after, cause: ExitCause::Code(number), log: "bye\n".to_owned() },

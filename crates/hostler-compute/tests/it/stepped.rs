@@ -23,7 +23,11 @@ async fn nothing_moves_unless_stepped() {
     assert_eq!(compute.step(&id), phase(Phase::Starting));
     assert!(matches!(compute.step(&id), Some(InstanceState::Running { .. })));
     assert!(compute.exit(&id, ExitCause::Signal(9), "the end"));
-    let exited = InstanceState::Exited { cause: ExitCause::Signal(9), log_tail: "the end".to_owned() };
+    let exited = InstanceState::Exited {
+        container: None,
+        cause: ExitCause::Signal(9),
+        log_tail: "the end".to_owned(),
+    };
     assert_eq!(compute.step(&id), Some(exited), "what ended stays ended");
     compute.remove(&id, Duration::ZERO).await.unwrap();
     assert_eq!(compute.state(&id), Some(InstanceState::Removing));
@@ -40,6 +44,7 @@ async fn an_instance_can_fail_on_its_way() {
     let failure = InstanceFailure {
         fault: Fault::User,
         phase: Phase::Fetching,
+        container: None,
         cause: FailureCause::Other,
         aws_sentence: None,
         detail: "there is no object".to_owned(),

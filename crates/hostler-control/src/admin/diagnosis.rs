@@ -4,6 +4,7 @@
 //! read only of those that something is said about.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use hostler_aws::ApiError;
 use hostler_compute::InstanceState;
@@ -37,8 +38,12 @@ impl Admin {
         }
         let logs = self.logs_of_the_ailing(&record, &seen).await;
         let catalog = &self.control.parts.catalog;
-        let context = |id: &InstanceId| Context::of(&record, id, catalog);
-        let diagnosis = diagnose(&record, &seen, &context, &|id| logs.get(id).cloned().unwrap_or_default());
+        let context =
+            |id: &InstanceId, container: Option<&str>| Context::of(&record, (id, container), catalog);
+        let log_of = |id: &InstanceId, container: Option<&str>| {
+            logs.get(&(id.clone(), container.map(str::to_owned))).cloned().unwrap_or_default()
+        };
+        let diagnosis = diagnose(&record, &seen, &context, &log_of);
         let mut answer = json!(diagnosis);
         answer["EndpointName"] = json!(record.name);
         answer["EndpointStatus"] = json!(record.status);
@@ -49,35 +54,39 @@ impl Admin {
         Ok(answer)
     }
 
-    /// The ends of the logs that may be shown, by instance.
+    /// The ends of the logs that may be shown, by instance and container.
     async fn logs_of_the_ailing(
         &self,
         record: &EndpointRecord,
         seen: &[Seen],
-    ) -> BTreeMap<InstanceId, String> {
-        let failed = record.failure.iter().map(|failure| &failure.instance);
+    ) -> BTreeMap<(InstanceId, Option<String>), String> {
         let places = record.places.iter().filter(|place| place.failures > 0);
-        let places = places.filter_map(|place| place.failure.as_ref()).map(|failure| &failure.instance);
+        let failed = record.failure.iter().chain(places.filter_map(|place| place.failure.as_ref()));
+        let failed = failed.map(|failure| (failure.instance.clone(), failure.container.clone()));
         let ailing = seen.iter().filter(|seen| seen.health != Health::Healthy || seen.trouble.is_some());
+        let ailing = ailing.map(|seen| match &seen.health {
+            Health::NotYet(trouble) | Health::Sick(trouble) => (seen.id.clone(), trouble.container.clone()),
+            Health::Unknown | Health::Healthy => (seen.id.clone(), None),
+        });
         let mut logs = BTreeMap::new();
-        for id in
-            failed.chain(places).chain(ailing.map(|seen| &seen.id)).take(2 * crate::diagnose::FINDINGS_MAX)
-        {
-            if !logs.contains_key(id) {
-                logs.insert(id.clone(), self.log_tail(id).await);
+        for key in failed.chain(ailing).take(2 * crate::diagnose::FINDINGS_MAX) {
+            if let Entry::Vacant(vacant) = logs.entry(key) {
+                let (id, container) = vacant.key();
+                let tail = self.log_tail(id, container.as_deref()).await;
+                vacant.insert(tail);
             }
         }
         logs
     }
 
     /// The end of a log, whole lines where there are any.
-    async fn log_tail(&self, id: &InstanceId) -> String {
+    async fn log_tail(&self, id: &InstanceId, container: Option<&str>) -> String {
         // A log that is gone is one that says nothing.
-        let Ok(end) = self.compute.logs(id, u64::MAX, 0).await else { return String::new() };
+        let Ok(end) = self.compute.logs(id, container, u64::MAX, 0).await else { return String::new() };
         let begin = end.next.saturating_sub(TAIL_BYTES as u64);
         let (mut from, mut tail) = (begin, Vec::new());
         for _ in 0..PIECES_MAX {
-            let Ok(chunk) = self.compute.logs(id, from, LOG_BYTES_MAX).await else { break };
+            let Ok(chunk) = self.compute.logs(id, container, from, LOG_BYTES_MAX).await else { break };
             if chunk.bytes.is_empty() {
                 break;
             }

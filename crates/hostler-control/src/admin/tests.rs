@@ -32,6 +32,7 @@ fn deployment(config: &str, generation: u64, count: u32) -> Deployment {
             download_timeout_ms: 1_000,
             startup_timeout_ms: 1_000,
         }],
+        images: [].into(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariants: pure. A sentence needs no other to be understood; a step can be carried out as it stands.
 
 mod data;
+mod image;
 mod invocation;
 mod ping;
 mod start;
@@ -22,9 +23,14 @@ struct Told {
 /// The finding of a failure that was written down.
 pub(super) fn of_failure(failure: &FailureRecord, failures: Option<u64>, context: &Context) -> Finding {
     let Told { sentence, next } = match failure.phase {
+        _ if image::is_one(&failure.cause) => image::of_image(failure, context),
         FailurePhase::Fetch | FailurePhase::Unpack => data::of_data(failure, context),
         FailurePhase::Ping => ping::of_ping(failure, context),
         FailurePhase::Start | FailurePhase::Invoke => start::of_start(failure, context),
+    };
+    let sentence = match &failure.container {
+        Some(container) => format!("Container `{container}`: {sentence}"),
+        None => sentence,
     };
     let (exit_code, signal, memory_limit_bytes) = match failure.cause {
         FailureCause::Exited { code } => (Some(code), None, None),
@@ -40,6 +46,7 @@ pub(super) fn of_failure(failure: &FailureRecord, failures: Option<u64>, context
         evidence: Evidence {
             at: Some(failure.at),
             instance: Some(failure.instance.clone()),
+            container: failure.container.clone(),
             detail: failure.detail.clone(),
             exit_code,
             signal,
@@ -71,7 +78,12 @@ fn told<const N: usize>(sentence: String, next: [String; N]) -> Told {
 }
 
 fn see_logs(context: &Context) -> String {
-    format!("`hostler logs {}` shows what it wrote", context.endpoint)
+    format!("`{}` shows what it wrote", logs_command(context))
+}
+
+fn logs_command(context: &Context) -> String {
+    let which = context.container.as_ref().map(|container| format!(" --container {container}"));
+    format!("hostler logs {}{}", context.endpoint, which.unwrap_or_default())
 }
 
 /// A name in quotes, or a word for what has none.

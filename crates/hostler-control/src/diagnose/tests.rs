@@ -1,6 +1,6 @@
 //! Diagnoses of records made by hand.
 
-use hostler_compute::InstanceState;
+use hostler_compute::{InstanceState, RunningContainer};
 use hostler_types::{
     EndpointRecord, EndpointStatus, EndpointUid, FailureCause, FailurePhase, FailureRecord, InstanceId,
     InstanceIntent, InvocationFailure, InvocationTrouble, Millis, Record, Stage, Update, VariantName,
@@ -30,6 +30,7 @@ fn endpoint() -> EndpointRecord {
 
 fn failure(record: &EndpointRecord, phase: FailurePhase, cause: FailureCause) -> FailureRecord {
     FailureRecord {
+        container: None,
         at: Millis(1),
         instance: record.instances[0].id.clone(),
         phase,
@@ -47,8 +48,11 @@ fn seen(record: &EndpointRecord, health: Health) -> Seen {
     Seen {
         id: record.instances[0].id.clone(),
         state: InstanceState::Running {
-            address: "127.0.0.1:30000".parse().unwrap(),
-            pid: Some(7),
+            containers: vec![RunningContainer {
+                name: "container_1".to_owned(),
+                address: "127.0.0.1:30000".parse().unwrap(),
+                pid: Some(7),
+            }],
             since: Millis(1),
         },
         health,
@@ -58,8 +62,9 @@ fn seen(record: &EndpointRecord, health: Health) -> Seen {
 }
 
 fn of(record: &EndpointRecord, seen: &[Seen]) -> Diagnosis {
-    let context = |_: &InstanceId| Context { endpoint: "demo".to_owned(), ..Context::default() };
-    diagnose(record, seen, &context, &|_| LOG.to_owned())
+    let context =
+        |_: &InstanceId, _: Option<&str>| Context { endpoint: "demo".to_owned(), ..Context::default() };
+    diagnose(record, seen, &context, &|_, _| LOG.to_owned())
 }
 
 #[test]
@@ -106,12 +111,12 @@ fn a_place_that_fails_again_and_again_is_told_with_its_count() {
 fn a_start_that_has_only_begun_is_no_trouble_and_one_that_listens_elsewhere_is() {
     let mut record = endpoint();
     record.status = EndpointStatus::Creating;
-    let refused = PingTrouble { cause: FailureCause::PingRefused, words: "refused".to_owned() };
+    let refused = PingTrouble::new(FailureCause::PingRefused, "refused");
     let mut starting = seen(&record, Health::NotYet(refused));
     let diagnosis = of(&record, &[starting.clone()]);
     assert_eq!(diagnosis.verdict, Verdict::Working);
     assert!(diagnosis.summary.contains("1 instance(s) run and do not answer"), "{}", diagnosis.summary);
-    let loading = PingTrouble { cause: FailureCause::PingAnswered { status: 503 }, words: "503".to_owned() };
+    let loading = PingTrouble::new(FailureCause::PingAnswered { status: 503 }, "503");
     let loading = Seen { health: Health::NotYet(loading), ..starting.clone() };
     assert_eq!(of(&record, &[loading]).verdict, Verdict::Working, "it loads");
     starting.listens = vec!["0.0.0.0:9000".parse().unwrap()];
@@ -192,6 +197,10 @@ fn every_cause_has_a_sentence_that_ends_and_a_step() {
     let record = endpoint();
     let starts = [
         FailureCause::ImageUnmapped,
+        FailureCause::ImageMissing,
+        FailureCause::ImageForbidden,
+        FailureCause::ImageUnreachable,
+        FailureCause::EngineUnreachable,
         FailureCause::Unsupported,
         FailureCause::CommandMissing,
         FailureCause::CommandRefused,
@@ -244,7 +253,7 @@ fn every_cause_has_a_sentence_that_ends_and_a_step() {
         assert!(!told.next.is_empty() && told.next.iter().all(|step| !step.is_empty()), "{sentence}");
         sentences.insert(told.sentence);
     }
-    assert_eq!(sentences.len(), 34, "each has its own but a full disk's, which is one in two phases");
+    assert_eq!(sentences.len(), 38, "each has its own but a full disk's, which is one in two phases");
 }
 
 #[test]

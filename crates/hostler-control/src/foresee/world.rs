@@ -3,16 +3,18 @@
 //! Invariants: requests in flight end at once. What has ended or fallen ill before stays so until it is removed.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
-use hostler_compute::{InstanceState, Phase};
+use hostler_compute::{InstanceState, Phase, RunningContainer};
 use hostler_types::{EndpointRecord, InstanceId, Millis};
 
 use super::Pace;
 use crate::plan::{Action, Health, Sighting};
 
 /// Where a foreseen instance would listen: nowhere, for nobody is ever sent there.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+fn nowhere() -> RunningContainer {
+    RunningContainer { name: String::new(), address: (Ipv4Addr::UNSPECIFIED, 0).into(), pid: None }
+}
 
 pub(super) struct World<'a> {
     inhabitants: BTreeMap<InstanceId, Inhabitant>,
@@ -58,7 +60,7 @@ impl<'a> World<'a> {
         let sighting = |(id, inhabitant): (&InstanceId, &Inhabitant)| {
             let (state, health) = match inhabitant {
                 Inhabitant::Coming { healthy_at } if *healthy_at <= now => {
-                    let state = InstanceState::Running { address: NOWHERE, pid: None, since: *healthy_at };
+                    let state = InstanceState::Running { containers: vec![nowhere()], since: *healthy_at };
                     (state, Health::Healthy)
                 }
                 Inhabitant::Coming { .. } => {

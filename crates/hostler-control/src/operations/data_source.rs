@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use hostler_artifacts::{ArtifactSource, DataForm, DataSource};
 use hostler_aws::ApiError;
 use hostler_compute::{ChannelData, SCRIPT_CHANNEL};
-use hostler_shapes::{ContainerDefinition, ModelCompressionType, S3ModelDataSource, S3ModelDataType};
+use hostler_shapes::{
+    ContainerDefinition, ContainerMode, ModelCompressionType, S3ModelDataSource, S3ModelDataType,
+};
 use hostler_types::Scope;
 
 use crate::texts::refused;
@@ -81,10 +83,26 @@ pub(crate) fn model_data(
     role_arn: &str,
 ) -> Option<DataSource> {
     if let Some(url) = &container.model_data_url {
-        return Some(location(url, scope, role_arn).into());
+        let at = location(url, scope, role_arn);
+        if container.mode == Some(ContainerMode::MultiModel) {
+            return Some(DataSource { at, form: DataForm::Prefix, etag: None });
+        }
+        return Some(at.into());
     }
     let source = container.model_data_source.as_ref()?.s3_data_source.as_ref()?;
     Some(data_source(source, scope, role_arn))
+}
+
+/// The prefix under which a container's many models lie; none of a container of one model.
+pub(crate) fn many_models(
+    container: &ContainerDefinition,
+    scope: &Scope,
+    role_arn: &str,
+) -> Option<ArtifactSource> {
+    if container.mode != Some(ContainerMode::MultiModel) {
+        return None;
+    }
+    model_data(container, scope, role_arn).map(|data| data.at)
 }
 
 /// What lies beside the model directory.

@@ -175,7 +175,9 @@ impl Control {
         if input.explainer_config.is_some() {
             return Err(refused("ExplainerConfig", "answers would come without the explanations"));
         }
-        if input.enable_network_isolation == Some(true) && !self.parts.capabilities.isolates_network {
+        let capabilities = &self.parts.capabilities;
+        let can_isolate = capabilities.isolates_network || capabilities.isolates_images;
+        if input.enable_network_isolation == Some(true) && !can_isolate {
             return Err(refused(
                 "EnableNetworkIsolation",
                 "this server's backend runs models as processes, whose network it does not cut off",

@@ -182,13 +182,16 @@ impl View<'_> {
     }
 }
 
-/// No image is pulled, so none has a digest: the resolved name is the one that was given.
+/// What is not pulled has no digest: the resolved name is the one that was given.
 fn deployed_images(deployment: &Deployment, fleet: &Fleet) -> Option<Vec<DeployedImage>> {
     let model = deployment.model(&fleet.model_name)?;
     let containers = model.request.primary_container.iter().chain(model.request.containers.iter().flatten());
     let image = |container: &hostler_shapes::ContainerDefinition| DeployedImage {
         specified_image: container.image.clone(),
-        resolved_image: container.image.clone(),
+        resolved_image: container
+            .image
+            .as_ref()
+            .map(|image| deployment.images.get(image).unwrap_or(image).clone()),
         resolution_time: Some(Timestamp::from_millis(deployment.started_at.0)),
     };
     Some(containers.map(image).collect())

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use hostler_aws::ApiError;
+use hostler_catalog::ImageProgram;
 use hostler_shapes::{
     ContainerDefinition, ContainerMode, CreateModelInput, CreateModelOutput, DeleteModelInput,
     DescribeModelInput, DescribeModelOutput, ListModelsInput, ListModelsOutput, ModelSummary, Timestamp,
@@ -15,6 +16,7 @@ use hostler_types::{AcceptedOperation, Arn, Key, Kind, Millis, ModelRecord, RECO
 
 use super::data_source::check_data_sources;
 use super::listing::Listing;
+use super::model_containers::check_containers;
 use super::tags::check_new_tags;
 use crate::control::{Caller, Control, log_notes, store_failed};
 use crate::history::{self, By};
@@ -147,37 +149,60 @@ impl Control {
 
     /// Refuses what would answer differently here; returns what is accepted without effect.
     fn check_model(&self, input: &CreateModelInput) -> Result<Vec<String>, ApiError> {
-        let container = match (&input.primary_container, input.containers.as_deref().unwrap_or_default()) {
-            (Some(container), []) | (None, [container]) => container,
-            (Some(_), [_, ..]) => {
-                return Err(ApiError::validation(
-                    "You can only specify one of PrimaryContainer and Containers.",
-                ));
-            }
-            (None, []) => {
-                return Err(ApiError::validation("You must specify one of PrimaryContainer and Containers."));
-            }
-            (None, [_, _, ..]) => {
-                return Err(refused("Containers", "inference pipelines of several containers are not there"));
-            }
-        };
+        let containers = check_containers(input)?;
         if input.execution_role_arn.is_none() {
             return Err(ApiError::validation("ExecutionRoleArn is required to create a model."));
         }
-        if input.enable_network_isolation == Some(true) && !self.parts.capabilities.isolates_network {
+        let is_isolated = containers.iter().all(|container| self.is_isolated(container));
+        if input.enable_network_isolation == Some(true) && !is_isolated {
             return Err(refused(
                 "EnableNetworkIsolation",
-                "this server's backend runs models as processes, whose network it does not cut off",
+                "this server runs such a model as a process, whose network it does not cut off",
             ));
         }
-        let mut notes = check_container(container)?;
-        if input.inference_execution_config.is_some() {
+        let mut notes = Vec::new();
+        for container in &containers {
+            self.check_repository_auth(container)?;
+            for note in check_container(container)? {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        if input.inference_execution_config.is_some() && containers.len() == 1 {
             notes.push("InferenceExecutionConfig has no effect on a single container".to_owned());
         }
         if input.vpc_config.is_some() {
             notes.push("VpcConfig has no effect: instances use this machine's network".to_owned());
         }
         Ok(notes)
+    }
+
+    /// A password that only a Lambda function knows opens no registry here.
+    fn check_repository_auth(&self, container: &ContainerDefinition) -> Result<(), ApiError> {
+        let has_one = container.image_config.as_ref().is_some_and(|it| it.repository_auth_config.is_some());
+        let image = container.image.as_deref().unwrap_or_default();
+        let is_pulled = self.parts.capabilities.runs_images
+            && matches!(self.parts.catalog.resolve(image), ImageProgram::Container);
+        if has_one && is_pulled {
+            return Err(refused(
+                "ImageConfig RepositoryAuthConfig",
+                "there is no Lambda function to ask for the password; write it with `docker login` into the file that \
+                 config_file under [docker] names",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether what runs the container can cut off its network.
+    fn is_isolated(&self, container: &ContainerDefinition) -> bool {
+        let capabilities = &self.parts.capabilities;
+        match self.parts.catalog.resolve(container.image.as_deref().unwrap_or_default()) {
+            ImageProgram::Container => capabilities.isolates_images,
+            ImageProgram::Mapped(_) | ImageProgram::BuiltIn(_) | ImageProgram::Script(_) => {
+                capabilities.isolates_network
+            }
+        }
     }
 }
 
@@ -186,11 +211,12 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
         return Err(refused("ModelPackageName", "model packages are not there; name Image and ModelDataUrl"));
     }
     if container.mode == Some(ContainerMode::MultiModel) {
-        return Err(refused("Mode MultiModel", "multi-model endpoints are not there"));
+        check_many_models(container)?;
     }
     if container.image.as_deref().unwrap_or_default().is_empty() {
         return Err(ApiError::validation("Image is required for a container without a ModelPackageName."));
     }
+    let is_single = container.mode != Some(ContainerMode::MultiModel);
     let mut notes = check_data_sources(container)?;
     for (is_set, note) in [
         (container.image_config.is_some(), "ImageConfig has no effect: no image is pulled"),
@@ -198,7 +224,10 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
             container.inference_specification_name.is_some(),
             "InferenceSpecificationName has no effect without a model package",
         ),
-        (container.multi_model_config.is_some(), "MultiModelConfig has no effect on a single model"),
+        (
+            is_single && container.multi_model_config.is_some(),
+            "MultiModelConfig has no effect on a single model",
+        ),
         (
             container.container_metrics_config.is_some(),
             "ContainerMetricsConfig has no effect: metrics are not scraped",
@@ -209,6 +238,27 @@ fn check_container(container: &ContainerDefinition) -> Result<Vec<String>, ApiEr
         }
     }
     Ok(notes)
+}
+
+/// What holds for a container of many models. The service model says that the location is a prefix and that data sources
+/// are of one model.
+fn check_many_models(container: &ContainerDefinition) -> Result<(), ApiError> {
+    let Some(url) = &container.model_data_url else {
+        return Err(ApiError::validation("ModelDataUrl is required for a container in MultiModel mode."));
+    };
+    if !url.ends_with('/') {
+        return Err(ApiError::validation(format!(
+            "ModelDataUrl {url} must end with a forward slash (/) for a container in MultiModel mode: it is the prefix \
+             of its models."
+        )));
+    }
+    if container.additional_model_data_sources.is_some() {
+        return Err(refused(
+            "AdditionalModelDataSources",
+            "in MultiModel mode models are all the data there is",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn document(record: &ModelRecord) -> Document {

@@ -3,6 +3,8 @@
 //! Why: an endpoint goes on when its config and models are deleted, so it keeps them as they were.
 //! Invariants: the checks that come with a snapshot fail when something of it changed before the commit.
 
+use std::collections::BTreeMap;
+
 use hostler_aws::ApiError;
 use hostler_store::{Check, Expect};
 use hostler_types::{Deployment, EndpointConfigRecord, Fleet, ModelSnapshot, VariantName};
@@ -36,6 +38,7 @@ impl Control {
             fleets: self.fleets(&config),
             config: config.request,
             models,
+            images: BTreeMap::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! Why: when somebody asks, the instance is gone; what was seen of it when it was given up must outlive it.
 //! Invariants: pure. The cause comes from what backend and prober said in values, never from a text.
 
-use hostler_compute::{ExitCause, InstanceState, Phase};
+use hostler_compute::{ExitCause, Phase, RunningContainer};
 use hostler_types::{FailureCause, FailurePhase, FailureRecord, InstanceId, MadeFrom};
 
 use super::{Step, WhyFailed};
@@ -19,21 +19,22 @@ impl Step<'_> {
             WhyFailed::Exited { log_tail, .. } => log_tail.clone(),
             _ => String::new(),
         };
-        let expected = match sighting.map(|sighting| &sighting.state) {
-            Some(InstanceState::Running { address, .. }) => Some(*address),
-            _ => None,
-        };
+        let container = why.container();
+        let state = sighting.map(|sighting| &sighting.state);
+        let is_meant = |one: &&RunningContainer| container.is_none_or(|container| container == one.name);
+        let expected = state.and_then(|state| state.containers().iter().find(is_meant));
         let record = FailureRecord {
             at: self.now,
             instance: id.clone(),
+            container: container.map(str::to_owned),
             phase,
             cause,
             detail: why.to_string(),
             was_healthy,
-            expected,
+            expected: expected.map(|container| container.address),
             listened: sighting.map(|sighting| sighting.listens.clone()).unwrap_or_default(),
             log_tail,
-            made_from: MadeFrom::of(&self.record, id),
+            made_from: MadeFrom::of(&self.record, id, container),
         };
         record.bounded()
     }

@@ -20,6 +20,8 @@ const FAILURE_REASON_CHARS: usize = 1024;
 pub enum WhyFailed {
     /// It ran and ended.
     Exited {
+        /// Which of several containers it was.
+        container: Option<String>,
         /// How.
         cause: ExitCause,
         /// Its last lines.
@@ -38,16 +40,25 @@ pub enum WhyFailed {
 impl fmt::Display for WhyFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited { cause, .. } => match cause {
-                ExitCause::Code(code) => write!(f, "the container exited with code {code}"),
-                ExitCause::Signal(signal) => write!(f, "the container was ended by signal {signal}"),
-                ExitCause::OutOfMemory { limit_bytes } => write!(
-                    f,
-                    "the container was killed for using more memory than its limit of {} MiB",
-                    limit_bytes / (1024 * 1024)
-                ),
-                ExitCause::Unseen => f.write_str("the container ended while nobody watched it"),
-            },
+            Self::Exited { container, cause, .. } => {
+                f.write_str("the container ")?;
+                if let Some(container) = container {
+                    write!(f, "`{container}` ")?;
+                }
+                match cause {
+                    ExitCause::Code(code) => write!(f, "exited with code {code}"),
+                    ExitCause::Signal(signal) => write!(f, "was ended by signal {signal}"),
+                    ExitCause::OutOfMemory { limit_bytes } => write!(
+                        f,
+                        "was killed for using more memory than its limit of {} MiB",
+                        limit_bytes / (1024 * 1024)
+                    ),
+                    ExitCause::Unseen => f.write_str("ended while nobody watched it"),
+                }
+            }
+            Self::NeverRan(InstanceFailure { container: Some(container), detail, .. }) => {
+                write!(f, "container `{container}`: {detail}")
+            }
             Self::NeverRan(failure) => f.write_str(&failure.detail),
             Self::PingTimeout(last) => {
                 write!(f, "GET /ping was not answered with 200 in time; the last try: {last}")
@@ -59,6 +70,17 @@ impl fmt::Display for WhyFailed {
 }
 
 impl WhyFailed {
+    /// Which of several containers it was, where it was one of them.
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::Exited { container, .. }
+            | Self::NeverRan(InstanceFailure { container, .. })
+            | Self::PingTimeout(PingTrouble { container, .. })
+            | Self::Sick(PingTrouble { container, .. }) => container.as_deref(),
+            Self::Vanished => None,
+        }
+    }
+
     /// The text for `FailureReason`.
     pub fn failure_reason(&self, endpoint: &EndpointRecord, id: &InstanceId, container: &str) -> String {
         let sentence = self.aws_sentence(id, container);
@@ -70,7 +92,11 @@ impl WhyFailed {
         };
         let text = format!("{sentence} Hostler: {}{tail}", stopped(&self.to_string()));
         // Where the log is comes last and is kept: of a long text the middle is what can be missed.
-        let end = format!(" See `hostler {} {}`.", self.where_to_look(), endpoint.name);
+        let which = match (self.where_to_look(), self.container()) {
+            ("logs", Some(container)) => format!(" --container {container}"),
+            _ => String::new(),
+        };
+        let end = format!(" See `hostler {} {}{which}`.", self.where_to_look(), endpoint.name);
         let room = FAILURE_REASON_CHARS.saturating_sub(end.chars().count());
         let kept = if text.chars().count() > room { room.saturating_sub(1) } else { room };
         let cut = (kept < room).then_some('…');

@@ -46,7 +46,7 @@ impl Step<'_> {
     /// The same as it was written down, with what its instance was made from: it may outlive the deployment.
     pub(super) fn failure_in_the_way(&self) -> Option<Box<FailureRecord>> {
         let mut failure = self.empty_places().find_map(|place| place.failure.clone())?;
-        failure.made_from = MadeFrom::of(&self.record, &failure.instance);
+        failure.made_from = MadeFrom::of(&self.record, &failure.instance, failure.container.as_deref());
         Some(failure)
     }
 

@@ -7,7 +7,7 @@
 use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_types::{
     Change, EndpointStatus, FailureCause, FailureRecord, InstanceId, InstanceIntent, InstanceRecord, Millis,
-    PlaceRecord, Stage, VariantName,
+    PlaceRecord, Stage, VariantName, containers,
 };
 
 use super::goals::FleetGoal;
@@ -73,6 +73,7 @@ impl Step<'_> {
                 let failure = InstanceFailure {
                     fault: Fault::Infrastructure,
                     phase: Phase::Fetching,
+                    container: None,
                     cause: FailureCause::Other,
                     aws_sentence: None,
                     detail: "no launch of the instance got through to its backend in time".to_owned(),
@@ -94,8 +95,8 @@ impl Step<'_> {
                     self.await_first_ping(index, since.plus(startup_timeout_ms), &sighting.health);
                 }
             },
-            InstanceState::Exited { cause, log_tail } => {
-                self.fail_instance(index, WhyFailed::Exited { cause, log_tail });
+            InstanceState::Exited { container, cause, log_tail } => {
+                self.fail_instance(index, WhyFailed::Exited { container, cause, log_tail });
             }
             InstanceState::Failed(failure) => self.fail_instance(index, WhyFailed::NeverRan(failure)),
             InstanceState::Removing => self.fail_instance(index, WhyFailed::Vanished),
@@ -109,7 +110,7 @@ impl Step<'_> {
         }
         let last = match health {
             Health::NotYet(detail) => detail.clone(),
-            _ => PingTrouble { cause: FailureCause::PingSilent, words: "no answer was seen".to_owned() },
+            _ => PingTrouble::new(FailureCause::PingSilent, "no answer was seen"),
         };
         self.fail_instance(index, WhyFailed::PingTimeout(last));
     }
@@ -238,7 +239,7 @@ impl Step<'_> {
         if trial == Trial::None {
             return;
         }
-        let reason = why.failure_reason(&self.record, id, &self.container_name(id));
+        let reason = why.failure_reason(&self.record, id, &self.container_name(id, why));
         self.record.failure = Some(Box::new(failure));
         match trial {
             Trial::None => {}
@@ -251,15 +252,15 @@ impl Step<'_> {
         }
     }
 
-    /// AWS says `primary container`, or the hostname that the model gives it.
-    fn container_name(&self, id: &InstanceId) -> String {
+    /// AWS says `primary container`, or the hostname of the container.
+    fn container_name(&self, id: &InstanceId, why: &WhyFailed) -> String {
+        if let Some(container) = why.container() {
+            return container.to_owned();
+        }
         let deployment = self.record.deployment_of(id.generation);
         let model =
             deployment.and_then(|deployment| deployment.model(&deployment.fleet(&id.variant)?.model_name));
-        let container = model.and_then(|model| {
-            let request = &model.request;
-            request.primary_container.as_ref().or_else(|| request.containers.as_ref()?.first())
-        });
+        let container = model.and_then(|model| containers(&model.request).next());
         container
             .and_then(|container| container.container_hostname.clone())
             .unwrap_or_else(|| "primary".to_owned())

@@ -4,11 +4,12 @@
 //! for as long as it runs, so that its requests are counted.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hostler_compute::InstanceState;
 use hostler_types::{
     EndpointRecord, EndpointRoute, Goal, InstanceId, InstanceIntent, InstanceRecord, InstanceRoute,
-    VariantRoute,
+    VariantRoute, multi_model, pipeline,
 };
 
 use super::{Health, Step};
@@ -42,6 +43,15 @@ impl Step<'_> {
             routing: record
                 .deployment_of(goal.generation)
                 .and_then(|deployment| deployment.routing(&goal.variant)),
+            pipeline: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.model(&deployment.fleet(&goal.variant)?.model_name))
+                .and_then(|model| pipeline(&model.request))
+                .map(Arc::new),
+            multi_model: record
+                .deployment_of(goal.generation)
+                .and_then(|deployment| deployment.model(&deployment.fleet(&goal.variant)?.model_name))
+                .and_then(|model| multi_model(&model.request)),
             name: goal.variant,
             weight: goal.weight,
             share: goal.share,
@@ -60,7 +70,8 @@ impl Step<'_> {
     }
 
     fn instance_route(&self, instance: &InstanceRecord) -> Option<InstanceRoute> {
-        let address = self.address(&instance.id)?;
+        let mut addresses = self.addresses(&instance.id)?.into_iter();
+        let address = addresses.next()?;
         let draining = match instance.intent {
             InstanceIntent::Wanted => {
                 if !self.can_answer(&instance.id) {
@@ -71,14 +82,12 @@ impl Step<'_> {
             InstanceIntent::Draining { .. } => true,
             InstanceIntent::Removing => return None,
         };
-        Some(InstanceRoute { id: instance.id.clone(), address, draining })
+        Some(InstanceRoute { id: instance.id.clone(), address, further: addresses.collect(), draining })
     }
 
-    fn address(&self, id: &InstanceId) -> Option<SocketAddr> {
-        match self.sighting(id)?.state {
-            InstanceState::Running { address, .. } => Some(address),
-            _ => None,
-        }
+    fn addresses(&self, id: &InstanceId) -> Option<Vec<SocketAddr>> {
+        let containers = self.sighting(id)?.state.containers();
+        Some(containers.iter().map(|container| container.address).collect())
     }
 
     /// It runs, it passed its health check, and it has not failed it since. A restarted server that has not asked

@@ -11,7 +11,7 @@ mod serving;
 mod updating;
 mod world;
 
-use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase};
+use hostler_compute::{ExitCause, Fault, InstanceFailure, InstanceState, Phase, RunningContainer};
 use hostler_shapes::{
     ContainerDefinition, CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, ProductionVariant,
 };
@@ -73,6 +73,7 @@ fn endpoint(fleets: &[(&str, u32)]) -> EndpointRecord {
             config,
             models: vec![ModelSnapshot { created_at: START, request: model }],
             fleets: fleets.iter().map(fleet).collect(),
+            images: [].into(),
         },
         update: None,
         stranded: None,
@@ -97,17 +98,20 @@ fn id(variant: &str, ordinal: u32, attempt: u32) -> InstanceId {
 }
 
 fn running(since: Millis) -> InstanceState {
-    InstanceState::Running { address: ([127, 0, 0, 1], 9).into(), pid: None, since }
+    let address = ([127, 0, 0, 1], 9).into();
+    let container = RunningContainer { name: "container_1".to_owned(), address, pid: None };
+    InstanceState::Running { containers: vec![container], since }
 }
 
 fn exited(code: i32, log_tail: &str) -> InstanceState {
-    InstanceState::Exited { cause: ExitCause::Code(code), log_tail: log_tail.to_owned() }
+    InstanceState::Exited { container: None, cause: ExitCause::Code(code), log_tail: log_tail.to_owned() }
 }
 
 fn never_ran(fault: Fault, aws_sentence: Option<&str>, detail: &str) -> InstanceState {
     InstanceState::Failed(InstanceFailure {
         fault,
         phase: Phase::Fetching,
+        container: None,
         cause: FailureCause::Other,
         aws_sentence: aws_sentence.map(str::to_owned),
         detail: detail.to_owned(),

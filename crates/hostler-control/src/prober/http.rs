@@ -29,23 +29,23 @@ impl Ping for HttpPing {
     async fn ping(&self, address: SocketAddr) -> Result<(), PingTrouble> {
         match tokio::time::timeout(PING_TIMEOUT, ask(address)).await {
             Ok(Ok(StatusCode::OK)) => Ok(()),
-            Ok(Ok(status)) => Err(PingTrouble {
-                cause: FailureCause::PingAnswered { status: status.as_u16() },
-                words: format!("it answered {status}"),
-            }),
+            Ok(Ok(status)) => Err(PingTrouble::new(
+                FailureCause::PingAnswered { status: status.as_u16() },
+                format!("it answered {status}"),
+            )),
             Ok(Err(trouble)) => Err(trouble),
-            Err(_) => Err(PingTrouble {
-                cause: FailureCause::PingSilent,
-                words: format!("no answer within {} s", PING_TIMEOUT.as_secs()),
-            }),
+            Err(_) => Err(PingTrouble::new(
+                FailureCause::PingSilent,
+                format!("no answer within {} s", PING_TIMEOUT.as_secs()),
+            )),
         }
     }
 }
 
 async fn ask(address: SocketAddr) -> Result<StatusCode, PingTrouble> {
-    let stream = TcpStream::connect(address).await.map_err(|error| PingTrouble {
-        cause: FailureCause::PingRefused,
-        words: format!("connecting to port {} failed: {error}", address.port()),
+    let stream = TcpStream::connect(address).await.map_err(|error| {
+        let words = format!("connecting to port {} failed: {error}", address.port());
+        PingTrouble::new(FailureCause::PingRefused, words)
     })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(why)?;
@@ -72,5 +72,5 @@ fn why(error: hyper::Error) -> PingTrouble {
     } else {
         format!("the connection broke: {error}")
     };
-    PingTrouble { cause: FailureCause::PingBroken, words }
+    PingTrouble::new(FailureCause::PingBroken, words)
 }

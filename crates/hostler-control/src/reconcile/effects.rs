@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hostler_compute::{Fault, InstanceFailure, InstanceSpec, Phase, Program};
+use hostler_compute::{Fault, InstanceFailure, InstanceSpec, Phase, Program, image_sentence};
 use hostler_store::{Check, Document, Expect, Transaction, Write};
 use hostler_types::{EndpointRecord, FailureCause, InstanceId};
 use tracing::info;
@@ -50,6 +50,7 @@ impl Reconciler {
                 let failure = InstanceFailure {
                     fault: Fault::User,
                     phase: Phase::Starting,
+                    container: None,
                     cause: cause_of_refusal(&spec),
                     aws_sentence: Some(image_sentence(id.variant.as_str())),
                     detail: source.to_string(),
@@ -104,12 +105,4 @@ impl Reconciler {
 fn cause_of_refusal(spec: &InstanceSpec) -> FailureCause {
     let is_image = spec.containers.iter().any(|container| container.program == Program::Image);
     if is_image { FailureCause::ImageUnmapped } else { FailureCause::Unsupported }
-}
-
-/// AWS's sentence for an image that cannot be had.
-fn image_sentence(variant: &str) -> String {
-    format!(
-        "Please make sure all images included in the model for the production variant {variant} exist, and that the \
-         execution role used to create the model has permissions to access them."
-    )
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info, warn};
 
 use super::Reconciler;
+use super::images::note_images;
 use super::lease::Term;
 use super::moments::bring_back;
 use crate::history;
@@ -134,7 +135,9 @@ impl Reconciler {
         spans::know(&record);
         let (now, policy) = (self.parts.clock.now(), &self.parts.policy);
         self.remember(key, &record.uid);
-        let seen = self.sightings(&record, now).await?;
+        let observed = self.observe(&record).await?;
+        let has_new_images = note_images(&mut record, &observed);
+        let seen = self.sightings_of(&record, observed, now).await;
         self.standings().note(&record, &seen);
         let Some(term) = right else {
             self.publish(key, self.route(&record, &seen));
@@ -157,7 +160,7 @@ impl Reconciler {
         self.publish(key, plan.route.clone());
         // What an endpoint holds and uses is part of its document; one that was written by another rule is written anew.
         let is_other = document.holds != holdings(&record) || document.uses != endpoint_uses(&record);
-        let is_stale = !plan.forget && (is_brought_back || is_other);
+        let is_stale = !plan.forget && (is_brought_back || has_new_images || is_other);
         if let Some(next) = plan.record.as_ref().or(is_stale.then_some(&record)) {
             let events = plan.moves.iter().map(|moved| history::moved(next, moved, now)).collect();
             if !self.write_down(term, &document, (&record, next), events, now).await? {
@@ -208,13 +211,26 @@ impl Reconciler {
         record: &EndpointRecord,
         now: Millis,
     ) -> Result<Vec<Sighting>, RunError> {
-        let observed = self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)?;
+        let observed = self.observe(record).await?;
+        Ok(self.sightings_of(record, observed, now).await)
+    }
+
+    async fn observe(&self, record: &EndpointRecord) -> Result<Vec<Observed>, RunError> {
+        self.parts.compute.observe(&record.uid).await.map_err(RunError::Observe)
+    }
+
+    async fn sightings_of(
+        &self,
+        record: &EndpointRecord,
+        observed: Vec<Observed>,
+        now: Millis,
+    ) -> Vec<Sighting> {
         let (prober, routes) = (&self.parts.prober, &*self.parts.routes);
         let mut seen: Vec<Sighting> =
             observed.into_iter().map(|observed| sighting(observed, prober, routes)).collect();
         self.add_what_is_remembered(record, &mut seen, now);
         self.look_where_late_ones_listen(record, &mut seen, now).await;
-        Ok(seen)
+        seen
     }
 
     /// Since when instances run by our clock, and launches that were refused.
@@ -309,14 +325,14 @@ impl Reconciler {
 
     fn point_prober(&self, record: &EndpointRecord, seen: &[Sighting]) {
         let targets = seen.iter().filter_map(|sighting| {
-            let InstanceState::Running { address, .. } = sighting.state else { return None };
+            let containers = sighting.state.containers();
             let instance = record.instances.iter().find(|instance| instance.id == sighting.id)?;
-            let is_watched = instance.intent != InstanceIntent::Removing;
+            let is_watched = instance.intent != InstanceIntent::Removing && !containers.is_empty();
             is_watched.then(|| Target {
                 id: sighting.id.clone(),
                 scope: record.scope.clone(),
                 endpoint_name: record.name.clone(),
-                address,
+                containers: containers.to_vec(),
                 was_healthy: instance.healthy_at.is_some(),
             })
         });

@@ -7,14 +7,11 @@ use std::collections::BTreeMap;
 
 use hostler_catalog::{ImageCatalog, ImageProgram, instance_type};
 use hostler_compute::{ContainerSpec, InstanceSpec, Limits, Program};
-use hostler_shapes::ContainerDefinition;
-use hostler_types::{EndpointRecord, InstanceId};
+use hostler_shapes::{ContainerDefinition, ContainerMode};
+use hostler_types::{EndpointRecord, InstanceId, container_names, containers};
 
 use crate::accelerators::{AcceleratorPolicy, wanted};
-use crate::operations::{additional_model_data, model_data, submitted_code};
-
-/// AWS's name for a container that its model does not name; it stands in FailureReason texts.
-const CONTAINER_NAME_DEFAULT: &str = "container_1";
+use crate::operations::{additional_model_data, many_models, model_data, submitted_code};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -32,8 +29,8 @@ pub(crate) fn instance_spec(
         .flat_map(|model| {
             let request = &model.request;
             let role_arn = request.execution_role_arn.as_deref().unwrap_or_default();
-            let definitions = request.primary_container.iter().chain(request.containers.iter().flatten());
-            definitions.map(move |definition| container(record, definition, role_arn, catalog))
+            let named = container_names(request).into_iter().zip(containers(request));
+            named.map(move |(name, definition)| container(record, (name, definition), role_arn, catalog))
         })
         .collect();
     let instance_type = fleet.and_then(|fleet| fleet.instance_type.as_deref());
@@ -46,25 +43,30 @@ pub(crate) fn instance_spec(
         limits,
         accelerators: fleet.and_then(|fleet| wanted(fleet, policy)),
         download_timeout_ms: fleet.map_or(0, |fleet| fleet.download_timeout_ms),
+        is_isolated: model.is_some_and(|model| model.request.enable_network_isolation == Some(true))
+            || deployment.is_some_and(|it| it.config.enable_network_isolation == Some(true)),
     }
 }
 
-/// What the instance type grants, unless the mapping of an image says otherwise.
+/// What the instance type grants, unless the mapping of an image says otherwise. Of several containers that hold to one
+/// limit together the largest that is said counts.
 fn limits(instance_type_name: Option<&str>, containers: &[ContainerSpec], catalog: &ImageCatalog) -> Limits {
     let row = instance_type_name.and_then(instance_type);
-    let mapping = containers.iter().find_map(|container| match catalog.resolve(&container.image) {
+    let mappings = containers.iter().filter_map(|container| match catalog.resolve(&container.image) {
         ImageProgram::Mapped(mapping) => Some(mapping),
         ImageProgram::BuiltIn(_) | ImageProgram::Script(_) | ImageProgram::Container => None,
     });
-    let memory_mib = mapping.and_then(|mapping| mapping.memory_mib).or_else(|| row.map(|row| row.memory_mib));
-    let cpu_millis =
-        mapping.and_then(|mapping| mapping.cpu_millis).or_else(|| row.map(|row| u64::from(row.vcpus) * 1000));
+    let (memory_mib, cpu_millis) = mappings.fold((None, None), |(memory_mib, cpu_millis), mapping| {
+        (mapping.memory_mib.max(memory_mib), mapping.cpu_millis.max(cpu_millis))
+    });
+    let memory_mib = memory_mib.or_else(|| row.map(|row| row.memory_mib));
+    let cpu_millis = cpu_millis.or_else(|| row.map(|row| u64::from(row.vcpus) * 1000));
     Limits { memory_bytes: memory_mib.map(|memory_mib| memory_mib.saturating_mul(MIB)), cpu_millis }
 }
 
 fn container(
     record: &EndpointRecord,
-    definition: &ContainerDefinition,
+    (name, definition): (String, &ContainerDefinition),
     role_arn: &str,
     catalog: &ImageCatalog,
 ) -> ContainerSpec {
@@ -86,12 +88,21 @@ fn container(
     if matches!(program, Program::Script { .. }) {
         additional.extend(submitted_code(definition, &record.scope, role_arn));
     }
+    let is_image = program == Program::Image;
+    let is_multi_model = definition.mode == Some(ContainerMode::MultiModel);
+    let mut environment = definition.environment.clone().unwrap_or_default();
+    if is_multi_model {
+        environment.insert("SAGEMAKER_MULTI_MODEL".to_owned(), "true".to_owned());
+    }
     ContainerSpec {
-        name: definition.container_hostname.clone().unwrap_or_else(|| CONTAINER_NAME_DEFAULT.to_owned()),
+        name,
         image,
         program,
-        model_data: model_data(definition, &record.scope, role_arn),
+        model_data: model_data(definition, &record.scope, role_arn).filter(|_| !is_multi_model),
         additional_model_data: additional,
-        environment: definition.environment.clone().unwrap_or_default(),
+        environment,
+        // What is no image is pulled by nobody, and its spec keeps the hash that earlier releases gave it.
+        models: many_models(definition, &record.scope, role_arn),
+        image_role_arn: (is_image && !role_arn.is_empty()).then(|| role_arn.to_owned()),
     }
 }

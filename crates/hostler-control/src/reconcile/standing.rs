@@ -220,6 +220,7 @@ mod tests {
                 config: CreateEndpointConfigInput::default(),
                 models: Vec::new(),
                 fleets: Vec::new(),
+                images: [].into(),
             },
             update: None,
             stranded: None,

@@ -167,6 +167,7 @@ async fn a_creation_waits_for_capacity_as_long_as_it_would_have() {
     let failure = InstanceFailure {
         fault: Fault::Capacity,
         phase: Phase::Starting,
+        container: None,
         cause: FailureCause::Other,
         aws_sentence: None,
         detail: "no room".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostler_compute::{Delays, InstanceState};
+use hostler_compute::Delays;
 use hostler_testkit::{Effects, SimWorld};
 use hostler_types::{EndpointRecord, EndpointStatus, InstanceId};
 use serde_json::Value;
@@ -21,7 +21,7 @@ async fn of_a_large_log_its_end_is_shown_in_whole_lines() {
     };
     world.wait_until("in service", SOON, is_in_service).await;
     let (id, state) = world.compute.states().remove(0);
-    let InstanceState::Running { address, .. } = state else { panic!("{state:?}") };
+    let address = state.address().expect("it runs");
     // 24 MiB, of the 32 that a backend keeps.
     let line = |number: usize| format!("line {number:>10}\n");
     let lines = 24 * 1024 * 1024 / line(0).len();

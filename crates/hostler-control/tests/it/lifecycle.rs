@@ -99,7 +99,7 @@ async fn a_sick_instance_gets_no_new_requests_and_finishes_the_old_ones() {
     let mut world = in_service(DELAYS, 1).await;
     let sick = world.instances().await.remove(0);
     world.routes().begin(&sick);
-    let Some(InstanceState::Running { address, .. }) = world.compute.state(&sick) else { panic!() };
+    let address = world.compute.state(&sick).and_then(|state| state.address()).expect("it runs");
     world.ping.make_sick(address);
     let replaced = |_: Option<&EndpointRecord>, instances: &[InstanceId]| instances.len() == 2;
     world.wait_until("a replacement beside it", Duration::from_secs(20), replaced).await;
@@ -148,6 +148,7 @@ async fn a_users_fault_shows_in_the_reason_and_leaves_nothing_running() {
         Outcome::Fails(InstanceFailure {
             fault: Fault::User,
             phase: Phase::Fetching,
+            container: None,
             cause: FailureCause::Other,
             aws_sentence: Some("Failed to download model data.".to_owned()),
             detail: "there is no object".to_owned(),

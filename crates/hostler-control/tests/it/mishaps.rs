@@ -102,6 +102,7 @@ async fn run(scenario: Scenario, effects: Effects) -> (usize, bool) {
                 let failure = || InstanceFailure {
                     fault: Fault::User,
                     phase: Phase::Starting,
+                    container: None,
                     cause: FailureCause::Other,
                     aws_sentence: None,
                     detail: "it was told to".to_owned(),

@@ -253,6 +253,7 @@ fn process_control() -> Control {
             memory_bytes_max: None,
             isolates_network: false,
             runs_images: false,
+            isolates_images: false,
             devices: [].into(),
         },
         catalog: Arc::new(ImageCatalog::default()),
@@ -279,7 +280,6 @@ async fn what_would_change_answers_or_safety_is_refused_by_name() {
             with(model("m"), "/PrimaryContainer", "ModelPackageName", json!("p")),
             "ModelPackageName",
         ),
-        ("CreateModel", with(model("m"), "/PrimaryContainer", "Mode", json!("MultiModel")), "MultiModel"),
         (
             "CreateEndpointConfig",
             with(config("c"), "", "EnableNetworkIsolation", json!(true)),

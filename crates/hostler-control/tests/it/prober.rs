@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hostler_compute::RunningContainer;
 use hostler_control::{Health, HttpPing, Ping, PingTrouble, Prober, ProberSettings, Target};
 use hostler_testkit::{SimPing, caller};
 use hostler_types::{EndpointUid, FailureCause, InstanceId, VariantName};
@@ -14,8 +15,12 @@ use tokio::time::Instant;
 fn target(attempt: u32, was_healthy: bool) -> Target {
     let endpoint = EndpointUid::new("e1");
     let id = InstanceId { endpoint, generation: 1, variant: VariantName::new("v"), ordinal: 0, attempt };
-    let address = ([127, 0, 0, 1], 9).into();
-    Target { id, scope: caller().scope, endpoint_name: "e".to_owned(), address, was_healthy }
+    let containers = vec![container("container_1", 9)];
+    Target { id, scope: caller().scope, endpoint_name: "e".to_owned(), containers, was_healthy }
+}
+
+fn container(name: &str, port: u16) -> RunningContainer {
+    RunningContainer { name: name.to_owned(), address: ([127, 0, 0, 1], port).into(), pid: None }
 }
 
 fn prober() -> (Arc<SimPing>, Prober) {
@@ -43,7 +48,7 @@ async fn a_healthy_instance_is_sick_after_three_failures_and_well_after_one_succ
     let mut changes = prober.changes();
     prober.set_targets(&target.id.endpoint, vec![target.clone()]);
     wait_for(&prober, &target, |health| *health == Health::Healthy).await;
-    ping.make_sick(target.address);
+    ping.make_sick(target.containers[0].address);
     let took = wait_for(&prober, &target, |health| matches!(health, Health::Sick(_))).await;
     // One ordinary interval of 5 s until the first failure, then two of 1 s.
     assert!(took > Duration::from_secs(6) && took < Duration::from_secs(8), "{took:?}");
@@ -59,7 +64,7 @@ async fn a_healthy_instance_is_sick_after_three_failures_and_well_after_one_succ
 async fn one_that_never_answered_is_not_yet_healthy_rather_than_sick() {
     let (ping, prober) = prober();
     let target = target(1, false);
-    ping.make_sick(target.address);
+    ping.make_sick(target.containers[0].address);
     prober.set_targets(&target.id.endpoint, vec![target.clone()]);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(prober.health(&target.id), Health::NotYet("it answered 500".into()));
@@ -72,9 +77,30 @@ async fn one_that_never_answered_is_not_yet_healthy_rather_than_sick() {
 async fn one_that_was_healthy_before_a_restart_becomes_sick() {
     let (ping, prober) = prober();
     let target = target(1, true);
-    ping.make_sick(target.address);
+    ping.make_sick(target.containers[0].address);
     prober.set_targets(&target.id.endpoint, vec![target.clone()]);
     wait_for(&prober, &target, |health| matches!(health, Health::Sick(_))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_is_healthy_when_all_its_containers_are_and_the_one_that_is_not_is_named() {
+    let (ping, prober) = prober();
+    let containers: Vec<_> =
+        [("a", 21), ("b", 22), ("c", 23)].map(|(name, port)| container(name, port)).into();
+    let target = Target { containers: containers.clone(), ..target(1, false) };
+    let trouble = |name: &str| PingTrouble { container: Some(name.to_owned()), .."it answered 500".into() };
+    ping.make_sick(containers[1].address);
+    ping.make_sick(containers[2].address);
+    prober.set_targets(&target.id.endpoint, vec![target.clone()]);
+    wait_for(&prober, &target, |health| *health == Health::NotYet(trouble("b"))).await;
+    ping.cure_all();
+    ping.make_sick(containers[2].address);
+    wait_for(&prober, &target, |health| *health == Health::NotYet(trouble("c"))).await;
+    assert_eq!(trouble("c").to_string(), "container `c`: it answered 500");
+    ping.cure_all();
+    wait_for(&prober, &target, |health| *health == Health::Healthy).await;
+    ping.make_sick(containers[0].address);
+    wait_for(&prober, &target, |health| *health == Health::Sick(trouble("a"))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +113,7 @@ async fn only_the_endpoints_present_targets_are_known() {
     assert_eq!(prober.health(&first.id), Health::Healthy, "another endpoint's targets are another's");
     prober.set_targets(&first.id.endpoint, vec![second.clone()]);
     assert_eq!(prober.health(&first.id), Health::Unknown);
-    let moved = Target { address: ([127, 0, 0, 1], 10).into(), ..second };
+    let moved = Target { containers: vec![container("container_1", 10)], ..second };
     prober.set_targets(&moved.id.endpoint, vec![moved.clone()]);
     assert_eq!(prober.health(&moved.id), Health::Unknown, "another address is asked anew");
 }
@@ -145,7 +171,7 @@ async fn a_container_that_never_answers_is_given_two_seconds() {
     let begun = Instant::now();
     assert_eq!(
         HttpPing.ping(address).await,
-        Err(PingTrouble { cause: FailureCause::PingSilent, words: "no answer within 2 s".to_owned() })
+        Err(PingTrouble::new(FailureCause::PingSilent, "no answer within 2 s"))
     );
     assert!(begun.elapsed() >= Duration::from_secs(2));
 }

@@ -200,6 +200,7 @@ async fn a_failed_endpoint_holds_its_own_place_and_no_instances() {
         Outcome::Fails(InstanceFailure {
             fault: Fault::User,
             phase: Phase::Fetching,
+            container: None,
             cause: FailureCause::Other,
             aws_sentence: None,
             detail,

@@ -176,7 +176,7 @@ async fn invoke(address: SocketAddr) -> Response<Bytes> {
         ordinal: 0,
         attempt: 1,
     };
-    let instances = vec![InstanceRoute { id, address, draining: false }];
+    let instances = vec![InstanceRoute { id, address, further: Vec::new(), draining: false }];
     let table = Arc::new(RoutingTable::new());
     table.publish(Arc::new(EndpointRoute {
         key: Key::new(&scope, Kind::Endpoint, "demo"),
@@ -190,6 +190,8 @@ async fn invoke(address: SocketAddr) -> Response<Bytes> {
             share: 1.0,
             instance_type: None,
             routing: None,
+            pipeline: None,
+            multi_model: None,
             instances,
         }],
     }));

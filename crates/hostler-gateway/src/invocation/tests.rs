@@ -13,11 +13,10 @@ const NOT_ASCII: [&[u8]; 3] = [b"\xff", "\u{e9}".as_bytes(), b"v\xe91"];
 fn check(operation: &str, name: &str, value: &[u8]) -> Result<(), ApiError> {
     let operation = runtime_operation(operation).unwrap();
     let scope = Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1"));
-    let mut headers = HeaderMap::new();
-    headers.insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
+    let head = Head { fields: vec![Field { name, value }], ..Head::default() };
     let form = Form::of(operation).unwrap();
     let body = Payload::in_memory(Bytes::new());
-    Invocation::check((operation, form), &scope, "demo", &headers, body).map(drop)
+    Invocation::check((operation, form), &scope, "demo", &head, body).map(drop)
 }
 
 #[test]

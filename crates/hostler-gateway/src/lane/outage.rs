@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hostler_types::{InvocationClass, InvocationFailure};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -131,7 +132,7 @@ impl Lane {
                     return;
                 };
                 let patience = if lane.is_ejected() { PING_TIMEOUT } else { REACH_TIMEOUT };
-                let Some(probed) = probe(lane.address, patience).await else { continue };
+                let Some(probed) = lane.probe(patience).await else { continue };
                 match lane.was_probed(outage, probed) {
                     Some(next) => pause = next,
                     None => return,
@@ -142,6 +143,12 @@ impl Lane {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(probing);
         }
+    }
+
+    /// Asks all its containers at once: it is as the worst of them is.
+    async fn probe(&self, patience: Duration) -> Option<Probed> {
+        let asking: Vec<_> = self.containers().map(|kept| probe(kept.address(), patience)).collect();
+        join_all(asking).await.into_iter().reduce(|one, other| Some(one?.worse(other?)))?
     }
 
     /// The pause before the next probe; none when the outage is over.

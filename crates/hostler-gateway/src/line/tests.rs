@@ -32,6 +32,7 @@ pub(crate) fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u
     let instances = ordinals.into_iter().map(|ordinal| InstanceRoute {
         id: id(name, ordinal),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        further: Vec::new(),
         draining: false,
     });
     VariantRoute {
@@ -40,6 +41,8 @@ pub(crate) fn fleet(name: &str, share: f64, ordinals: impl IntoIterator<Item = u
         share,
         instance_type: None,
         routing: None,
+        pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     }
 }

@@ -121,6 +121,12 @@ impl BodyBudget {
         (!was_overdrawn).then(|| Overdraft(self.clone()))
     }
 
+    /// The same for a test of who may not go on.
+    #[cfg(test)]
+    pub(crate) fn overdraw_for_a_test(self: Arc<Self>) -> impl Drop {
+        self.overdraw().expect("nobody has it")
+    }
+
     /// Waits until something was given back after this was called and `try_again` finds it; none when that took
     /// too long.
     pub(super) async fn wait_for_room<T>(&self, mut try_again: impl FnMut() -> Option<T>) -> Option<T> {

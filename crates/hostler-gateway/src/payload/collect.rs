@@ -37,6 +37,8 @@ pub(crate) struct Terms<'a> {
     /// What the head says of its length.
     pub(crate) announced: Option<u64>,
     pub(crate) pace: PaceLimits,
+    /// Its hash is part of a signature; one that is not wanted is not taken.
+    pub(crate) is_signed: bool,
 }
 
 /// Why there is no body.
@@ -82,7 +84,7 @@ where
             let taking = terms.budget.wait_for_room(|| taken.take_small(length).then_some(()));
             taking.await.ok_or(CollectError::NoRoom)?;
         }
-        let hash = payload_hash(&first);
+        let hash = if terms.is_signed { payload_hash(&first) } else { [0; 32] };
         return Ok((Payload::whole(first, taken), hash));
     }
     let mut collected = Box::new(Collected::new(&terms, share()));
@@ -158,7 +160,7 @@ impl Collected {
             file: None,
             overdraft: None,
             length: 0,
-            hashing: Hashing::new(),
+            hashing: if terms.is_signed { Hashing::new() } else { Hashing::NotWanted },
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) enum Hashing {
     Idle(Box<PayloadHasher>),
     /// At work on the last part.
     Busy(JoinHandle<Box<PayloadHasher>>),
+    /// Nobody asks for it.
+    NotWanted,
 }
 
 impl Hashing {
@@ -31,6 +33,9 @@ impl Hashing {
 
     /// Takes the next part in; whether that took its time.
     pub(super) async fn update(&mut self, part: Bytes) -> io::Result<bool> {
+        if matches!(self, Self::NotWanted) {
+            return Ok(false);
+        }
         let has_waited = matches!(self, Self::Busy(work) if !work.is_finished());
         let mut hasher = self.rest().await?;
         *self = if part.len() < HANDED_OVER_BYTES_MIN {
@@ -47,6 +52,9 @@ impl Hashing {
 
     /// Takes the next part in, and gives it back.
     pub(super) async fn update_and_return(&mut self, part: Vec<u8>) -> io::Result<Vec<u8>> {
+        if matches!(self, Self::NotWanted) {
+            return Ok(part);
+        }
         let mut hasher = self.rest().await?;
         let work = spawn_blocking(move || {
             hasher.update(&part);
@@ -57,7 +65,7 @@ impl Hashing {
         Ok(part)
     }
 
-    /// The hash of all parts.
+    /// The hash of all parts; of nothing where it is not wanted.
     pub(super) async fn finish(mut self) -> io::Result<[u8; 32]> {
         Ok(self.rest().await?.finish())
     }
@@ -66,6 +74,7 @@ impl Hashing {
     async fn rest(&mut self) -> io::Result<Box<PayloadHasher>> {
         match std::mem::replace(self, Self::new()) {
             Self::Idle(hasher) => Ok(hasher),
+            Self::NotWanted => Ok(Box::default()),
             Self::Busy(work) => work.await.map_err(io::Error::other),
         }
     }

@@ -94,7 +94,7 @@ async fn collected_for(
     body: FromClient,
     share: &Arc<Share>,
 ) -> Result<Payload, CollectError> {
-    let terms = Terms { budget, bytes_max: 25 * MIB, announced: None, pace: PACE };
+    let terms = Terms { budget, bytes_max: 25 * MIB, announced: None, pace: PACE, is_signed: true };
     collect(body, terms, || share.clone()).await.map(|(payload, _)| payload)
 }
 
@@ -129,7 +129,7 @@ async fn its_hash_is_that_of_all_its_bytes() {
     let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     for (body, expected) in [(vec![b'a'; 1_000_000], of_a_million_times_a), (Vec::new(), of_nothing)] {
         let budget = budget(64 * MIB);
-        let terms = Terms { budget: &budget, bytes_max: MIB, announced: None, pace: PACE };
+        let terms = Terms { budget: &budget, bytes_max: MIB, announced: None, pace: PACE, is_signed: true };
         let (_, hash) = collect(sent(&body, 999), terms, Arc::default).await.unwrap();
         let expected: Vec<u8> =
             (0..64).step_by(2).map(|at| u8::from_str_radix(&expected[at..at + 2], 16).unwrap()).collect();

@@ -34,6 +34,8 @@ fn routed(
     };
     let table = RoutingTable::new().limited_by(many);
     let variants = weights.iter().enumerate().map(|(index, &weight)| VariantRoute {
+        pipeline: None,
+        multi_model: None,
         name: VariantName::new(format!("v{index}")),
         weight,
         share: 1.0,
@@ -41,6 +43,7 @@ fn routed(
         routing,
         instances: (0..instances)
             .map(|ordinal| InstanceRoute {
+                further: Vec::new(),
                 id: InstanceId {
                     endpoint: EndpointUid::new("u"),
                     generation: 1,
@@ -80,17 +83,17 @@ fn shares_follow_the_weights() {
 fn requests_go_where_the_fewest_are_in_flight() {
     let endpoint = endpoint(&[1.0], 3);
     let variant = &endpoint.variants[0];
-    let permits: Vec<_> = (0..9).map(|_| one_of(variant, &[], 0.9).unwrap()).collect();
+    let permits: Vec<_> = (0..9).map(|_| one_of(variant, &Wanted::default(), 0.9).unwrap()).collect();
     assert!(variant.lanes.iter().all(|lane| lane.in_flight() == 3));
     drop(permits);
     let tried: Vec<_> = variant.lanes.iter().map(|lane| lane.id.clone()).collect();
-    assert!(one_of(variant, &tried, 0.0).is_none());
+    assert!(one_of(variant, &Wanted { tried: &tried, model: None }, 0.0).is_none());
 }
 
 /// How often each ordinal is drawn, while every request stays with the instance that got it.
 fn spread(endpoint: &LiveEndpoint, draws: impl Iterator<Item = f64>) -> Vec<usize> {
     let variant = &endpoint.variants[0];
-    let permits: Vec<_> = draws.map(|draw| one_of(variant, &[], draw).unwrap()).collect();
+    let permits: Vec<_> = draws.map(|draw| one_of(variant, &Wanted::default(), draw).unwrap()).collect();
     let mut counts = vec![0; variant.lanes.len()];
     for permit in &permits {
         counts[permit.lane().id.ordinal as usize] += 1;
@@ -138,6 +141,8 @@ fn two_fleets_of_a_variant_share_its_requests_also_by_name() {
         share,
         instance_type: None,
         routing: None,
+        pipeline: None,
+        multi_model: None,
         instances: Vec::new(),
     };
     let route = EndpointRoute {

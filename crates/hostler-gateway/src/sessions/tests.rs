@@ -25,6 +25,7 @@ fn key(endpoint: usize) -> Key {
 /// An endpoint of so many instances, of which the first ones drain.
 fn publish(table: &RoutingTable, endpoint: usize, draining: u32) {
     let instances = (0..3).map(|ordinal| InstanceRoute {
+        further: Vec::new(),
         id: InstanceId {
             endpoint: uid(endpoint),
             generation: 1,
@@ -47,6 +48,8 @@ fn publish(table: &RoutingTable, endpoint: usize, draining: u32) {
             share: 1.0,
             instance_type: None,
             routing: None,
+            pipeline: None,
+            multi_model: None,
             instances: instances.collect(),
         }],
     }));

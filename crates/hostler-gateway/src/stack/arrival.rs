@@ -7,10 +7,8 @@
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Rules};
-use hostler_aws::{ApiError, Protocol};
+use hostler_aws::{ApiError, Head, Protocol};
 use hostler_types::{Key, Kind, Scope};
-use http::header;
-use http::request::Parts;
 use http_body::Body;
 use tracing::warn;
 
@@ -23,17 +21,17 @@ impl Gateway {
     pub(crate) async fn authenticate<B>(
         &self,
         endpoint_name: &str,
-        parts: &Parts,
+        head: &Head<'_>,
         body: B,
     ) -> Result<(Caller, Payload), ApiError>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let announced = announced(parts);
+        let announced = announced(head);
         refuse_announced(announced, self.settings.payload_bytes_max)?;
         let denied = |error: hostler_aws::sigv4::AuthError| error.to_api_error(Protocol::RestJson);
-        let claim = self.verifier.check(parts, &Rules::GATEWAY).map_err(denied)?;
+        let claim = self.verifier.check_head(head, &Rules::GATEWAY).map_err(denied)?;
         let limit =
             self.payload_bytes_max(claim.claimed(), endpoint_name).min(self.settings.payload_bytes_max);
         refuse_announced(announced, limit)?;
@@ -42,6 +40,7 @@ impl Gateway {
             bytes_max: limit,
             announced,
             pace: PaceLimits { whole: self.settings.body_timeout, window: self.settings.stall_timeout },
+            is_signed: true,
         };
         let share = || {
             let caller = claim.claimed();
@@ -56,8 +55,8 @@ impl Gateway {
 }
 
 /// What the head says of the body's length.
-fn announced(parts: &Parts) -> Option<u64> {
-    parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+fn announced(head: &Head<'_>) -> Option<u64> {
+    head.text("content-length")?.parse().ok()
 }
 
 /// A body over a limit is refused by its header.

@@ -16,10 +16,10 @@ use crate::invocation::Invocation;
 use crate::lane::Permit;
 use crate::line::{Aim, Called, LineIsFull};
 use crate::model_error::{NoAnswer, unanswered};
-use crate::pick::{by_name, by_weight, place_from};
+use crate::pick::{Wanted, by_name, by_weight, place_from};
 use crate::sessions::SessionAsked;
 use crate::table::LiveEndpoint;
-use crate::tally::{Silence, Tally};
+use crate::tally::{PRIMARY, Silence, Tally};
 
 /// A request's search for an instance, which goes on when one could not be reached or was lost with it.
 pub(super) struct Search {
@@ -113,7 +113,8 @@ impl Gateway {
             let is_named = invocation.target_variant.is_some();
             // Where somebody waits, a place that is free is theirs.
             let is_next = endpoint.line.is_empty();
-            let free = if is_next { place_from(&endpoint, fleet, is_named, &search.tried) } else { None };
+            let wanted = Wanted { tried: &search.tried, model: invocation.target_model };
+            let free = if is_next { place_from(&endpoint, fleet, is_named, &wanted) } else { None };
             if let Some(permit) = free {
                 return Ok(self.found(&endpoint, permit));
             }
@@ -172,7 +173,7 @@ impl Gateway {
                  ({places}), and none was free within {} seconds. Send fewer at once or add instances, and try again.",
                 self.settings.hold_timeout.as_secs_f64()
             )),
-            _ => unanswered(invocation, NoAnswer::Lost),
+            _ => unanswered(invocation, PRIMARY, NoAnswer::Lost),
         }
     }
 }

@@ -54,14 +54,15 @@ impl Unread {
         match self {
             Self::TimedOut => {
                 call.ends_without_answer(Silence::Timeout);
-                Unanswered::Finally(unanswered(invocation, NoAnswer::TimedOut))
+                Unanswered::Finally(unanswered(invocation, call.container(), NoAnswer::TimedOut))
             }
             Self::Broken(error @ ExchangeError::Payload(_)) => {
                 call.ends(InvocationClass::ServerError);
                 Unanswered::Ours(payload_is_gone(error))
             }
             Self::Broken(error) => {
-                Unanswered::Lost(call, unanswered(invocation, NoAnswer::Lost).with_source(error))
+                let lost = unanswered(invocation, call.container(), NoAnswer::Lost).with_source(error);
+                Unanswered::Lost(call, lost)
             }
         }
     }
@@ -131,7 +132,7 @@ pub(super) async fn refused(
         Ok(Ok(body)) => Some(body.to_bytes()),
         Ok(Err(_)) | Err(_) => None,
     };
-    let error = answered(invocation, status.as_u16(), body.as_deref());
+    let error = answered(invocation, call.container(), status.as_u16(), body.as_deref());
     call.ends(if status.is_client_error() {
         InvocationClass::ClientError
     } else {

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{KeyRing, TokenSealer};
+use hostler_aws::{Head, KeyRing, TokenSealer};
 use hostler_types::{
     AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
     RouteTable, Scope, SystemClock, VariantName, VariantRoute,
 };
-use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -73,6 +72,7 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
     let instances = instances.iter().zip(0..).map(|(&(address, draining), ordinal)| InstanceRoute {
         id: id(ordinal),
         address,
+        further: Vec::new(),
         draining,
     });
     let variant = VariantRoute {
@@ -81,6 +81,8 @@ fn draining_route(instances: &[(SocketAddr, bool)]) -> EndpointRoute {
         share: 1.0,
         instance_type: None,
         routing: None,
+        pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     };
     EndpointRoute {
@@ -98,15 +100,17 @@ async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
 }
 
 pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
-    let headers = HeaderMap::new();
+    let head = Head::default();
     let scope = scope();
     let mut invocation = Invocation {
         form,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
+        target_container: None,
         session: None,
-        headers: &headers,
+        head: &head,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
     gateway.invoke(&mut invocation, Instant::now()).await

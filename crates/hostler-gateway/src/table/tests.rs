@@ -1,5 +1,6 @@
 //! That draining is counted to its end, and that lines learn of the newest route.
 
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 
 use hostler_types::{
@@ -27,6 +28,7 @@ fn route(instances: &[(u32, bool)]) -> Arc<EndpointRoute> {
     let instances = instances.iter().map(|&(attempt, draining)| InstanceRoute {
         id: id(attempt),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        further: Vec::new(),
         draining,
     });
     let variant = VariantRoute {
@@ -35,6 +37,8 @@ fn route(instances: &[(u32, bool)]) -> Arc<EndpointRoute> {
         share: 1.0,
         instance_type: None,
         routing: None,
+        pipeline: None,
+        multi_model: None,
         instances: instances.collect(),
     };
     Arc::new(EndpointRoute {

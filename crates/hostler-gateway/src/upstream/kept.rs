@@ -27,7 +27,7 @@ pub(super) const KEPT_MAX: usize = 256;
 /// Where an instance is, and its waiting connections.
 pub(crate) struct Kept {
     address: SocketAddr,
-    /// How every request begins, made once for all.
+    /// How every invocation begins, made once for all.
     beginning: Box<[u8]>,
     waiting: Mutex<Waiting>,
 }
@@ -45,14 +45,26 @@ struct Shelf {
     connections: VecDeque<(Instant, Connection)>,
 }
 
+fn host(address: SocketAddr) -> HeaderValue {
+    HeaderValue::try_from(address.to_string()).expect("a socket address is a header's value")
+}
+
 impl Kept {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let host = HeaderValue::try_from(address.to_string()).expect("a socket address is a header's value");
-        Self { address, beginning: beginning(&host), waiting: Mutex::default() }
+        Self {
+            address,
+            beginning: beginning("POST", "/invocations", &host(address)),
+            waiting: Mutex::default(),
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How a request that is no invocation begins; the path is one that may stand in a request.
+    pub(crate) fn beginning_of(&self, method: &str, path: &str) -> Box<[u8]> {
+        beginning(method, path, &host(self.address))
     }
 
     pub(super) fn beginning(&self) -> &[u8] {

@@ -2,14 +2,15 @@
 //!
 //! Why: it is one head and one body whose length is known, so there is nothing to decide: the head is written into one
 //! buffer, and goes out with the body's first piece in one system call.
-//! Invariants: header values are `HeaderValue`s, which hold no line end. As long as nothing was written it can go out
+//! Invariants: names and values hold no line end: they come out of a head that was taken apart at them. As long as nothing was written it can go out
 //! along another connection.
 
 use std::io::{self, Write as _};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, HeaderValue};
+use hostler_aws::Field;
+use http::HeaderValue;
 
 use super::connection::Connection;
 use crate::payload::PayloadReader;
@@ -35,21 +36,21 @@ pub(super) enum WriteError {
     Payload(io::Error),
 }
 
-/// How every request to that container begins.
-pub(super) fn beginning(host: &HeaderValue) -> Box<[u8]> {
-    let before: &[u8] = b"POST /invocations HTTP/1.1\r\nuser-agent: hostler\r\nhost: ";
-    [before, host.as_bytes(), b"\r\n"].concat().into_boxed_slice()
+/// How a request of this kind to that container begins.
+pub(super) fn beginning(method: &str, path: &str, host: &HeaderValue) -> Box<[u8]> {
+    let line = format!("{method} {path} HTTP/1.1\r\nuser-agent: hostler\r\nhost: ");
+    [line.as_bytes(), host.as_bytes(), b"\r\n"].concat().into_boxed_slice()
 }
 
 impl Outgoing {
     /// A request with these headers and what every one has.
-    pub(super) fn new(beginning: &[u8], headers: &HeaderMap, body: PayloadReader) -> Self {
+    pub(super) fn new(beginning: &[u8], headers: &[Field<'_>], body: PayloadReader) -> Self {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         head.extend_from_slice(beginning);
-        for (name, value) in headers {
-            head.extend_from_slice(name.as_str().as_bytes());
+        for Field { name, value } in headers {
+            head.extend_from_slice(name.as_bytes());
             head.extend_from_slice(b": ");
-            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
         let length = body.left();

@@ -21,7 +21,7 @@ use container::{Container, Play, answer};
 /// An answer read to its end.
 async fn ask(container: &Container, body: &str) -> Result<String, UpstreamError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let answer = invoke(&container.kept, HeaderMap::new(), body).await?;
+    let answer = invoke(&container.kept, Vec::new(), body).await?;
     let bytes = answer.into_body().collect().await.expect("a whole body").to_bytes();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -65,7 +65,7 @@ async fn an_instance_that_takes_no_connection_leaves_the_request_to_another() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let kept = Arc::new(Kept::new(address));
-    let Err(error) = invoke(&kept, HeaderMap::new(), Bytes::new()).await else {
+    let Err(error) = invoke(&kept, Vec::new(), Bytes::new()).await else {
         panic!("somebody listened on {address}");
     };
     assert!(error.is_unsent());
@@ -124,7 +124,7 @@ async fn only_so_many_connections_wait() {
     for number in 0..=KEPT_MAX {
         let kept = container.kept.clone();
         asking.push(tokio::spawn(async move {
-            let answer = invoke(&kept, HeaderMap::new(), Bytes::new()).await.unwrap();
+            let answer = invoke(&kept, Vec::new(), Bytes::new()).await.unwrap();
             answer.into_body().collect().await.unwrap();
         }));
         // More at once than the listener's queue holds would be refused.

@@ -32,6 +32,11 @@ const MODEL_BYTES_MAX: u64 = 1 << 30;
 /// Some 80 MB of JSON answer.
 const ROWS_MAX: usize = 1_000_000;
 
+/// Centres are kept one after another, and once more as vector instructions read them.
+const VALUE_COPIES: u64 = 2;
+/// Of a model, however small.
+const OVERHEAD_BYTES: u64 = 4096;
+
 /// Multiplications in about a millisecond.
 const SHORT_WORK_MAX: usize = 2_000_000;
 
@@ -124,6 +129,11 @@ impl Engine for KMeans {
 
     fn execution_parameters(&self) -> ExecutionParameters {
         ExecutionParameters { batch_strategy: "MULTI_RECORD" }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let values = self.centroids.width() * self.centroids.count();
+        VALUE_COPIES * (values * size_of::<f32>()) as u64 + OVERHEAD_BYTES
     }
 
     fn may_take_long(&self, input: &InvokeInput<'_>) -> bool {
@@ -226,6 +236,13 @@ fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a std::ffi::OsString>) 
     quoted.join(", ") + &more
 }
 
+/// The file's bytes, the numbers read from them, and the model made of these.
+pub(crate) fn memory_to_load(dir: &Path) -> Result<u64, LoadError> {
+    let file = find_model(dir)?;
+    let size = file.metadata().map_err(|source| LoadError::Read { file: file.clone(), source })?.len();
+    Ok(size.saturating_mul(1 + VALUE_COPIES) + OVERHEAD_BYTES)
+}
+
 fn read_model(file: &Path) -> Result<Vec<u8>, LoadError> {
     let cannot_read = |source| LoadError::Read { file: file.to_owned(), source };
     let opened = File::open(file).map_err(cannot_read)?;
@@ -244,4 +261,4 @@ fn read_model(file: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

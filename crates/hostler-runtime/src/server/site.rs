@@ -16,11 +16,14 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::{Settings, body};
+use super::{Served, Settings, body, many};
 use crate::engine::{Answer, Engine, InvokeInput};
 
+/// What is not a payload is a few names.
+const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
+
 pub(super) struct Site {
-    engine: Arc<dyn Engine>,
+    served: Served,
     settings: Settings,
     large_requests: Semaphore,
     execution_parameters: Bytes,
@@ -28,20 +31,25 @@ pub(super) struct Site {
     long_work: Handle,
 }
 
-type HttpAnswer = Response<Full<Bytes>>;
+pub(super) type HttpAnswer = Response<Full<Bytes>>;
 
 impl Site {
-    pub(super) fn new(engine: Arc<dyn Engine>, settings: Settings, long_work: Handle) -> Self {
+    pub(super) fn new(served: Served, settings: Settings, long_work: Handle) -> Self {
+        let batch_strategy = match &served {
+            Served::One(engine) => engine.execution_parameters().batch_strategy,
+            // Batch transform takes no multi-model endpoint; this is what a client that asks anyway can do.
+            Served::Many(_) => "SINGLE_RECORD",
+        };
         let execution_parameters = format!(
             r#"{{"MaxConcurrentTransforms":{},"BatchStrategy":"{}","MaxPayloadInMB":{}}}"#,
             settings.workers,
-            engine.execution_parameters().batch_strategy,
+            batch_strategy,
             settings.payload_bytes_max / (1024 * 1024)
         );
         Self {
             large_requests: Semaphore::new(settings.large_requests_max),
             execution_parameters: execution_parameters.into(),
-            engine,
+            served,
             settings,
             long_work,
         }
@@ -50,23 +58,59 @@ impl Site {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> HttpAnswer {
         let method = request.method();
         match request.uri().path() {
-            "/invocations" if method == Method::POST => self.invocation(request).await,
+            "/invocations" if method == Method::POST => match &self.served {
+                Served::One(engine) => self.invocation(engine, request).await,
+                Served::Many(_) => refuse(
+                    StatusCode::NOT_FOUND,
+                    "many models are served here; name one: POST /models/NAME/invoke".to_owned(),
+                ),
+            },
             "/invocations" => wrong_method(method, "POST"),
             "/ping" if is_read(method) => answer("application/json", r#"{"status":"Healthy"}"#),
             "/execution-parameters" if is_read(method) => {
                 answer("application/json", self.execution_parameters.clone())
             }
             "/ping" | "/execution-parameters" => wrong_method(method, "GET, HEAD"),
-            path => refuse(
-                StatusCode::NOT_FOUND,
-                format!(
-                    "no path `{path}` here; there are GET /ping, POST /invocations and GET /execution-parameters"
-                ),
-            ),
+            path => match &self.served {
+                Served::Many(models) if path == "/models" || path.starts_with("/models/") => {
+                    many::answer_models(self, models, request).await
+                }
+                _ => no_such_path(path),
+            },
         }
     }
 
-    async fn invocation(&self, request: Request<Incoming>) -> HttpAnswer {
+    /// The body of a small request that is no invocation.
+    pub(super) async fn small_body(&self, request: Request<Incoming>) -> Result<Bytes, HttpAnswer> {
+        let settings = Settings { payload_bytes_max: SMALL_BODY_BYTES_MAX, ..self.settings.clone() };
+        let (head, body) = request.into_parts();
+        let expects_continue = head.headers.contains_key(EXPECT);
+        let payload = body::read(body, expects_continue, &settings, &self.large_requests);
+        match payload.await {
+            Ok(payload) => Ok(payload.bytes),
+            Err(error) => Err(refuse(status(error.status()), error.to_string())),
+        }
+    }
+
+    /// Work that may take long, away from the threads that answer pings; none when it panicked.
+    pub(super) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        match self.long_work.spawn_blocking(work).await {
+            Ok(value) => Some(value),
+            Err(error) => {
+                tracing::error!(%error, "long work was lost");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn invocation(
+        &self,
+        engine: &Arc<dyn Engine>,
+        request: Request<Incoming>,
+    ) -> HttpAnswer {
         let (head, body) = request.into_parts();
         let expects_continue = head.headers.contains_key(EXPECT);
         let payload = body::read(body, expects_continue, &self.settings, &self.large_requests);
@@ -74,20 +118,21 @@ impl Site {
             Ok(payload) => payload,
             Err(error) => return refuse(status(error.status()), error.to_string()),
         };
-        if !self.engine.may_take_long(&input(&head, &payload.bytes)) {
-            return invoke(self.engine.as_ref(), &head, &payload.bytes);
+        if !engine.may_take_long(&input(&head, &payload.bytes)) {
+            return invoke(engine.as_ref(), &head, &payload.bytes);
         }
-        let engine = Arc::clone(&self.engine);
+        let engine = Arc::clone(engine);
         let bytes = payload.bytes.clone();
         let work = move || invoke(engine.as_ref(), &head, &bytes);
-        match self.long_work.spawn_blocking(work).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(%error, "an invocation was lost");
-                engine_failed()
-            }
-        }
+        self.aside(work).await.unwrap_or_else(engine_failed)
     }
+}
+
+fn no_such_path(path: &str) -> HttpAnswer {
+    let message = format!(
+        "no path `{path}` here; there are GET /ping, POST /invocations and GET /execution-parameters"
+    );
+    refuse(StatusCode::NOT_FOUND, message)
 }
 
 fn invoke(engine: &dyn Engine, head: &Parts, body: &[u8]) -> HttpAnswer {
@@ -119,20 +164,20 @@ fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-fn answer(content_type: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
+pub(super) fn answer(content_type: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
     let mut response = Response::new(Full::new(body.into()));
     let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-fn refuse(status: StatusCode, message: String) -> HttpAnswer {
+pub(super) fn refuse(status: StatusCode, message: String) -> HttpAnswer {
     let mut response = answer("text/plain; charset=utf-8", message);
     *response.status_mut() = status;
     response
 }
 
-fn wrong_method(method: &Method, allowed: &'static str) -> HttpAnswer {
+pub(super) fn wrong_method(method: &Method, allowed: &'static str) -> HttpAnswer {
     let message = format!("{method} is not answered on this path; it takes {allowed}");
     let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
     let allowed = HeaderValue::from_static(allowed);
@@ -140,7 +185,7 @@ fn wrong_method(method: &Method, allowed: &'static str) -> HttpAnswer {
     response
 }
 
-fn engine_failed() -> HttpAnswer {
+pub(super) fn engine_failed() -> HttpAnswer {
     let message = "the model failed on this request; the log of the instance says more";
     refuse(StatusCode::INTERNAL_SERVER_ERROR, message.to_owned())
 }

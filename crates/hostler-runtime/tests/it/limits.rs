@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_runtime::engine::ExecutionParameters;
-use hostler_runtime::server::{self, Settings};
+use hostler_runtime::server::{self, Served, Settings};
 use hostler_runtime::{Answer, Engine, EngineError, InvokeInput, ZeroRow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -26,6 +26,10 @@ impl Engine for TestEngine {
 
     fn execution_parameters(&self) -> ExecutionParameters {
         ExecutionParameters { batch_strategy: "SINGLE_RECORD" }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        0
     }
 
     fn may_take_long(&self, input: &InvokeInput<'_>) -> bool {
@@ -62,7 +66,7 @@ fn serve(settings: Settings) -> TestServer {
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    runtime.spawn(server::serve(listener, engine, settings, async {
+    runtime.spawn(server::serve(listener, Served::One(engine), settings, async {
         let _ = stopped.await;
     }));
     TestServer { address, began, release, _stop: stop, runtime }

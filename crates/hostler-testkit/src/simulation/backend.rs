@@ -62,7 +62,7 @@ impl WatchedCompute {
             self.stage.book.complain(&format!("`{id}` is removed while its record wants it"));
         }
         let in_flight = self.routes.in_flight(id);
-        if in_flight == 0 || self.stage.address(id).is_none() {
+        if in_flight == 0 || self.stage.addresses(id).is_empty() {
             return;
         }
         match drained_for {
@@ -90,7 +90,7 @@ impl Compute for WatchedCompute {
         self.check_right("launches", &spec.id);
         self.check_launch(&spec.id);
         self.stage.book.note(|| format!("{} ensures {}", self.server, spec.id));
-        let data = spec.containers.first().and_then(|container| container.model_data.as_ref());
+        let data = spec.containers.iter().find_map(|container| container.model_data.as_ref());
         if data.is_some_and(|data| data.at.uri.contains("unsupported")) {
             let detail = "simulated: no program runs its image".to_owned();
             return Err(ComputeError::Unsupported { id: spec.id.clone(), detail });
@@ -118,8 +118,18 @@ impl Compute for WatchedCompute {
         self.stage.compute.changes()
     }
 
-    async fn logs(&self, id: &InstanceId, from: u64, bytes_max: usize) -> Result<LogChunk, ComputeError> {
-        self.stage.compute.logs(id, from, bytes_max).await
+    async fn logs(
+        &self,
+        id: &InstanceId,
+        container: Option<&str>,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<LogChunk, ComputeError> {
+        self.stage.compute.logs(id, container, from, bytes_max).await
+    }
+
+    async fn logged(&self, id: &InstanceId) -> Result<Vec<String>, ComputeError> {
+        self.stage.compute.logged(id).await
     }
 
     async fn forget(&self, endpoint: &EndpointUid) -> Result<(), ComputeError> {

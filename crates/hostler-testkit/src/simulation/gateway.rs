@@ -67,15 +67,36 @@ impl WatchedRoutes {
         }
     }
 
+    /// Every container of an instance is there, or a request that goes through all of them would be lost.
+    fn check_containers(&self, route: &EndpointRoute) {
+        for variant in &route.variants {
+            let containers = variant.pipeline.as_ref().map_or(1, |pipeline| pipeline.hostnames.len());
+            for instance in
+                variant.instances.iter().filter(|instance| instance.further.len() + 1 != containers)
+            {
+                let at = &self.server;
+                self.stage.book.complain(&format!("at {at} `{}` lacks containers of its route", instance.id));
+            }
+        }
+    }
+
     fn check(&self, key: &Key, next: Option<&EndpointRoute>) {
         let Some(former) = self.routes.route(key) else { return };
         let pages = self.stage.book.pages();
         let Some(record) = pages.endpoints.get(key).cloned() else { return };
+        let is_acting = pages.holder.as_ref() == Some(&self.server);
         drop(pages);
         if record.goal != Goal::Serve || !record.status.is_serving() || record.uid != former.uid {
             return;
         }
-        let lost: Vec<&InstanceId> = takers(&former).filter(|id| self.stage.is_well(id, WELL_FOR)).collect();
+        // What the acting controller let go was judged where it was decided: by then another instance took requests there,
+        // and that this one has vanished since may be heard of here first.
+        let is_kept = |id: &&InstanceId| {
+            let mut known = record.instances.iter().filter(|instance| instance.id == **id);
+            is_acting || known.any(|instance| instance.intent == InstanceIntent::Wanted)
+        };
+        let lost: Vec<&InstanceId> =
+            takers(&former).filter(|id| self.stage.is_well(id, WELL_FOR)).filter(is_kept).collect();
         let Some(next) = next else {
             if !lost.is_empty() {
                 self.complain(key, record.status, "is withdrawn");
@@ -128,6 +149,7 @@ impl RouteTable for WatchedRoutes {
             return;
         }
         self.stage.book.note(|| format!("{} routes {}: {}", self.server, route.key.name(), in_words(&route)));
+        self.check_containers(&route);
         self.check(&route.key, Some(&route));
         self.late_request(&route.key);
         self.routes.publish(route);

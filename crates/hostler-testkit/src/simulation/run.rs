@@ -197,7 +197,9 @@ impl Run {
                     _ => ExitCause::Signal(9),
                 };
                 stage.book.note(|| format!("{id} ends: {cause:?}"));
-                stage.compute.exit(id, cause, "simulated: killed\n");
+                let containers = stage.compute.spec(id).map_or(0, |spec| spec.containers.len());
+                let position = dice.below(containers as u64) as usize;
+                stage.compute.exit_container(id, position, cause, "simulated: killed\n");
             }),
             3 => self.with_instance(|stage, _, id| {
                 // Only what was shown: a launch that nobody saw the end of may be repeated.
@@ -211,7 +213,7 @@ impl Run {
                 }
             }),
             4 => self.with_instance(|stage, dice, id| {
-                if let Some(address) = stage.address(id) {
+                if let Some(&address) = dice.pick(&stage.addresses(id)) {
                     stage.book.note(|| format!("{id} falls ill"));
                     if dice.permille(500) {
                         stage.ping.make_sick(address);

@@ -8,7 +8,7 @@ use super::stage::TYPES;
 
 const ENDPOINTS: [&str; 3] = ["e0", "e1", "e2"];
 const CONFIGS: [&str; 5] = ["c0", "c1", "c2", "c3", "c4"];
-/// What each model is like stands in the name of its data.
+/// What each model is like stands in the name of its data; every other one has three containers.
 const MODELS: [(&str, &str); 6] = [
     ("m0", "good"),
     ("m1", "good"),
@@ -22,7 +22,7 @@ const IMAGE: &str = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
 
 /// The models and configs that are there at the beginning.
 pub(super) fn first_calls(dice: &mut Dice) -> Vec<Call> {
-    let models = MODELS.iter().map(|(name, data)| create_model(name, data));
+    let models = (0..MODELS.len()).map(create_model);
     let mut calls: Vec<Call> = models.collect();
     calls.extend(CONFIGS.iter().map(|name| create_config(dice, name)));
     calls
@@ -49,23 +49,23 @@ pub(super) fn any_call(dice: &mut Dice) -> Call {
             let (model, _) = MODELS[dice.below(2) as usize];
             Call { operation: "DeleteModel", input: json!({ "ModelName": model }) }
         }
-        7 => {
-            let (model, data) = MODELS[dice.below(MODELS.len() as u64) as usize];
-            create_model(model, data)
-        }
+        7 => create_model(dice.below(MODELS.len() as u64) as usize),
         8 => Call { operation: "DescribeEndpoint", input: json!({ "EndpointName": name }) },
         9 => Call { operation: "ListEndpoints", input: json!({ "SortBy": "Name" }) },
         _ => Call { operation: "DescribeEndpointConfig", input: json!({ "EndpointConfigName": config }) },
     }
 }
 
-fn create_model(name: &str, data: &str) -> Call {
-    let url = format!("s3://b/{data}/model.tar.gz");
-    let input = json!({
-        "ModelName": name,
-        "PrimaryContainer": { "Image": IMAGE, "ModelDataUrl": url },
-        "ExecutionRoleArn": "arn:aws:iam::000000000000:role/r",
-    });
+fn create_model(at: usize) -> Call {
+    let (name, data) = MODELS[at];
+    let (url, plain) = (format!("s3://b/{data}/model.tar.gz"), json!({ "Image": IMAGE }));
+    let mut input = json!({ "ModelName": name, "ExecutionRoleArn": "arn:aws:iam::000000000000:role/r" });
+    let telling = json!({ "Image": IMAGE, "ModelDataUrl": url });
+    if at % 2 == 1 {
+        input["Containers"] = json!([plain, telling, plain]);
+    } else {
+        input["PrimaryContainer"] = telling;
+    }
     Call { operation: "CreateModel", input }
 }
 

@@ -84,17 +84,17 @@ impl Stage {
         }
     }
 
-    /// Where the instance listens, while it runs.
-    pub(super) fn address(&self, id: &InstanceId) -> Option<SocketAddr> {
-        match self.compute.state(id)? {
-            InstanceState::Running { address, .. } => Some(address),
-            _ => None,
-        }
+    /// Where the containers of the instance listen, while it runs.
+    pub(super) fn addresses(&self, id: &InstanceId) -> Vec<SocketAddr> {
+        let state = self.compute.state(id);
+        let containers = state.as_ref().map(InstanceState::containers).unwrap_or_default();
+        containers.iter().map(|container| container.address).collect()
     }
 
-    /// Whether the instance runs and has answered its health check for so long.
+    /// Whether the instance runs and all its containers have answered their health checks for so long.
     pub(super) fn is_well(&self, id: &InstanceId, since: Duration) -> bool {
-        let well_for = self.address(id).and_then(|address| self.ping.well_for(address));
-        well_for.is_some_and(|well_for| well_for >= since)
+        let addresses = self.addresses(id);
+        let is_well = |address: &SocketAddr| self.ping.well_for(*address).is_some_and(|well| well >= since);
+        !addresses.is_empty() && addresses.iter().all(is_well)
     }
 }

@@ -113,9 +113,18 @@ impl Weather {
         let (weather, state) = (self.clone(), Mutex::new((dice, FIRST_PORT)));
         move |spec| {
             let (dice, port) = &mut *state.lock().unwrap_or_else(PoisonError::into_inner);
-            *port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-            weather.outcome(dice, spec, address, &ping)
+            let mut address = || {
+                *port = port.checked_add(1).unwrap_or(FIRST_PORT);
+                SocketAddr::from((Ipv4Addr::LOCALHOST, *port))
+            };
+            // It befalls one of the containers; the others are well.
+            let mut each: Vec<Outcome> = spec.containers.iter().map(|_| Outcome::RunsAt(address())).collect();
+            let struck = dice.below(each.len() as u64) as usize;
+            let outcome = weather.outcome(dice, spec, address(), &ping);
+            if let Some(one) = each.get_mut(struck) {
+                *one = outcome;
+            }
+            Outcome::Several(each)
         }
     }
 
@@ -125,7 +134,7 @@ impl Weather {
             cause,
             log: "simulated: it broke\n".to_owned(),
         };
-        let data = spec.containers.first().and_then(|container| container.model_data.as_ref());
+        let data = spec.containers.iter().find_map(|container| container.model_data.as_ref());
         let uri = data.map_or("", |data| data.at.uri.as_str());
         if uri.contains("crashing") {
             return broken(ExitCause::Code(1), 200);
@@ -167,6 +176,7 @@ fn failure(fault: Fault, detail: &str) -> InstanceFailure {
     InstanceFailure {
         fault,
         phase: Phase::Fetching,
+        container: None,
         cause: hostler_types::FailureCause::Other,
         aws_sentence: None,
         detail: detail.to_owned(),

@@ -39,6 +39,16 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     };
     prepare(&wish, server)?;
     server.sessions.take_part(&mut wish, request);
+    write(stream, request, server, &wish)
+}
+
+/// Writes the answer that was prepared.
+pub(super) fn write(
+    stream: &mut TcpStream,
+    request: &Request,
+    server: &Server,
+    wish: &Wish,
+) -> io::Result<Then> {
     let piece = match (&wish.body, wish.tell) {
         (_, Some(tell)) => tell::document(tell, request, server).to_string().into_bytes(),
         (Some(body), None) => body.clone(),
@@ -51,7 +61,7 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     if let Some(status) = wish.interim {
         write!(out.stream, "HTTP/1.1 {status} Test\r\n\r\n")?;
     }
-    out.stream.write_all(head(&wish, request, piece.len() as u64).as_bytes())?;
+    out.stream.write_all(head(wish, request, piece.len() as u64).as_bytes())?;
     // A fate after no byte of the body, or after its head, is the same moment.
     if matches!(wish.at, At::Head | At::Byte(0)) {
         out.meet_fate()?;
@@ -60,9 +70,9 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
         Form::Plain => out.repeat(&piece, wish.repeat.unwrap_or(1), wish.pause_ms)?,
         Form::Chunks(count) => {
             let piece = piece.repeat(usize::try_from(wish.repeat.unwrap_or(1)).unwrap_or(usize::MAX));
-            out.chunks(&wish, count, |_| piece.clone())?;
+            out.chunks(wish, count, |_| piece.clone())?;
         }
-        Form::Events(count) => out.chunks(&wish, count, |number| event(number, &piece))?,
+        Form::Events(count) => out.chunks(wish, count, |number| event(number, &piece))?,
     }
     // One that was to be met after more bytes than there are.
     if matches!(wish.at, At::Byte(_)) {
@@ -75,7 +85,8 @@ pub(super) fn give(stream: &mut TcpStream, request: &Request, server: &Server) -
     })
 }
 
-fn prepare(wish: &Wish, server: &Server) -> io::Result<()> {
+/// What comes before an answer's first byte.
+pub(super) fn prepare(wish: &Wish, server: &Server) -> io::Result<()> {
     if let Some(text) = &wish.log {
         say(text);
     }
@@ -86,6 +97,9 @@ fn prepare(wish: &Wish, server: &Server) -> io::Result<()> {
     }
     if let Some(ping) = wish.ping {
         server.health.command(ping);
+    }
+    if let Some(listing) = wish.models {
+        server.models.list_so(listing);
     }
     if let Some(path) = &wish.touch {
         File::create(path)?;

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use super::answer::{self, Then};
 use super::fate::Fate;
+use super::models;
 use super::ping::PingAnswer;
 use super::request::Request;
 use super::server::Server;
@@ -21,7 +22,10 @@ pub(super) fn serve(stream: TcpStream, server: &Server) -> io::Result<()> {
                 let _in_flight = server.begin();
                 answer::give(stream, &request, server)?
             }
-            _ => plain(stream, 404, "no such path")?,
+            _ => match models::serve(stream, &request, server) {
+                Some(then) => then?,
+                None => plain(stream, 404, "no such path")?,
+            },
         };
         let asked = request.header("connection").is_some_and(|text| text.eq_ignore_ascii_case("close"));
         if asked || then == Then::Close {

@@ -19,6 +19,7 @@ use signal_hook::low_level::pipe;
 
 use super::connection;
 use super::fate::kill_self;
+use super::models::Models;
 use super::ping::Health;
 use super::session::Sessions;
 use super::start::{Start, Stop};
@@ -41,6 +42,7 @@ pub(super) struct Server {
     pub(super) every: Wish,
     pub(super) health: Health,
     pub(super) sessions: Sessions,
+    pub(super) models: Models,
     invocations: AtomicU64,
     in_flight: AtomicU64,
     eaten: Mutex<Vec<Vec<u8>>>,
@@ -141,6 +143,7 @@ fn begin(start: Start) -> io::Result<()> {
         every: start.every,
         health: Health::new(start.ping),
         sessions: Sessions::default(),
+        models: Models::new(start.many_models, start.models_most),
         invocations: AtomicU64::new(0),
         in_flight: AtomicU64::new(0),
         eaten: Mutex::default(),

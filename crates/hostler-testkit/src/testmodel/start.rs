@@ -38,6 +38,8 @@ pub(super) struct Start {
     pub(super) exit_after: Option<Duration>,
     pub(super) child: bool,
     pub(super) stop: Stop,
+    pub(super) many_models: bool,
+    pub(super) models_most: Option<usize>,
 }
 
 impl Start {
@@ -68,6 +70,8 @@ impl Start {
             exit_after: None,
             child: false,
             stop: Stop::After(Duration::ZERO),
+            many_models: env::var("SAGEMAKER_MULTI_MODEL").is_ok_and(|value| value == "true"),
+            models_most: None,
         };
         for (name, value) in env::vars_os() {
             if let (Some(name), value) = (name.to_str(), value.to_string_lossy())
@@ -102,6 +106,10 @@ impl Start {
             "TEST_CHILD" => self.child = yes()?,
             "TEST_STOP" if value == "ignore" => self.stop = Stop::Ignore,
             "TEST_STOP" => self.stop = Stop::After(time()?),
+            "TEST_MODELS_ABSENT" => self.many_models = !yes()?,
+            "TEST_MODELS_MAX" => {
+                self.models_most = Some(value.parse().map_err(|_| "the value is not a number")?);
+            }
             "TEST_PING" => self.ping.always = Some(ping()?),
             "TEST_PING_REFUSE" => self.ping.refuse = number()?,
             "TEST_PING_FILE" => self.ping.file = Some(value.into()),

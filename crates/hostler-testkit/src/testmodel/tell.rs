@@ -27,6 +27,7 @@ pub(super) fn document(tell: Tell, request: &Request, server: &Server) -> Value 
             "files": files(server),
             "invocations": server.invocations(),
             "in_flight": server.in_flight(),
+            "models": server.models.tell(),
         }),
     }
 }

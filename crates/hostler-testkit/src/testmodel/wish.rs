@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::fate::{Fate, parse_signal};
+use super::models::Listing;
 use super::ping::PingAnswer;
 use super::request::Request;
 
@@ -81,6 +82,8 @@ pub(super) struct Wish {
     pub(super) spin_ms: u64,
     pub(super) log: Option<String>,
     pub(super) ping: Option<PingAnswer>,
+    pub(super) forget: bool,
+    pub(super) models: Option<Listing>,
 }
 
 impl Wish {
@@ -170,8 +173,12 @@ impl Wish {
             "signal" => {
                 self.fate = Some(Fate::Signal(parse_signal(value).ok_or_else(|| wrong("a signal"))?));
             }
-            "hang" | "close" if value != "true" => return Err(wrong("`true`")),
+            "hang" | "close" | "forget" if value != "true" => return Err(wrong("`true`")),
             "hang" => self.fate = Some(Fate::Hang),
+            "forget" => self.forget = true,
+            "models" => {
+                self.models = Some(Listing::parse(value).ok_or_else(|| wrong("a status or `empty`"))?);
+            }
             "close" => self.fate = Some(Fate::Close),
             "at" => {
                 self.at = match value {

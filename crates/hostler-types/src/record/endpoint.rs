@@ -4,6 +4,8 @@
 //! repeated. An instance is written down before it is launched, so that none can exist that nobody knows of.
 //! Invariants: an attempt number is never used twice in one place. At most one instance of a place is `Wanted`.
 
+use std::collections::BTreeMap;
+
 use hostler_shapes::{CreateEndpointConfigInput, CreateModelInput, DeploymentConfig, RoutingStrategy, Tag};
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +77,7 @@ pub enum Goal {
 }
 
 /// A snapshot: the config and every model it names, as they were when the call was accepted. Only the sizes of its
-/// fleets change afterwards.
+/// fleets change afterwards, and what its images turn out to be is added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
     /// 1 for creation, the next for each update.
@@ -88,6 +90,9 @@ pub struct Deployment {
     pub models: Vec<ModelSnapshot>,
     /// The fleets that the config asks for, in its order.
     pub fleets: Vec<Fleet>,
+    /// What images turned out to be, by the names that the models give: names with digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
 }
 
 /// A model as a deployment keeps it.
@@ -209,6 +214,14 @@ impl EndpointRecord {
     /// The deployment in play with this generation.
     pub fn deployment_of(&self, generation: u64) -> Option<&Deployment> {
         self.deployments().find(|deployment| deployment.generation == generation)
+    }
+
+    /// The same, to be changed.
+    pub fn deployment_of_mut(&mut self, generation: u64) -> Option<&mut Deployment> {
+        let stranded = self.stranded.as_mut().map(|stranded| &mut stranded.deployment);
+        let coming = self.update.as_mut().and_then(Update::deployment_mut);
+        let mut all = std::iter::once(&mut self.deployment).chain(stranded).chain(coming);
+        all.find(|deployment| deployment.generation == generation)
     }
 
     /// Forgets places of deployments that are no more in play: a generation is never given out again.

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::containers::container_named;
 use super::endpoint::EndpointRecord;
 use crate::{InstanceId, Millis};
 
@@ -68,6 +69,14 @@ pub enum FailureCause {
     DiskFull,
     /// No program is known for the image.
     ImageUnmapped,
+    /// Its registry has no such image.
+    ImageMissing,
+    /// The registry does not give it to the role.
+    ImageForbidden,
+    /// The registry cannot be reached, or broke off.
+    ImageUnreachable,
+    /// The container engine cannot be reached.
+    EngineUnreachable,
     /// The backend cannot run such a model.
     Unsupported,
     /// The program of the command is not there.
@@ -128,6 +137,9 @@ pub struct FailureRecord {
     pub at: Millis,
     /// Of which instance.
     pub instance: InstanceId,
+    /// Of which of its containers, where it has several and it was one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// How far it was.
     pub phase: FailurePhase,
     /// What it was.
@@ -169,12 +181,12 @@ pub struct MadeFrom {
 }
 
 impl MadeFrom {
-    /// Of an instance whose deployment is in play.
-    pub fn of(record: &EndpointRecord, id: &InstanceId) -> Option<Self> {
+    /// Of an instance whose deployment is in play, and of this container of it, or the first.
+    pub fn of(record: &EndpointRecord, id: &InstanceId, container: Option<&str>) -> Option<Self> {
         let deployment = record.deployment_of(id.generation)?;
         let fleet = deployment.fleet(&id.variant)?;
         let request = &deployment.model(&fleet.model_name)?.request;
-        let container = request.primary_container.iter().chain(request.containers.iter().flatten()).next()?;
+        let container = container_named(request, container)?;
         let source = container.model_data_source.as_ref().and_then(|source| source.s3_data_source.as_ref());
         let uri = container.model_data_url.as_ref().or_else(|| source.map(|source| &source.s3_uri));
         Some(Self {
@@ -220,6 +232,17 @@ mod tests {
     use crate::{EndpointUid, VariantName};
 
     #[test]
+    fn of_one_container_nothing_is_written_and_of_several_the_one_is_read_again() {
+        let earlier = r#"{"at":0,"instance":"e1.g1.v.0.1","phase":"Start","cause":"Other","detail":"x"}"#;
+        let read: FailureRecord = serde_json::from_str(earlier).unwrap();
+        assert_eq!(read.container, None);
+        assert_eq!(serde_json::to_string(&read).unwrap(), earlier);
+        let second = FailureRecord { container: Some("second".to_owned()), ..read };
+        let text = serde_json::to_string(&second).unwrap();
+        assert_eq!(serde_json::from_str::<FailureRecord>(&text).unwrap(), second);
+    }
+
+    #[test]
     fn what_comes_from_outside_is_cut() {
         let instance = InstanceId {
             endpoint: EndpointUid::new("e1"),
@@ -231,6 +254,7 @@ mod tests {
         let failure = FailureRecord {
             at: Millis(0),
             instance,
+            container: None,
             phase: FailurePhase::Start,
             cause: FailureCause::Other,
             detail: "ä".repeat(5_000),

@@ -95,4 +95,12 @@ impl Update {
             Change::Scale { .. } => None,
         }
     }
+
+    /// The same, to be changed.
+    pub fn deployment_mut(&mut self) -> Option<&mut Deployment> {
+        match &mut self.change {
+            Change::Deploy { deployment, .. } => Some(deployment),
+            Change::Scale { .. } => None,
+        }
+    }
 }

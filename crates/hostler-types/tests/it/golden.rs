@@ -301,6 +301,7 @@ fn deployment() -> Deployment {
             download_timeout_ms: 3_600_000,
             startup_timeout_ms: 480_000,
         }],
+        images: [].into(),
     }
 }
 
@@ -332,6 +333,7 @@ fn an_endpoint_of_schema_2_that_failed_is_read_and_written_back() {
     let failure = FailureRecord {
         at: Millis(1_700_000_005_000),
         instance: endpoint().instances[0].id.clone(),
+        container: None,
         phase: FailurePhase::Ping,
         cause: FailureCause::PingRefused,
         detail: "GET /ping was not answered with 200 in time".to_owned(),

@@ -227,7 +227,8 @@ Exit codes:
 pub(super) const LOGS: &str = "\
 Prints what the processes of an endpoint wrote to standard output and standard
 error, each line with its instance where there are several (the instance's name
-tells the generation: .g2. is of the second deployment). Shown are those that run,
+tells the generation: .g2. is of the second deployment), and with its container
+where instances have several. Shown are those that run,
 the last one of each place where none does, and after an update those that ran
 before. The last 16 logs of removed instances are kept until the endpoint is
 deleted.
@@ -235,6 +236,7 @@ deleted.
 Examples:
   hostler logs digits
   hostler logs digits -f
+  hostler logs digits --container container-2
 
 Exit codes:
   0  shown

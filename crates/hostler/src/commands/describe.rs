@@ -50,8 +50,14 @@ fn described(endpoint: &Value) -> Vec<(&'static str, String)> {
     rows.extend(update_rows(endpoint));
     let mut instances: Vec<&Value> = list(endpoint, "Instances").iter().collect();
     instances.sort_by_key(|instance| instance["Generation"].as_u64());
-    let instance_words = |instance: &&Value| ("instance", instance_words(endpoint, instance));
-    rows.extend(instances.iter().map(instance_words));
+    for instance in instances {
+        rows.push(("instance", instance_words(endpoint, instance)));
+        // The only container of an instance is the instance.
+        let containers = list(instance, "Containers");
+        if containers.len() > 1 {
+            rows.extend(containers.iter().map(|container| ("", container_words(container))));
+        }
+    }
     rows.extend(
         list(endpoint, "Places").iter().filter_map(|place| Some(("", place_words(endpoint, place)?))),
     );
@@ -93,6 +99,12 @@ fn instance_words(endpoint: &Value, instance: &Value) -> String {
     )
 }
 
+/// One of several containers of an instance.
+fn container_words(container: &Value) -> String {
+    let [name, pid, address] = ["name", "pid", "address"].map(|key| text(&container[key]));
+    format!("container {name} · pid {pid} · {address}")
+}
+
 /// The last failure of a place, if one is remembered.
 fn place_words(endpoint: &Value, place: &Value) -> Option<String> {
     let failure = place["last_failure"].as_str()?;
@@ -127,6 +139,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn each_of_several_containers_has_a_row() {
+        let container = |name: &str, pid: u32| json!({ "name": name, "pid": pid, "address": "127.0.0.1:9" });
+        let instance = |containers: &[Value]| {
+            json!({
+                "Instances": [{
+                    "Id": "u.g1.v.0.1", "Generation": 1, "Intent": "Wanted", "Health": "Healthy", "Pid": 7,
+                    "Address": "127.0.0.1:9", "InFlight": 0, "Containers": containers,
+                }],
+            })
+        };
+        let rows = |containers: &[Value]| {
+            let rows = described(&instance(containers)).into_iter();
+            rows.filter(|(_, text)| text.starts_with("container ")).map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&[container("container_1", 7)]), Vec::<String>::new());
+        assert_eq!(
+            rows(&[container("one", 7), container("two", 8)]),
+            ["container one · pid 7 · 127.0.0.1:9", "container two · pid 8 · 127.0.0.1:9"]
+        );
+    }
 
     #[test]
     fn a_steady_endpoint_has_no_word_of_sides() {

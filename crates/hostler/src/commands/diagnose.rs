@@ -59,6 +59,9 @@ fn found(finding: &Value) -> Vec<(&'static str, String)> {
         let failures = evidence["Failures"].as_u64().map(|count| format!(", {count} in a row"));
         rows.push(("instance", format!("{instance}{}", failures.unwrap_or_default())));
     }
+    if let Some(container) = evidence["Container"].as_str() {
+        rows.push(("container", container.to_owned()));
+    }
     if let Some(code) = evidence["ExitCode"].as_i64() {
         rows.push(("exit code", code.to_string()));
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hostler_gateway::AnswerBody;
+use hostler_gateway::{AnswerBody, Gateway};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -23,10 +23,10 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::Transport;
 use super::bodies::{Answer, RequestBody};
 use super::pulse::{Activity, Order, Pulse};
 use super::watched::{OverTcp, Watched};
+use super::{Transport, invocations};
 use crate::front::Front;
 
 /// A request's head may have this size.
@@ -40,11 +40,18 @@ const LINGER_BUFFER_BYTES: usize = 16 * 1024;
 /// What answers the requests of a connection.
 pub(super) trait Door: Clone {
     fn answer(&self, request: Request<RequestBody>) -> impl Future<Output = Response<AnswerBody>>;
+
+    /// Who reads invocations off the connection without anybody else; nobody behind a door that has none.
+    fn gateway(&self) -> Option<&Gateway>;
 }
 
 impl Door for Front {
     async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         Self::answer(self, request).await
+    }
+
+    fn gateway(&self) -> Option<&Gateway> {
+        Self::gateway(self)
     }
 }
 
@@ -56,7 +63,9 @@ pub(super) struct Connection<D> {
 }
 
 /// How serving ended.
-enum Served<S> {
+pub(super) enum Served<S> {
+    /// Something is there that it is not for whoever served to read.
+    Foreign(Watched<S>),
     /// There is nothing to do but to wait.
     Rests(Watched<S>),
     /// No request comes any more; the client may still send.
@@ -89,8 +98,16 @@ impl<D: Door> Connection<D> {
     async fn live<S: OverTcp>(&self, stream: S) {
         let mut stream = Watched::new(stream, self.pulse.clone());
         while self.rest(&mut stream).await {
-            match self.serve(stream).await {
-                Some(Served::Rests(rests)) => stream = rests,
+            let served = match self.door.gateway() {
+                Some(gateway) => Box::pin(invocations::serve(gateway, &self.pulse, stream)).await,
+                None => Some(Served::Foreign(stream)),
+            };
+            let served = match served {
+                Some(Served::Foreign(stream)) => self.serve(stream).await,
+                served => served,
+            };
+            match served {
+                Some(Served::Rests(rests) | Served::Foreign(rests)) => stream = rests,
                 Some(Served::Over(rest)) => return Box::pin(self.linger(rest)).await,
                 None => return,
             }

@@ -132,6 +132,10 @@ impl Pulse {
         Order::ALL[usize::from(order)]
     }
 
+    pub(super) fn is_told(&self, order: Order) -> bool {
+        self.order.load(Ordering::Acquire) == order as u8
+    }
+
     /// It has done what it was told, or will not do it any more.
     pub(super) fn done_with(&self, order: Order) {
         let _ = self.order.compare_exchange(

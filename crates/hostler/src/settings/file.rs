@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::docker;
 use super::image::Image;
 use super::metrics::Written;
 use super::script::Script;
@@ -28,6 +29,7 @@ pub(super) struct SettingsFile {
     pub(super) undeclared_roles: Option<String>,
     pub(super) model_dirs: Vec<PathBuf>,
     pub(super) backend: Option<String>,
+    pub(super) docker: Option<docker::Written>,
     pub(super) accelerators: Option<String>,
     pub(super) limits: Limits,
     pub(super) quotas: Quotas,
@@ -48,6 +50,7 @@ pub(super) struct Limits {
     pub(super) payload_bytes: Option<u64>,
     pub(super) artifact_bytes: Option<u64>,
     pub(super) instance_memory_bytes: Option<u64>,
+    pub(super) overcommit: Option<f64>,
     pub(super) provision_timeout_s: Option<u64>,
     pub(super) in_flight_per_instance: Option<u64>,
     pub(super) in_flight_per_endpoint: Option<u64>,
@@ -110,6 +113,11 @@ impl Limits {
                 _ => format!("[limits] {name} = {value} is not between 1 and {max}"),
             })
         })
+        .chain(
+            self.overcommit
+                .filter(|times| !(0.1..=1000.0).contains(times))
+                .map(|times| format!("[limits] overcommit = {times} is not between 0.1 and 1000")),
+        )
         .chain(self.body_memory_bytes.filter(|bytes| *bytes < BODY_MEMORY_BYTES_MIN).map(|bytes| {
             format!("[limits] body_memory_bytes = {bytes} is not {BODY_MEMORY_BYTES_MIN} or more")
         }))
@@ -180,6 +188,7 @@ impl SettingsFile {
                 "accelerators" => entry.read(&mut file.accelerators),
                 "model_dirs" => entry.read(&mut file.model_dirs),
                 "backend" => entry.read(&mut file.backend),
+                "docker" => file.docker = entry.whole_table(),
                 "limits" => file.limits = entry.table().0,
                 "quotas" => file.quotas = entry.table().0,
                 "throttling" => file.throttling = entry.table().0,

@@ -3,7 +3,7 @@
 use hostler_types::{FailurePhase, InvocationFailure, InvocationTrouble};
 
 use super::super::{Context, Evidence, Finding, Seen, invocation_word};
-use super::see_logs;
+use super::{logs_command, see_logs};
 
 /// The finding of invocations that fail at an instance that is healthy.
 pub(in crate::diagnose) fn of_invocation(
@@ -41,7 +41,7 @@ pub(in crate::diagnose) fn of_invocation(
                  /invocations."
             ),
             vec![
-                format!("look for the error in the log: `hostler logs {}`", context.endpoint),
+                format!("look for the error in the log: `{}`", logs_command(context)),
                 "send the same body to the model on your own machine".to_owned(),
             ],
         ),

@@ -4,7 +4,7 @@ use hostler_types::{FailureCause, FailureRecord};
 
 use super::super::Context;
 use super::super::log_words::{LogWords, read};
-use super::{Told, disk_full, named, see_logs, told};
+use super::{Told, disk_full, logs_command, named, see_logs, told};
 
 pub(super) fn of_start(failure: &FailureRecord, context: &Context) -> Told {
     let image = named(&context.made_from.image, "of the model");
@@ -13,6 +13,8 @@ pub(super) fn of_start(failure: &FailureRecord, context: &Context) -> Told {
         FailureCause::ImageUnmapped => told(
             format!("No program is known for the image {image}, and this server runs no container images."),
             [
+                "install Docker or Podman and add an empty [docker] table to hostler.toml: then images run as they are"
+                    .to_owned(),
                 "map it in hostler.toml to a command that serves the model: [[image]] with match = \"*/NAME*\" and \
                  command = [\"python\", \"serve.py\", \"{port}\", \"{model_dir}\"]"
                     .to_owned(),
@@ -155,7 +157,7 @@ fn of_exit(code: i32, failure: &FailureRecord, context: &Context) -> Told {
         ),
         LogWords::PythonError { line } => told(
             format!("A Python error ended the program (code {code}) {when}: {line}"),
-            [format!("the traceback is in `hostler logs {}`", context.endpoint)],
+            [format!("the traceback is in `{}`", logs_command(context))],
         ),
         LogWords::Line(_) | LogWords::Nothing => {
             let said = match words {

@@ -255,6 +255,7 @@ fn an_update_that_goes_back_keeps_its_healthy_instances_while_the_former_ones_ar
     end_some(&mut scene, super::GENERATION, 0..2);
     let given_up = scene.seen.iter_mut().find(|seen| seen.id.generation > super::GENERATION).unwrap();
     given_up.state = InstanceState::Exited {
+        container: None,
         cause: hostler_compute::ExitCause::OutOfMemory { limit_bytes: 1 << 30 },
         log_tail: String::new(),
     };

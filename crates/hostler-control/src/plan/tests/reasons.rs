@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::WhyFailed;
 use super::{endpoint, id};
+use crate::prober::PingTrouble;
 
 fn reason(why: &WhyFailed, container: &str) -> String {
     why.failure_reason(&endpoint(&[("v", 1)]), &id("v", 0, 1), container)
@@ -25,9 +26,39 @@ fn a_failed_ping_is_told_in_awss_words_for_either_kind_of_container() {
 }
 
 #[test]
+fn which_of_several_containers_it_was_is_told_with_where_its_log_is() {
+    let second = || Some("second".to_owned());
+    let cause = ExitCause::Code(3);
+    let exited = WhyFailed::Exited { container: second(), cause, log_tail: String::new() };
+    let sick = WhyFailed::Sick(PingTrouble { container: second(), .."it answered 500".into() });
+    let never_ran = WhyFailed::NeverRan(InstanceFailure {
+        fault: Fault::User,
+        phase: Phase::Starting,
+        container: second(),
+        cause: FailureCause::CommandMissing,
+        aws_sentence: None,
+        detail: "starting `x` failed".to_owned(),
+    });
+    for (why, says, end) in [
+        (exited, "the container `second` exited with code 3.", "`hostler logs Demo --container second`."),
+        (
+            sick,
+            "the last try: container `second`: it answered 500.",
+            "`hostler logs Demo --container second`.",
+        ),
+        (never_ran, "container `second`: starting `x` failed.", "`hostler diagnose Demo`."),
+    ] {
+        assert_eq!(why.container(), Some("second"));
+        let text = reason(&why, "second");
+        assert!(text.starts_with("The second container for production variant v did not pass"), "{text}");
+        assert!(text.contains(says) && text.ends_with(end), "{text}");
+    }
+}
+
+#[test]
 fn the_last_line_that_says_something_is_quoted() {
     let cause = ExitCause::Signal(9);
-    let why = WhyFailed::Exited { cause, log_tail: "one\n  two  \n\n \n".to_owned() };
+    let why = WhyFailed::Exited { container: None, cause, log_tail: "one\n  two  \n\n \n".to_owned() };
     let text = reason(&why, "primary");
     assert!(text.contains("signal 9") && text.contains("Its last words: two. See"), "{text}");
 }
@@ -35,7 +66,7 @@ fn the_last_line_that_says_something_is_quoted() {
 #[test]
 fn no_sentence_runs_into_the_next_and_a_cut_is_shown() {
     let ended = |last: &str| {
-        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: last.to_owned() };
+        let why = WhyFailed::Exited { container: None, cause: ExitCause::Code(1), log_tail: last.to_owned() };
         reason(&why, "primary").split_once(" Hostler: ").unwrap().1.to_owned()
     };
     let (begin, end) = ("the container exited with code 1. Its last words: ", " See `hostler logs Demo`.");
@@ -57,6 +88,7 @@ proptest! {
         let why = WhyFailed::NeverRan(InstanceFailure {
             fault: if user { Fault::User } else { Fault::Capacity },
             phase: Phase::Fetching,
+            container: None,
             cause: FailureCause::Other,
             aws_sentence: user.then(|| sentence.to_owned()),
             detail: detail.clone(),
@@ -67,7 +99,7 @@ proptest! {
         prop_assert!(text.starts_with(first));
         // What never ran has no log.
         prop_assert!(text.ends_with(" See `hostler diagnose Demo`."));
-        let why = WhyFailed::Exited { cause: ExitCause::Code(1), log_tail: detail };
+        let why = WhyFailed::Exited { container: None, cause: ExitCause::Code(1), log_tail: detail };
         prop_assert!(reason(&why, "primary").chars().count() <= 1024);
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use hostler_shapes::{ProductionVariantRoutingConfig, RoutingStrategy, Tag};
+use hostler_compute::{InstanceState, RunningContainer};
+use hostler_shapes::{
+    ContainerDefinition, InferenceExecutionConfig, InferenceExecutionMode, ProductionVariantRoutingConfig,
+    RoutingStrategy, Tag,
+};
 use hostler_types::{Change, Deployment, InstanceIntent, InvocationLimits};
 
 use serde_json::json;
@@ -33,6 +37,40 @@ fn each_fleet_is_routed_as_its_own_deployments_config_says() {
     let variants = scene.run().route.unwrap().variants;
     let told: Vec<_> = variants.iter().map(|fleet| fleet.routing).collect();
     assert_eq!(told, [Some(RoutingStrategy::Random), Some(RoutingStrategy::LeastOutstandingRequests)]);
+}
+
+#[test]
+fn an_instance_of_several_containers_is_routed_with_all_of_them_and_none_of_one_is_a_pipeline() {
+    let (mut record, mut healthy) = in_service();
+    let alone = step(&mut record, std::slice::from_ref(&healthy), START.plus(1)).route.unwrap();
+    assert_eq!(alone.variants[0].pipeline, None);
+    assert_eq!(alone.variants[0].instances[0].further, []);
+    let model = &mut record.deployment.models[0].request;
+    let container = model.primary_container.take().unwrap_or_default();
+    let hostnames = ["first", "second", "third"];
+    let named = |hostname: &str| ContainerDefinition {
+        container_hostname: Some(hostname.to_owned()),
+        ..container.clone()
+    };
+    model.containers = Some(hostnames.map(named).into());
+    model.inference_execution_config =
+        Some(InferenceExecutionConfig { mode: InferenceExecutionMode::Direct });
+    let InstanceState::Running { containers, .. } = &mut healthy.state else { panic!("it runs") };
+    let running = |(port, name): (u16, &str)| RunningContainer {
+        name: name.to_owned(),
+        address: ([127, 0, 0, 1], port).into(),
+        pid: None,
+    };
+    *containers = (1..).zip(hostnames).map(running).collect();
+    let route = step(&mut record, std::slice::from_ref(&healthy), START.plus(2)).route.unwrap();
+    let pipeline = route.variants[0].pipeline.as_ref().unwrap();
+    assert_eq!(
+        (pipeline.mode, &pipeline.hostnames[..]),
+        (InferenceExecutionMode::Direct, &hostnames.map(str::to_owned)[..])
+    );
+    let instance = &route.variants[0].instances[0];
+    let ports: Vec<u16> = instance.further.iter().map(std::net::SocketAddr::port).collect();
+    assert_eq!((instance.address.port(), ports.as_slice()), (1, &[2, 3][..]));
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_memory_kill_while_creating_is_not_tried_again() {
     let mut record = endpoint(&[("v", 1)]);
     step(&mut record, &[], START);
     let cause = ExitCause::OutOfMemory { limit_bytes: 4 << 30 };
-    let killed = InstanceState::Exited { cause, log_tail: String::new() };
+    let killed = InstanceState::Exited { container: None, cause, log_tail: String::new() };
     step(&mut record, &[sighting(&id("v", 0, 1), killed, Health::Unknown)], START.plus(9));
     assert_eq!(record.status, EndpointStatus::Failed);
     assert!(record.failure_reason.clone().unwrap().contains("4096 MiB"));

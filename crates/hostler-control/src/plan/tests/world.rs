@@ -130,8 +130,11 @@ impl World {
             Event::Requests(which, count) => self.touch(*which, |inhabitant| inhabitant.in_flight = *count),
             Event::Exit(which, cause) => self.touch(*which, |inhabitant| {
                 if is_running(&inhabitant.state) {
-                    inhabitant.state =
-                        InstanceState::Exited { cause: cause.clone(), log_tail: String::new() };
+                    inhabitant.state = InstanceState::Exited {
+                        container: None,
+                        cause: cause.clone(),
+                        log_tail: String::new(),
+                    };
                 }
             }),
             Event::Fail(which, fault) => self.touch(*which, |inhabitant| {

@@ -29,14 +29,16 @@ async fn scene(hold_timeout: Duration) -> (Gateway, Arc<RoutingTable>, SocketAdd
 }
 
 async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
-    let (scope, headers) = (scope(), HeaderMap::new());
+    let (scope, head) = (scope(), Head::default());
     let mut invocation = Invocation {
         form: Form::Whole,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
+        target_container: None,
         session: Some(SessionAsked::Known("s")),
-        headers: &headers,
+        head: &head,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
     gateway.invoke(&mut invocation, Instant::now()).await

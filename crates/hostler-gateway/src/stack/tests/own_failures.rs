@@ -11,14 +11,16 @@ use super::*;
 const LONG: u64 = 8 << 20;
 
 async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Response<AnswerBody>, ApiError> {
-    let (headers, scope) = (HeaderMap::new(), scope());
+    let (head, scope) = (Head::default(), scope());
     let mut invocation = Invocation {
         form,
         scope: &scope,
         endpoint_name: "demo",
         target_variant: None,
+        target_model: None,
+        target_container: None,
         session: None,
-        headers: &headers,
+        head: &head,
         body,
     };
     gateway.invoke(&mut invocation, Instant::now()).await

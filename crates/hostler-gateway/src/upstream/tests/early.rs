@@ -45,7 +45,7 @@ fn long() -> Bytes {
 
 async fn send(kept: &Arc<Kept>, body: Bytes) -> Result<(u16, Bytes), String> {
     let exchange = async {
-        let answer = invoke(kept, HeaderMap::new(), body).await.map_err(|error| error.to_string())?;
+        let answer = invoke(kept, Vec::new(), body).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
         Ok((status, body.to_bytes()))
@@ -165,7 +165,7 @@ async fn what_cannot_be_read_is_an_error_and_the_connections_end() {
             Play::Answer(if connection == 0 { text.as_bytes().to_vec() } else { answer("own") })
         })
         .await;
-        let outcome = match invoke(&container.kept, HeaderMap::new(), Bytes::new()).await {
+        let outcome = match invoke(&container.kept, Vec::new(), Bytes::new()).await {
             Ok(answer) => answer.into_body().collect().await.map(drop).map_err(|error| error.to_string()),
             Err(error) => {
                 assert!(!error.is_unsent(), "{text}");
@@ -216,12 +216,10 @@ async fn the_container_gets_what_was_forwarded_and_what_every_request_has() {
         }
     })
     .await;
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", http::HeaderValue::from_static("text/csv"));
-    headers.insert(
-        "x-amzn-sagemaker-custom-attributes",
-        http::HeaderValue::from_bytes(b"a=\xc3\xa9\t").unwrap(),
-    );
+    let headers = vec![
+        Field { name: "content-type", value: b"text/csv" },
+        Field { name: "x-amzn-sagemaker-custom-attributes", value: b"a=\xc3\xa9\t" },
+    ];
     invoke(&kept, headers, Bytes::from_static(b"1,2,3")).await.unwrap();
     let head = heads.recv().await.unwrap();
     let mut lines = [httparse::EMPTY_HEADER; 16];

@@ -15,7 +15,7 @@ use crate::table::RoutingTable;
 async fn a_client_that_goes_away_frees_the_connection() {
     let container = Container::start(|_, _| Play::InPieces(vec![answer("never asked for")])).await;
     let kept = container.kept.clone();
-    let waiting = tokio::spawn(async move { invoke(&kept, HeaderMap::new(), Bytes::new()).await.is_ok() });
+    let waiting = tokio::spawn(async move { invoke(&kept, Vec::new(), Bytes::new()).await.is_ok() });
     container.until_called(1).await;
     waiting.abort();
     container.until_closed(1).await;
@@ -28,7 +28,7 @@ async fn an_answer_that_nobody_reads_to_its_end_closes_its_connection() {
     let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect();
     let container = Container::start(move |_, _| Play::InPieces(pieces.clone())).await;
     container.go_on();
-    let mut body = invoke(&container.kept, HeaderMap::new(), Bytes::new()).await.unwrap().into_body();
+    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().into_body();
     container.go_on();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     drop(body);
@@ -44,7 +44,7 @@ async fn a_container_that_dies_within_its_answer_is_an_error_and_not_an_end() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\none",
     ] {
         let container = Container::start(|_, _| Play::AnswerAndClose(bytes.as_bytes().to_vec())).await;
-        let answer = invoke(&container.kept, HeaderMap::new(), Bytes::new()).await.unwrap();
+        let answer = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap();
         assert!(answer.into_body().collect().await.is_err(), "{bytes}");
         assert_eq!(container.kept.len(), 0);
     }
@@ -68,9 +68,18 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
     let (uid, name) = (EndpointUid::new("u"), VariantName::new("v"));
     let id =
         InstanceId { endpoint: uid.clone(), generation: 1, variant: name.clone(), ordinal: 0, attempt: 1 };
-    let instances = vec![InstanceRoute { id, address: container.kept.address(), draining: false }];
-    let variants =
-        vec![VariantRoute { name, weight: 1.0, share: 1.0, instance_type: None, routing: None, instances }];
+    let instances =
+        vec![InstanceRoute { id, address: container.kept.address(), further: Vec::new(), draining: false }];
+    let variants = vec![VariantRoute {
+        name,
+        weight: 1.0,
+        share: 1.0,
+        instance_type: None,
+        routing: None,
+        pipeline: None,
+        multi_model: None,
+        instances,
+    }];
     let table = RoutingTable::new();
     table.publish(Arc::new(EndpointRoute {
         key: key.clone(),
@@ -81,7 +90,7 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
         variants,
     }));
     let kept = table.find(&key).unwrap().variants[0].lanes[0].kept.clone();
-    invoke(&kept, HeaderMap::new(), Bytes::new()).await.unwrap().into_body().collect().await.unwrap();
+    invoke(&kept, Vec::new(), Bytes::new()).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(kept.len(), 1);
     table.withdraw(&key);
     assert_eq!(kept.len(), 0);
@@ -91,7 +100,7 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
 #[tokio::test]
 async fn a_deadline_ends_the_exchange_and_its_connection() {
     let container = Container::start(|_, _| Play::InPieces(vec![answer("too late")])).await;
-    let exchange = invoke(&container.kept, HeaderMap::new(), Bytes::new());
+    let exchange = invoke(&container.kept, Vec::new(), Bytes::new());
     assert!(timeout(Duration::from_millis(50), exchange).await.is_err());
     container.until_closed(1).await;
 }

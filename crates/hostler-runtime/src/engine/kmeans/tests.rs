@@ -14,7 +14,7 @@ fn example(name: &str) -> String {
 }
 
 /// A model file around these centres, by the format's description.
-fn model_file(width: usize, centres: &[f32]) -> Vec<u8> {
+pub(crate) fn model_file(width: usize, centres: &[f32]) -> Vec<u8> {
     let clusters = (centres.len() / width) as u64;
     let mut file = Vec::new();
     for number in [0x112, 0, 1_u64] {

@@ -61,20 +61,27 @@ pub(super) async fn opt_ml_model() -> Row {
 
 /// Sockets of Docker and Podman, asked whether somebody is at home.
 pub(super) fn container_engine() -> Row {
-    let unused = "this version runs models as processes and does not use it yet";
     for socket in sockets() {
         let shown = socket.display();
         match ping(&socket) {
-            Ok(true) => return Row::good("container engine", format!("one answers at {shown}; {unused}")),
+            Ok(true) => {
+                let says =
+                    format!("one answers at {shown}; with a [docker] table in the settings it runs images");
+                return Row::good("container engine", says);
+            }
             Ok(false) => {
                 let says = format!("something that is no container engine answers at {shown}");
-                return Row::limited("container engine", says, "nothing for now: it is not used yet");
+                return Row::limited(
+                    "container engine",
+                    says,
+                    "name the engine's own by socket under [docker]",
+                );
             }
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 return Row::limited(
                     "container engine",
-                    format!("{shown} is there, but this user may not use it; {unused}"),
-                    "nothing for now; later, add the user to the socket's group",
+                    format!("{shown} is there, but this user may not use it"),
+                    "add the user to the socket's group (often `docker`), and log in again",
                 );
             }
             Err(_) => {}
@@ -82,8 +89,9 @@ pub(super) fn container_engine() -> Row {
     }
     Row::missing(
         "container engine",
-        format!("no Docker or Podman socket answers; {unused}"),
-        "nothing for now: map images to commands by [[image]] in the settings",
+        "no Docker or Podman socket answers, so no image can be run as it is".to_owned(),
+        "install Docker or Podman (Debian: `apt install docker.io`) and add an empty [docker] table to the settings, or map \
+         images to commands by [[image]]",
     )
 }
 

@@ -25,6 +25,10 @@ impl Door for Bytewise {
     async fn answer(&self, _request: Request<RequestBody>) -> Response<AnswerBody> {
         Response::new(Full::new(pattern(self.0)).map_err(|never| match never {}).boxed_unsync())
     }
+
+    fn gateway(&self) -> Option<&Gateway> {
+        None
+    }
 }
 
 /// Bytes of which a missing or a doubled one is seen.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use hostler_types::{EndpointUid, InstanceId};
 
+use crate::container_dir;
 use crate::directory::{InstanceDir, make_dir};
 
 /// Beside the instances; no instance id begins with a dot.
@@ -17,14 +18,38 @@ const KEPT: &str = ".kept";
 const LOGS_MAX: usize = 16;
 
 /// Where the log of a removed instance is kept, if it is.
-pub(crate) fn dir(root: &Path, id: &InstanceId) -> PathBuf {
+pub fn dir(root: &Path, id: &InstanceId) -> PathBuf {
     root.join(KEPT).join(id.endpoint.as_str()).join(id.to_string())
 }
 
+/// Where the log of a container of a removed instance is kept, if it is; without a name, the first one's.
+pub fn log(root: &Path, id: &InstanceId, container: Option<&str>) -> Option<PathBuf> {
+    let dir = dir(root, id);
+    let logs = container_dir::logs_in(&dir).ok()?;
+    if logs.is_empty() {
+        return Some(dir);
+    }
+    let is_meant = |name: &String| container.is_none_or(|container| container == name);
+    logs.into_iter().find(|(name, _)| is_meant(name)).map(|(_, path)| path)
+}
+
+/// The names of a removed instance's containers whose logs are kept; none where there was one container.
+pub fn names(root: &Path, id: &InstanceId) -> Vec<String> {
+    let logs = container_dir::logs_in(&dir(root, id)).unwrap_or_default();
+    logs.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Whether anything was written.
+fn has_segments(logs: &Path) -> bool {
+    let entries = fs::read_dir(logs).into_iter().flatten().flatten();
+    let mut entries = entries.map(|entry| entry.path());
+    entries.any(|path| !path.is_dir() || fs::read_dir(path).is_ok_and(|mut inner| inner.next().is_some()))
+}
+
 /// Moves an instance's log aside; done twice it is fine.
-pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
+pub fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::Result<()> {
     let logs = instance.logs();
-    if !fs::read_dir(&logs).is_ok_and(|mut segments| segments.next().is_some()) {
+    if !has_segments(&logs) {
         return Ok(());
     }
     let kept = dir(root, id);
@@ -44,7 +69,7 @@ pub(crate) fn keep(root: &Path, id: &InstanceId, instance: &InstanceDir) -> io::
 }
 
 /// The instances of an endpoint whose logs are kept.
-pub(crate) fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
+pub fn list(root: &Path, endpoint: &EndpointUid) -> io::Result<Vec<InstanceId>> {
     if !is_plain(endpoint) {
         return Ok(Vec::new());
     }
@@ -67,7 +92,7 @@ fn is_plain(endpoint: &EndpointUid) -> bool {
 }
 
 /// Deletes what was kept of an endpoint.
-pub(crate) fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
+pub fn forget(root: &Path, endpoint: &EndpointUid) -> io::Result<()> {
     if !is_plain(endpoint) {
         return Ok(());
     }
@@ -93,7 +118,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         for ordinal in 0..20 {
             let id = instance_id("e1", ordinal);
-            let instance = InstanceDir::create(root.path(), &id, &1).unwrap();
+            let instance = InstanceDir::create(root.path(), &id, &1, &[]).unwrap();
             fs::write(instance.logs().join("0.log"), "x").unwrap();
             keep(root.path(), &id, &instance).unwrap();
             keep(root.path(), &id, &instance).unwrap();

@@ -14,7 +14,7 @@ use hostler_types::DeviceClass;
 const NODES: [(&str, DeviceClass); 2] = [("nvidia", DeviceClass::NvidiaGpu), ("neuron", DeviceClass::Neuron)];
 
 /// How many of each class have a node in `dir`; a directory that cannot be read shows none.
-pub(crate) fn count(dir: &Path) -> BTreeMap<DeviceClass, u32> {
+pub fn count(dir: &Path) -> BTreeMap<DeviceClass, u32> {
     let mut devices = BTreeMap::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();

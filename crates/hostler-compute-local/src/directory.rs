@@ -16,15 +16,26 @@ use serde::de::DeserializeOwned;
 
 use hostler_types::InstanceId;
 
-pub(crate) const SPEC: &str = "spec.json";
-pub(crate) const PREPARED: &str = "prepared.json";
-pub(crate) const LAUNCH: &str = "launch.json";
-pub(crate) const SUPERVISOR: &str = "supervisor.json";
-pub(crate) const RUNNING: &str = "running.json";
-pub(crate) const FAILED: &str = "failed.json";
-pub(crate) const EXIT: &str = "exit.json";
-pub(crate) const STOP: &str = "stop.json";
-pub(crate) const REMOVING: &str = "removing.json";
+/// What the instance is to be.
+pub const SPEC: &str = "spec.json";
+/// Its model data is in place.
+pub const PREPARED: &str = "prepared.json";
+/// What is launched, and how.
+pub const LAUNCH: &str = "launch.json";
+/// Who watches it.
+pub const SUPERVISOR: &str = "supervisor.json";
+/// It was started.
+pub const RUNNING: &str = "running.json";
+/// Why it never ran.
+pub const FAILED: &str = "failed.json";
+/// How it ended.
+pub const EXIT: &str = "exit.json";
+/// How long it has to stop.
+pub const STOP: &str = "stop.json";
+/// Its removal was begun.
+pub const REMOVING: &str = "removing.json";
+/// The directory of target models.
+pub const MODELS: &str = "models";
 const LOCK: &str = "lock";
 /// Prefixes of directories that are no instance yet or no more.
 const NEW: &str = ".new-";
@@ -35,25 +46,37 @@ const FILE_MODE: u32 = 0o600;
 
 /// The directory of one instance.
 #[derive(Clone, Debug)]
-pub(crate) struct InstanceDir {
+pub struct InstanceDir {
     path: PathBuf,
 }
 
 /// The lock on an instance, held until dropped by every process it was handed to.
 #[derive(Debug)]
-pub(crate) struct Lock(File);
+pub struct Lock(File);
 
 impl InstanceDir {
-    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+    /// The directory at a path.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    pub(crate) fn of(root: &Path, id: &InstanceId) -> Self {
+    /// The directory of an instance below the root of all.
+    pub fn of(root: &Path, id: &InstanceId) -> Self {
         Self::at(root.join(id.to_string()))
     }
 
-    /// Makes the directory with its spec, durably; one that exists is an error.
-    pub(crate) fn create(root: &Path, id: &InstanceId, spec: &impl Serialize) -> io::Result<Self> {
+    /// Where its target models are, when it has many.
+    pub fn models(&self) -> PathBuf {
+        self.path.join(MODELS)
+    }
+
+    /// Makes the directory with its spec and these directories, durably; one that exists is an error.
+    pub fn create(
+        root: &Path,
+        id: &InstanceId,
+        spec: &impl Serialize,
+        inner: &[PathBuf],
+    ) -> io::Result<Self> {
         let whole = Self::of(root, id);
         if whole.path.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -61,7 +84,7 @@ impl InstanceDir {
         let new = Self::at(root.join(format!("{NEW}{id}")));
         new.delete()?;
         make_dir(&new.path)?;
-        for part in ["tmp", "logs"] {
+        for part in ["tmp", "logs"].into_iter().map(Path::new).chain(inner.iter().map(PathBuf::as_path)) {
             make_dir(&new.path.join(part))?;
         }
         new.write(SPEC, spec)?;
@@ -73,7 +96,7 @@ impl InstanceDir {
     }
 
     /// Every instance under `root`, after what was half made or half deleted there is gone.
-    pub(crate) fn all(root: &Path) -> io::Result<Vec<(InstanceId, Self)>> {
+    pub fn all(root: &Path) -> io::Result<Vec<(InstanceId, Self)>> {
         make_dir(root)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(root)? {
@@ -88,33 +111,28 @@ impl InstanceDir {
         Ok(found)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn model(&self) -> PathBuf {
-        self.path.join("model")
-    }
-
-    /// The directories of additional model data, beside `model` as under AWS's `/opt/ml`.
-    pub(crate) fn additional(&self) -> PathBuf {
-        self.path.join("additional-model-data-sources")
-    }
-
-    pub(crate) fn logs(&self) -> PathBuf {
+    /// The log's segments, or a directory of them for each of several containers.
+    pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
 
-    pub(crate) fn supervisor_log(&self) -> PathBuf {
+    /// What a supervisor says of its own.
+    pub fn supervisor_log(&self) -> PathBuf {
         self.path.join("supervisor.log")
     }
 
-    pub(crate) fn has(&self, file: &str) -> bool {
+    /// Whether a file was written.
+    pub fn has(&self, file: &str) -> bool {
         self.path.join(file).exists()
     }
 
     /// Reads a file; none when it was not written yet.
-    pub(crate) fn read<T: DeserializeOwned>(&self, file: &str) -> io::Result<Option<T>> {
+    pub fn read<T: DeserializeOwned>(&self, file: &str) -> io::Result<Option<T>> {
         let bytes = match fs::read(self.path.join(file)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -124,7 +142,7 @@ impl InstanceDir {
     }
 
     /// Writes a file whole or not at all.
-    pub(crate) fn write(&self, file: &str, value: &impl Serialize) -> io::Result<()> {
+    pub fn write(&self, file: &str, value: &impl Serialize) -> io::Result<()> {
         let aside = self.path.join(format!(".{file}.{}", std::process::id()));
         let mut out =
             OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&aside)?;
@@ -133,7 +151,7 @@ impl InstanceDir {
     }
 
     /// Takes the lock; none when a supervisor holds it.
-    pub(crate) fn try_lock(&self) -> io::Result<Option<Lock>> {
+    pub fn try_lock(&self) -> io::Result<Option<Lock>> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -149,7 +167,7 @@ impl InstanceDir {
     }
 
     /// Puts the directory out of sight at once, then deletes it.
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    pub fn remove(&self) -> io::Result<()> {
         let Some((root, name)) = self.path.parent().zip(self.path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -172,12 +190,13 @@ impl InstanceDir {
 
 impl Lock {
     /// The open file, to be handed to the supervisor as its standard input.
-    pub(crate) fn into_file(self) -> File {
+    pub fn into_file(self) -> File {
         self.0
     }
 }
 
-pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+/// Makes a directory, and those above it, for its owner alone.
+pub fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
 }
 
@@ -200,7 +219,7 @@ mod tests {
     #[test]
     fn half_made_and_half_deleted_directories_are_swept() {
         let root = tempfile::tempdir().unwrap();
-        InstanceDir::create(root.path(), &id(), &1).unwrap();
+        InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         fs::create_dir_all(root.path().join(".new-e1.g1.v.7.1/tmp")).unwrap();
         fs::create_dir_all(root.path().join(".removed-e1.g1.v.8.1/tmp")).unwrap();
         fs::create_dir_all(root.path().join("lost+found")).unwrap();
@@ -213,7 +232,7 @@ mod tests {
     #[test]
     fn a_lock_is_held_by_one() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         let lock = dir.try_lock().unwrap();
         assert!(lock.is_some());
         assert!(dir.try_lock().unwrap().is_none());
@@ -224,7 +243,7 @@ mod tests {
     #[test]
     fn removing_twice_is_fine() {
         let root = tempfile::tempdir().unwrap();
-        let dir = InstanceDir::create(root.path(), &id(), &1).unwrap();
+        let dir = InstanceDir::create(root.path(), &id(), &1, &[]).unwrap();
         dir.remove().unwrap();
         dir.remove().unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);

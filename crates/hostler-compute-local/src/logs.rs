@@ -2,7 +2,7 @@
 //!
 //! Why: with the position in the name, positions grow across rotation, a reader needs no index, and rotation never
 //! renames a file that somebody reads; `log`, `log.1` … would need all three.
-//! Invariants: one writer (the supervisor); segments times their size bounds the whole; the oldest goes first.
+//! Invariants: one writer; segments times their size bounds the whole; the oldest goes first.
 //! Failure: a full disk loses log bytes, it never blocks the container; how many were lost is told where they would be.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,8 +17,10 @@ const TAIL_BYTES: u64 = 4096;
 const TAIL_LINES: usize = 20;
 /// A reader that meets a rotation looks again; more rotations than this in one read are an error.
 const LOOKS_MAX: usize = 8;
+/// A container's log is worth having down to this size.
+const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
 
-/// How much log is kept of each instance.
+/// How much log is kept of each instance: of several containers each has its part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLimits {
     /// A new segment begins when one would grow past this.
@@ -33,8 +35,17 @@ impl Default for LogLimits {
     }
 }
 
+impl LogLimits {
+    /// Those of each of so many containers of one instance.
+    pub fn divided_among(self, containers: usize) -> Self {
+        let containers = u64::try_from(containers).unwrap_or(u64::MAX).max(1);
+        let least = SEGMENT_BYTES_MIN.min(self.segment_bytes);
+        Self { segment_bytes: (self.segment_bytes / containers).max(least), ..self }
+    }
+}
+
 /// The writing end.
-pub(crate) struct LogWriter {
+pub struct LogWriter {
     dir: PathBuf,
     limits: LogLimits,
     file: File,
@@ -51,15 +62,18 @@ struct Lost {
 
 /// A piece of a log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) next: u64,
+pub struct Piece {
+    /// Whole lines where possible.
+    pub bytes: Vec<u8>,
+    /// Where the next piece begins.
+    pub next: u64,
     /// Nothing is written after this piece yet.
-    pub(crate) is_last: bool,
+    pub is_last: bool,
 }
 
 impl LogWriter {
-    pub(crate) fn open(dir: &Path, limits: LogLimits) -> io::Result<Self> {
+    /// Goes on at the end of the newest segment.
+    pub fn open(dir: &Path, limits: LogLimits) -> io::Result<Self> {
         let base = segments(dir)?.last().map_or(0, |segment| segment.base);
         let file = open_segment(dir, base)?;
         let bytes = file.metadata()?.len();
@@ -67,7 +81,7 @@ impl LogWriter {
     }
 
     /// Adds bytes or counts them as lost; as soon as there is room again, the log tells how many were.
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
+    pub fn add(&mut self, bytes: &[u8]) {
         if let Some(lost) = &self.lost {
             let notice = format!("\nhostler: {} bytes of output were lost here: {}\n", lost.bytes, lost.why);
             if !self.append_whole(notice.as_bytes()) {
@@ -101,7 +115,7 @@ impl LogWriter {
     }
 
     /// Where the next byte goes.
-    fn position(&self) -> u64 {
+    pub fn position(&self) -> u64 {
         self.base + self.bytes
     }
 
@@ -122,7 +136,7 @@ impl LogWriter {
     }
 
     /// Adds bytes; a segment ends with a whole line where there is one.
-    pub(crate) fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let room = self.limits.segment_bytes.saturating_sub(self.bytes).min(bytes.len() as u64) as usize;
             let fits = if room == bytes.len() {
@@ -153,7 +167,7 @@ impl LogWriter {
 }
 
 /// Reads from the first of these directories that is there; none when none is.
-pub(crate) fn read_first(dirs: &[&Path], from: u64, bytes_max: usize) -> io::Result<Option<Piece>> {
+pub fn read_first(dirs: &[&Path], from: u64, bytes_max: usize) -> io::Result<Option<Piece>> {
     for dir in dirs {
         match read(dir, from, bytes_max) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -164,7 +178,7 @@ pub(crate) fn read_first(dirs: &[&Path], from: u64, bytes_max: usize) -> io::Res
 }
 
 /// Reads from a position; one before the oldest kept byte means that byte.
-pub(crate) fn read(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
+pub fn read(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
     for _ in 0..LOOKS_MAX {
         match read_once(dir, from, bytes_max) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && dir.exists() => {}
@@ -196,8 +210,25 @@ fn read_once(dir: &Path, from: u64, bytes_max: usize) -> io::Result<Piece> {
     Ok(Piece { next: from + bytes.len() as u64, bytes, is_last })
 }
 
+/// Takes away what was written after a position, so that it can be written again. Only for who writes the log, and
+/// before it does.
+pub fn cut(dir: &Path, position: u64) -> io::Result<()> {
+    for segment in segments(dir)?.iter().rev() {
+        if segment.base >= position && segment.base > 0 {
+            fs::remove_file(&segment.path)?;
+            continue;
+        }
+        let length = fs::metadata(&segment.path)?.len();
+        if segment.base + length > position {
+            OpenOptions::new().write(true).open(&segment.path)?.set_len(position - segment.base)?;
+        }
+        break;
+    }
+    Ok(())
+}
+
 /// The last lines, bounded.
-pub(crate) fn tail(dir: &Path) -> String {
+pub fn tail(dir: &Path) -> String {
     let Ok(all) = segments(dir) else { return String::new() };
     let mut bytes = Vec::new();
     for segment in all.iter().rev().take(2) {
@@ -303,6 +334,27 @@ mod tests {
         assert_eq!(read_first(&both, 0, 100).unwrap(), piece);
         fs::rename(&living, &kept).unwrap();
         assert_eq!(read_first(&both, 0, 100).unwrap(), piece);
+    }
+
+    #[test]
+    fn what_is_cut_off_can_be_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = LogLimits { segment_bytes: 20, segments: 100 };
+        let write = |from: u32| {
+            let mut log = LogWriter::open(dir.path(), limits).unwrap();
+            for number in from..10 {
+                log.append(format!("line {number}\n").as_bytes()).unwrap();
+            }
+        };
+        write(0);
+        let whole = read_all(dir.path(), 0, 1000);
+        // Inside of a segment, at its border, before the first byte, and behind the last.
+        for position in [7 * 3, 7 * 4, 0, 70, 1000] {
+            cut(dir.path(), position).unwrap();
+            assert_eq!(read_all(dir.path(), 0, 1000).1, position.min(70));
+            write(u32::try_from(position.min(70) / 7).unwrap());
+            assert_eq!(read_all(dir.path(), 0, 1000), whole, "{position}");
+        }
     }
 
     #[test]

@@ -1,0 +1,160 @@
+"""MLflow's scoring server and multi-model-server as images, deployed by boto3: created, asked, updated under load, killed, deleted."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import images
+import pytest
+from conftest import REGISTRY
+from images import docker, pushed
+
+from harness.artifacts import archive
+from harness.waiting import eventually
+
+CONFIG = f'[docker]\nsocket = "{os.environ["HOSTLER_TEST_DOCKER"]}"\n'
+TRAIN = Path(__file__).resolve().parent.parent / "servers/train.py"
+# They import for seconds, on a busy machine for many.
+STARTUP_S = 300
+HOOKS = b"""import json
+import os
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "factor.json")) as file:
+        return json.load(file)
+
+
+def predict_fn(data, model):
+    return data * model["factor"]
+"""
+
+
+class Served:
+    """An image with a model, a request, and the answer that the library behind it gives without any server."""
+
+    def __init__(self, image, data, request, answer):
+        self.image, self.data, self.request, self.answer = image, data, request, answer
+
+
+@pytest.fixture(scope="module")
+def mlflow(parts, debian, tmp_path_factory):
+    name = f"{REGISTRY}/mlflow:1"
+    images.with_packages(parts, "mlflow", debian, name, more=[TRAIN])
+    pushed(name, name)
+    folder = tmp_path_factory.mktemp("trained")
+    container = docker("create", name)
+    docker("cp", f"{container}:/opt/trained", folder)
+    docker("rm", container)
+    trained = folder / "trained"
+    expected = json.loads((trained / "expected.json").read_text())
+    base = trained / "logistic/mlflow"
+    data = archive({str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()})
+    return Served(name, data, {"inputs": expected["rows"]}, {"predictions": expected["logistic"]})
+
+
+@pytest.fixture(scope="module")
+def toolkit(parts, debian):
+    name = f"{REGISTRY}/mms:1"
+    images.with_packages(parts, "mms", debian, name)
+    pushed(name, name)
+    data = archive({"code/inference.py": HOOKS, "factor.json": b'{"factor": 2}'})
+    return Served(name, data, [1, 2, 3], [2, 4, 6])
+
+
+def of_endpoint(endpoint):
+    return docker("ps", "--quiet", "--no-trunc", "--filter", f"label=hostler.endpoint={endpoint}").splitlines()
+
+
+def world():
+    """What the engine and the machine hold that an endpoint could leave behind."""
+    return {
+        "containers": sorted(docker("ps", "--all", "--quiet", "--no-trunc").splitlines()),
+        "networks": sorted(docker("network", "ls", "--quiet", "--no-trunc").splitlines()),
+        "volumes": sorted(docker("volume", "ls", "--quiet").splitlines()),
+        "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
+    }
+
+
+@pytest.fixture
+def leaves_nothing(server):
+    """Whatever a test makes is gone when it ends: containers, networks, volumes, mounts, processes, directories."""
+    before = world()
+    yield
+    eventually(world, lambda now: now == before, "the engine is as it was", 60)
+    eventually(server.instances, lambda left: not left, "no process of an instance is left", 30)
+    left = [path for path in (server.data_dir / "instances").glob("*") if path.name != ".kept"]
+    assert left == []
+
+
+class Asking:
+    """One request after the other until it is left; every answer must be the right one."""
+
+    def __init__(self, server, endpoint, served):
+        self.server, self.endpoint, self.served = server, endpoint, served
+        self.answers, self.failures = 0, []
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        client = self.server.client("sagemaker-runtime")
+        body = json.dumps(self.served.request).encode()
+        while not self.done.is_set():
+            try:
+                answer = client.invoke_endpoint(EndpointName=self.endpoint, Body=body, ContentType="application/json")
+                said = json.loads(answer["Body"].read())
+                if said != self.served.answer:
+                    self.failures.append(said)
+                self.answers += 1
+            except Exception as error:  # Whatever it is, a request was lost.
+                self.failures.append(error)
+        client.close()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join(120)
+        assert not self.thread.is_alive(), "a request never ended"
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "toolkit"])
+def test_a_server_that_nobody_here_wrote_lives_a_whole_life(hosting, server, request, kind, leaves_nothing):
+    served = request.getfixturevalue(kind)
+    url = hosting.upload(served.data, f"{kind}/model.tar.gz")
+    model = hosting.model(image=served.image, url=url)
+
+    def config():
+        return hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=STARTUP_S)
+
+    def ask():
+        body = json.dumps(served.request).encode()
+        return json.loads(hosting.invoke(endpoint, body, ContentType="application/json")["Payload"])
+
+    endpoint = hosting.in_service(hosting.endpoint(config(), wait=False), STARTUP_S)
+    assert ask() == served.answer
+    (first,) = of_endpoint(endpoint)
+
+    with Asking(server, endpoint, served) as asking:
+        hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config())
+        hosting.in_service(endpoint, STARTUP_S)
+    assert asking.failures == [] and asking.answers > 10, asking.answers
+    (second,) = of_endpoint(endpoint)
+    assert second != first
+
+    docker("kill", second)
+    eventually(lambda: of_endpoint(endpoint), lambda now: now and second not in now, "another one follows", 60)
+    eventually(lambda: ask_or_none(ask), lambda said: said == served.answer, "it answers again", STARTUP_S, 0.2)
+    hosting.delete(endpoint)
+
+
+def ask_or_none(ask):
+    from botocore.exceptions import ClientError
+
+    try:
+        return ask()
+    except ClientError:
+        return None

@@ -1,0 +1,360 @@
+//! From a spec to containers that run: image and model data at once, then create and start.
+//!
+//! Why: every step looks first at what is there, so the same steps begin an instance and take it up after a crash.
+//! Invariants: a container is created under the name that is the instance's alone; one of that name that was started
+//! before is never started again, and one that never was is made anew, since what it was made from may be gone.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::{try_join, try_join_all};
+use hostler_artifacts::DataSource;
+use hostler_compute::{ContainerSpec, Fault, InstanceFailure, InstanceState, Phase};
+use hostler_compute_local::container_dir::ContainerDir;
+use hostler_compute_local::directory::{PREPARED, RUNNING, make_dir};
+use hostler_compute_local::failure::{of_fetch, of_late_fetch, of_machine, starting};
+use hostler_compute_local::{Lease, PreparedModel};
+use hostler_types::FailureCause;
+
+use crate::adoption::Stage;
+use crate::container::{self, Surroundings};
+use crate::engine::{Container, Created, EngineError};
+use crate::environment::port;
+use crate::failure::{of_engine, of_pull, of_start, of_way};
+use crate::life::Instance;
+use crate::log_copy::ContainerLog;
+use crate::networks;
+use crate::pulls::{Progress, Wanted};
+use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
+use crate::reference::Reference;
+use crate::registry::Puller;
+use crate::relay::{Network, Relay};
+use crate::shared::names;
+
+/// How often an image that vanished between pull and start is pulled again.
+const PULLS_MAX: usize = 3;
+/// How often a pull says in the instance's log how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// The data of one container, in place for as long as the leases live.
+struct Data {
+    model: PathBuf,
+    additional: Vec<(String, PathBuf)>,
+}
+
+/// What came of launching.
+pub(crate) struct Launched {
+    pub(crate) running: Running,
+    pub(crate) leases: Vec<Lease>,
+}
+
+/// The address of what has ended: nobody listens at port 0.
+const UNREACHED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+type Failed = Box<InstanceFailure>;
+
+impl Instance {
+    pub(crate) async fn prepare_and_launch(&mut self) -> Result<Launched, Failed> {
+        // Asked before anything is fetched for it.
+        if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
+            return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
+        }
+        let place = self.shared.config.capacity.reserve(&self.spec.limits)?;
+        self.show(InstanceState::Preparing { phase: Phase::Fetching });
+        let spec = self.spec.clone();
+        let (images, data) =
+            try_join(self.obtain_images(&spec.containers), self.prepare(&spec.containers)).await?;
+        let (data, mut leases) = data;
+        leases.push(Box::new(place));
+        self.show(InstanceState::Preparing { phase: Phase::Starting });
+        let network = if spec.is_isolated {
+            networks::NONE.to_owned()
+        } else {
+            let ensured = self.shared.networks.ensure(&self.shared.engine).await;
+            ensured.map_err(|error| of_engine(&error))?
+        };
+        let mut containers: Vec<Container> = Vec::new();
+        for (number, ((container, image), data)) in spec.containers.iter().zip(images).zip(&data).enumerate()
+        {
+            let network = match containers.first() {
+                None => network.clone(),
+                Some(first) => format!("container:{}", first.id),
+            };
+            match self.run_container(number, container, image, data, &network).await {
+                Ok(started) => containers.push(started),
+                // With the first one its network has gone: how that ended is what there is to tell.
+                Err(_) if self.has_ended(containers.first()).await => break,
+                Err(failure) => return Err(Box::new(failure.of_container(&spec, &container.name))),
+            }
+        }
+        let addresses = self.addresses(&containers, &network).await?;
+        let started = spec.containers.iter().zip(&containers).zip(addresses);
+        let running = Running {
+            containers: started
+                .map(|((container, found), address)| Started {
+                    name: container.name.clone(),
+                    id: found.id.clone(),
+                    address,
+                    pid: (found.state.pid != 0).then_some(found.state.pid),
+                })
+                .collect(),
+            since: self.shared.clock.now(),
+        };
+        let (dir, written) = (self.dir.clone(), running.clone());
+        let written = self.shared.blocking(move || dir.write(RUNNING, &written)).await;
+        written.map_err(|error| of_machine("writing down what runs", &error))?;
+        Ok(Launched { running, leases })
+    }
+
+    /// The container, started once.
+    async fn run_container(
+        &self,
+        number: usize,
+        container: &ContainerSpec,
+        mut image: HeldImage,
+        data: &Data,
+        network: &str,
+    ) -> Result<Container, Failed> {
+        let engine = &self.shared.engine;
+        let name = crate::names::container(&self.shared.config.owner, &self.id, number);
+        let of_start = |error: EngineError| Box::new(of_start(&container.image, &error));
+        for _ in 0..PULLS_MAX {
+            let around = Surroundings {
+                owner: &self.shared.config.owner,
+                image_id: &image.id,
+                network,
+                model: data.model.clone(),
+                models: container.models.as_ref().map(|_| self.dir.models()),
+                additional: data.additional.clone(),
+                cpus: self.shared.info().map(|info| info.cpus),
+            };
+            let config = container::config(&self.spec, number, container, around);
+            let id = match engine.create_container(&name, &config).await.map_err(of_start)? {
+                Created::New(id) => id,
+                Created::NoImage => {
+                    image = self.obtain_image(number, container).await?;
+                    continue;
+                }
+                Created::NameTaken => {
+                    let found = engine.container(&name).await.map_err(of_start)?;
+                    let Some(found) = found else { continue };
+                    let is_this = found.label(crate::names::SPEC_HASH) == Some(&self.spec.hash());
+                    if is_this && found.state.status != "created" && found.state.status != "removing" {
+                        return Ok(found);
+                    }
+                    engine.remove_container(&found.id).await.map_err(of_start)?;
+                    continue;
+                }
+            };
+            engine.start_container(&id).await.map_err(of_start)?;
+            let found = engine.container(&id).await.map_err(of_start)?;
+            return found.ok_or_else(|| {
+                let detail = "the container vanished as it was started".to_owned();
+                Box::new(starting(Fault::Infrastructure, detail))
+            });
+        }
+        let detail = format!("image `{}` vanishes as often as it is pulled", container.image);
+        Err(Box::new(starting(Fault::Infrastructure, detail).with_cause(FailureCause::ImageUnreachable)))
+    }
+
+    async fn has_ended(&self, container: Option<&Container>) -> bool {
+        let Some(container) = container else { return false };
+        let found = self.shared.engine.container(&container.id).await;
+        found.is_ok_and(|found| found.is_none_or(|found| !found.state.running))
+    }
+
+    /// Where the containers answer, in the network of the first.
+    async fn addresses(
+        &mut self,
+        containers: &[Container],
+        network: &str,
+    ) -> Result<Vec<SocketAddr>, Failed> {
+        let Some(first) = containers.first() else { return Ok(Vec::new()) };
+        if self.spec.is_isolated {
+            return self.open_ways(first, &[]).await.map_err(|error| Box::new(of_way(&error)));
+        }
+        let ip = match first.address(network) {
+            Some(ip) => Some(ip),
+            None if !first.state.running => None,
+            None => {
+                let detail = format!("the engine gave the container no address in network `{network}`");
+                return Err(Box::new(starting(Fault::Infrastructure, detail)));
+            }
+        };
+        let address = |position| ip.map_or(UNREACHED, |ip| (ip, port(position)).into());
+        Ok((0..containers.len()).map(address).collect())
+    }
+
+    /// Opens the ways into an instance that is in no network; where they are.
+    async fn open_ways(&mut self, first: &Container, before: &[Started]) -> io::Result<Vec<SocketAddr>> {
+        self.relays.clear();
+        let count = self.spec.containers.len();
+        if !first.state.running {
+            return Ok(vec![UNREACHED; count]);
+        }
+        for position in 0..count {
+            let network = match Network::of_process(first.state.pid) {
+                Ok(network) => network,
+                // It ended since it was looked at: how is seen next.
+                Err(_) if self.has_ended(Some(first)).await => break,
+                Err(error) => return Err(error),
+            };
+            let before = before.get(position).map(|started| started.address);
+            self.relays.push(Relay::open(network, port(position), before).await?);
+        }
+        // Of the process that is meant: its number may have been given to another one meanwhile.
+        let now = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
+        if !now.is_some_and(|now| now.state.running && now.state.pid == first.state.pid) {
+            self.relays.clear();
+            return Ok(vec![UNREACHED; count]);
+        }
+        Ok(self.relays.iter().map(|relay| relay.address).collect())
+    }
+
+    /// The ways into an instance that another server started.
+    pub(crate) async fn reopen_ways(&mut self, stage: Stage) -> Stage {
+        let Stage::Started(mut running) = stage else { return stage };
+        if self.spec.is_isolated {
+            let reopened = async {
+                let Some(first) = running.containers.first() else { return Ok(Vec::new()) };
+                let found = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
+                match found {
+                    Some(found) => self.open_ways(&found, &running.containers).await,
+                    None => Ok(vec![UNREACHED; running.containers.len()]),
+                }
+            };
+            match reopened.await {
+                Ok(addresses) => {
+                    for (started, address) in running.containers.iter_mut().zip(addresses) {
+                        started.address = address;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the ways into an isolated instance could not be opened again");
+                }
+            }
+            self.show(running.state());
+        }
+        Stage::Started(running)
+    }
+
+    async fn obtain_images(&self, containers: &[ContainerSpec]) -> Result<Vec<HeldImage>, Failed> {
+        let all =
+            containers.iter().enumerate().map(|(position, container)| self.obtain_image(position, container));
+        let images = try_join_all(all).await?;
+        let (dir, written) = (self.dir.clone(), images.clone());
+        let written = self.shared.blocking(move || dir.write(IMAGES, &written)).await;
+        written.map_err(|error| of_machine("writing down the images", &error))?;
+        self.shared.note_images(&self.id, &images).await;
+        Ok(images)
+    }
+
+    async fn obtain_image(&self, position: usize, container: &ContainerSpec) -> Result<HeldImage, Failed> {
+        let image = container.image.as_str();
+        let held = self.shared.held_image(&self.id, image);
+        let scope = &self.spec.scope;
+        let role_arn = container.image_role_arn.as_deref();
+        let puller = Puller { account: &scope.account, region: &scope.region, role_arn };
+        let login = self.shared.config.logins.find(&Reference::parse(image), &puller).await;
+        let wanted = Wanted { image, role_arn, held: held.as_ref(), registry_auth: login.header };
+        let mut teller = None;
+        let obtained = self.shared.pulls.obtain(wanted, |progress| {
+            teller =
+                self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
+        });
+        let obtained = obtained.await;
+        if let Some(teller) = teller {
+            teller.abort();
+        }
+        if let Ok((image, true)) = &obtained {
+            self.shared.note_pulled(image).await;
+        }
+        obtained.map(|(image, _)| image).map_err(|error| {
+            let mut failure = of_pull(&self.id, image, &error).of_container(&self.spec, &container.name);
+            if let Some(hint) = login.hint.filter(|_| failure.cause == FailureCause::ImageForbidden) {
+                failure.detail = format!("{}; no login was sent: {hint}", failure.detail);
+            }
+            Box::new(failure)
+        })
+    }
+
+    /// Fetches the model data, and what is additional; all at once, for the time that is allowed is for all of it.
+    async fn prepare(&self, containers: &[ContainerSpec]) -> Result<(Vec<Data>, Vec<Lease>), Failed> {
+        let mut prepared = Prepared::default();
+        let mut leases = Vec::new();
+        let mut keep = |model: PreparedModel| {
+            leases.push(model.lease);
+            prepared.cache_keys.push(model.cache_key);
+            model.path
+        };
+        let fetched = try_join_all(containers.iter().map(|container| self.fetch_all(container))).await?;
+        let mut all = Vec::new();
+        let homes = ContainerDir::all(&self.dir, &names(&self.spec));
+        let empty: Vec<PathBuf> = homes.iter().map(ContainerDir::model).collect();
+        for ((container, (model, channels)), empty) in containers.iter().zip(fetched).zip(&empty) {
+            let additional = container.additional_model_data.iter().zip(channels);
+            all.push(Data {
+                model: model.map_or_else(|| empty.clone(), &mut keep),
+                additional: additional.map(|(data, model)| (data.channel.clone(), keep(model))).collect(),
+            });
+        }
+        let dir = self.dir.clone();
+        let placed = self.shared.blocking(move || {
+            empty.iter().try_for_each(|empty| make_dir(empty))?;
+            dir.write(PREPARED, &prepared)
+        });
+        placed.await.map_err(|error| of_machine("placing the model data", &error))?;
+        Ok((all, leases))
+    }
+
+    async fn fetch_all(
+        &self,
+        container: &ContainerSpec,
+    ) -> Result<(Option<PreparedModel>, Vec<PreparedModel>), Failed> {
+        let name = &container.name;
+        let model = async {
+            match &container.model_data {
+                Some(source) => self.fetch(name, source).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let channels = container.additional_model_data.iter().map(|channel| self.fetch(name, &channel.data));
+        try_join(model, try_join_all(channels)).await
+    }
+
+    async fn fetch(&self, name: &str, source: &DataSource) -> Result<PreparedModel, Failed> {
+        let on_phase = |phase| self.show(InstanceState::Preparing { phase });
+        let timeout_ms = self.spec.download_timeout_ms;
+        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+        let prepared = tokio::time::timeout(timeout, self.shared.data.prepare(source, &on_phase)).await;
+        let phase = match self.shared.state(&self.id) {
+            Some(InstanceState::Preparing { phase }) => phase,
+            _ => Phase::Fetching,
+        };
+        let prepared = prepared
+            .map_err(|_| of_late_fetch(name, &source.at, phase, timeout_ms).of_container(&self.spec, name))?
+            .map_err(|error| of_fetch(name, &source.at, phase, &error).of_container(&self.spec, name))?;
+        Ok(prepared)
+    }
+}
+
+/// Says in the instance's log how far a pull is, for as long as it takes.
+fn tell_progress(log: ContainerLog, image: String, mut progress: Progress) -> tokio::task::AbortHandle {
+    let teller = tokio::spawn(async move {
+        loop {
+            let (current, total) = *progress.borrow_and_update();
+            if total > 0 {
+                const MIB: u64 = 1024 * 1024;
+                let line = format!("pulling image `{image}`: {} of {} MiB", current / MIB, total / MIB);
+                log.say(line).await;
+                tokio::time::sleep(PROGRESS_EVERY).await;
+            }
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    teller.abort_handle()
+}

@@ -1,0 +1,145 @@
+//! Bringing a model into a container, and taking others out to make room.
+//!
+//! Invariants: whoever waits is told after the shelf knows; a task that is dropped leaves no model on its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+
+use super::shelf::Told;
+use super::{LoadError, LoaderError, Models, api, name_of};
+
+/// AWS's limit of a load.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(360);
+/// How long a load waits for models in use to make room for it.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// A model on its way: one that does not come is gone again.
+struct OnItsWay<'a> {
+    models: &'a Models,
+    target: &'a str,
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        let mut shelf = self.models.shelf();
+        if !shelf.has(self.target) {
+            shelf.is_gone(self.target);
+        }
+        drop(shelf);
+        self.models.released.notify_waiters();
+    }
+}
+
+/// Loads a model, and tells those who wait how it ended.
+pub(super) async fn load(models: Arc<Models>, target: String, tell: watch::Sender<Told<LoadError>>) {
+    let on_its_way = OnItsWay { models: &models, target: &target };
+    let loaded = timeout(LOAD_TIMEOUT, try_load(&models, &target)).await.unwrap_or(Err(LoadError::TooSlow));
+    match loaded {
+        Ok(()) => models.shelf().is_loaded(&target),
+        Err(error) => {
+            debug!(instance = %models.id, target, %error, "a target model was not loaded");
+            drop(on_its_way);
+            models.loader.drop_model(models.id.clone(), name_of(&target)).await;
+            tell.send_replace(Some(error));
+        }
+    }
+}
+
+async fn try_load(models: &Models, target: &str) -> Result<(), LoadError> {
+    let room_until = Instant::now() + ROOM_TIMEOUT;
+    let name = name_of(target);
+    let url = loop {
+        match models.loader.place(models.id.clone(), name.clone(), target.to_owned()).await {
+            Ok(url) => break url,
+            Err(error @ LoaderError::NoRoom { .. }) => {
+                if !has_room_or_wait(models, room_until).await {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    loop {
+        let unreached = |error| LoadError::Unreached { detail: error };
+        let (status, body) = api::load(&models.kept, &name, &url).await.map_err(unreached)?;
+        match status {
+            status if status.is_success() => return Ok(()),
+            // It has been there since before this server was.
+            StatusCode::CONFLICT => return Ok(()),
+            StatusCode::INSUFFICIENT_STORAGE => {
+                if !has_room_or_wait(models, room_until).await {
+                    return Err(LoadError::Container { status, body });
+                }
+            }
+            status => return Err(LoadError::Container { status, body }),
+        }
+    }
+}
+
+/// Makes room, or waits a moment for models that are in use; whether it is worth trying again.
+async fn has_room_or_wait(models: &Models, until: Instant) -> bool {
+    let released = models.released.notified();
+    if make_room(models).await {
+        return true;
+    }
+    if Instant::now() >= until || !models.shelf().is_any_in_use() {
+        return false;
+    }
+    let _ = timeout(LOOK_AGAIN, released).await;
+    true
+}
+
+/// The model that was used the longest ago leaves, or what the container has and nobody here knows; whether any did.
+pub(super) async fn make_room(models: &Models) -> bool {
+    let oldest = models.shelf().let_go_oldest();
+    if let Some((target, tell)) = oldest {
+        take_out(models, &target, tell).await;
+        return true;
+    }
+    let strays = match api::list(&models.kept).await {
+        Ok(names) => names.into_iter().filter(|name| !is_known(models, name)).collect::<Vec<_>>(),
+        Err(detail) => {
+            warn!(instance = %models.id, detail, "a container did not say which models it has");
+            Vec::new()
+        }
+    };
+    for name in &strays {
+        unload_name(models, name).await;
+    }
+    !strays.is_empty()
+}
+
+fn is_known(models: &Models, name: &str) -> bool {
+    let beginning = models.kept.beginning_of("POST", &format!("/models/{name}/invoke"));
+    models.shelf().knows(&beginning)
+}
+
+/// Takes one out, if it is not in use.
+pub(super) async fn unload(models: &Models, target: &str) {
+    let tell = models.shelf().let_go(target);
+    if let Some(tell) = tell {
+        take_out(models, target, tell).await;
+    }
+}
+
+async fn take_out(models: &Models, target: &str, tell: watch::Sender<Told<LoadError>>) {
+    let leaves = OnItsWay { models, target };
+    unload_name(models, &name_of(target)).await;
+    drop(leaves);
+    drop(tell);
+}
+
+async fn unload_name(models: &Models, name: &str) {
+    match api::unload(&models.kept, name).await {
+        Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => {}
+        Ok(status) => warn!(instance = %models.id, name, %status, "a container did not unload a model"),
+        Err(detail) => warn!(instance = %models.id, name, detail, "a container did not unload a model"),
+    }
+    models.loader.drop_model(models.id.clone(), name.to_owned()).await;
+}
