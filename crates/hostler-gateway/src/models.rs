@@ -13,6 +13,7 @@ mod api;
 mod load;
 mod shelf;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -206,5 +207,9 @@ impl Drop for InUse {
 /// What a container knows a target by: it is told nothing of where the model comes from.
 fn name_of(target: &str) -> String {
     let hash = payload_hash(target.as_bytes());
-    hash[..NAME_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash[..NAME_BYTES].iter().fold(String::new(), |mut name, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

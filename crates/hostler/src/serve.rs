@@ -103,9 +103,7 @@ impl Server {
 
         let catalog = Arc::new(catalog(&settings));
         let places = Arc::new(ShownEndpoints::new(settings.metrics.endpoints_shown_max));
-        let loader = Arc::new(ComputeModels { compute: compute.clone(), runtime: Handle::current() });
-        let table = RoutingTable::showing(places.clone()).limited_by(settings.admission).loading_by(loader);
-        let table = Arc::new(table);
+        let table = Arc::new(routing_table(&settings, places.clone(), compute.clone()));
         let routes: Arc<dyn RouteTable> = table.clone();
         let prober = Arc::new(Prober::new(backend.ping(), ProberSettings::default()));
         let policy = policy(&settings, backend.emptied_at, clock.now());
@@ -284,6 +282,16 @@ fn open_reader(
 fn catalog(settings: &Settings) -> ImageCatalog {
     let catalog = ImageCatalog::new(settings.images.clone());
     if settings.script.runs_frameworks() { catalog } else { catalog.without_scripts() }
+}
+
+/// The routes of all endpoints, with who brings the models of those that have many.
+fn routing_table(
+    settings: &Settings,
+    places: Arc<ShownEndpoints>,
+    compute: Arc<dyn Compute>,
+) -> RoutingTable {
+    let loader = Arc::new(ComputeModels { compute, runtime: Handle::current() });
+    RoutingTable::showing(places).limited_by(settings.admission).loading_by(loader)
 }
 
 /// The port of an open backend, and what instances can be held to.

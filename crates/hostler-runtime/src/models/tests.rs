@@ -42,7 +42,7 @@ fn a_model_that_is_taken_away_while_it_answers_finishes_and_is_counted_until_the
     assert!(models.find("a").is_none());
     let refused = models.load("b", directory(root.path(), "b", 5.0)).unwrap_err();
     assert!(matches!(refused, ModelsError::NoRoom { .. }), "{refused}");
-    assert!(ask(busy.as_ref(), "9,9").starts_with("1"), "the second cluster is the nearest");
+    assert!(ask(busy.as_ref(), "9,9").starts_with('1'), "the second cluster is the nearest");
     drop(busy);
     models.load("b", directory(root.path(), "b", 5.0)).unwrap();
 }

@@ -122,8 +122,7 @@ fn commands(dir: &Path) -> Result<Wish, String> {
     if !dir.exists() {
         return Err(format!("there is nothing at `{}`", dir.display()));
     }
-    let mut wish = Wish::default();
-    wish.body = Some(br#"{"status": "loaded"}"#.to_vec());
+    let mut wish = Wish { body: Some(br#"{"status": "loaded"}"#.to_vec()), ..Wish::default() };
     match fs::read_to_string(dir.join(COMMANDS)) {
         Ok(commands) => wish.take_list(&commands)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
