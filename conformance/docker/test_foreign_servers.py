@@ -7,10 +7,12 @@ from pathlib import Path
 
 import images
 import pytest
+from botocore.exceptions import ClientError
 from conftest import REGISTRY
 from images import docker, pushed
 
 from harness.artifacts import archive
+from harness.hosting import ROLE
 from harness.waiting import eventually
 
 CONFIG = f'[docker]\nsocket = "{os.environ["HOSTLER_TEST_DOCKER"]}"\n'
@@ -151,9 +153,36 @@ def test_a_server_that_nobody_here_wrote_lives_a_whole_life(hosting, server, req
     hosting.delete(endpoint)
 
 
-def ask_or_none(ask):
-    from botocore.exceptions import ClientError
+def test_two_models_of_multi_model_server_behind_one_endpoint(hosting, server, toolkit, leaves_nothing):
+    """Each is loaded on its first use through the container's own `/models`, and again in the container that follows."""
+    for name, factor in (("double", 2), ("tenfold", 10)):
+        data = archive({"code/inference.py": HOOKS, "factor.json": json.dumps({"factor": factor}).encode()})
+        url = hosting.upload(data, f"many/{name}.tar.gz")
+    model = f"many-{toolkit.image.rpartition('/')[2].partition(':')[0]}"
+    container = {"Image": toolkit.image, "Mode": "MultiModel", "ModelDataUrl": url.rpartition("/")[0] + "/"}
+    hosting.sagemaker.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    config = hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=STARTUP_S)
+    endpoint = hosting.in_service(hosting.endpoint(config, wait=False), STARTUP_S)
 
+    def ask(name):
+        target = {"TargetModel": f"{name}.tar.gz", "ContentType": "application/json"}
+        return json.loads(hosting.invoke(endpoint, b"[1, 2, 3]", **target)["Payload"])
+
+    for _ in range(2):
+        assert (ask("double"), ask("tenfold")) == ([2, 4, 6], [10, 20, 30])
+    with pytest.raises(ClientError) as caught:
+        ask("nobody")
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+    (first,) = of_endpoint(endpoint)
+    docker("kill", first)
+    eventually(lambda: of_endpoint(endpoint), lambda now: now and first not in now, "another one follows", 60)
+    again = eventually(lambda: ask_or_none(lambda: ask("tenfold")), lambda said: said, "it answers", STARTUP_S, 0.2)
+    assert again == [10, 20, 30]
+    hosting.delete(endpoint)
+
+
+def ask_or_none(ask):
     try:
         return ask()
     except ClientError:
