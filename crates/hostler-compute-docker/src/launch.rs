@@ -17,6 +17,7 @@ use hostler_compute_local::directory::{PREPARED, RUNNING, make_dir};
 use hostler_compute_local::failure::{of_fetch, of_late_fetch, of_machine, starting};
 use hostler_compute_local::{Lease, PreparedModel};
 use hostler_types::FailureCause;
+use tokio::time::{Instant, sleep};
 
 use crate::adoption::Stage;
 use crate::container::{self, Surroundings};
@@ -35,6 +36,9 @@ use crate::shared::names;
 
 /// How often an image that vanished between pull and start is pulled again.
 const PULLS_MAX: usize = 3;
+/// An engine has heard by then that a container's process is gone, and looks for it in steps.
+const END_SEEN_WITHIN: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_millis(20);
 /// How often a pull says in the instance's log how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
@@ -165,6 +169,18 @@ impl Instance {
         found.is_ok_and(|found| found.is_none_or(|found| !found.state.running))
     }
 
+    /// Whether a container whose process is gone has ended: engines learn of an end a moment after the kernel.
+    async fn is_seen_to_end(&self, container: &Container) -> bool {
+        let until = Instant::now() + END_SEEN_WITHIN;
+        while !self.has_ended(Some(container)).await {
+            if Instant::now() >= until {
+                return false;
+            }
+            sleep(STEP).await;
+        }
+        true
+    }
+
     /// Where the containers answer, in the network of the first.
     async fn addresses(
         &mut self,
@@ -198,7 +214,7 @@ impl Instance {
             let network = match Network::of_process(first.state.pid) {
                 Ok(network) => network,
                 // It ended since it was looked at: how is seen next.
-                Err(_) if self.has_ended(Some(first)).await => break,
+                Err(_) if self.is_seen_to_end(first).await => break,
                 Err(error) => return Err(error),
             };
             let before = before.get(position).map(|started| started.address);
@@ -349,7 +365,7 @@ fn tell_progress(log: ContainerLog, image: String, mut progress: Progress) -> to
                 const MIB: u64 = 1024 * 1024;
                 let line = format!("pulling image `{image}`: {} of {} MiB", current / MIB, total / MIB);
                 log.say(line).await;
-                tokio::time::sleep(PROGRESS_EVERY).await;
+                sleep(PROGRESS_EVERY).await;
             }
             if progress.changed().await.is_err() {
                 return;
