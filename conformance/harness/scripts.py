@@ -57,7 +57,8 @@ def wheel(name, version="1.0", module=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as zipped:
         for path, text in files.items():
-            zipped.writestr(path, text)
+            # Of no moment, so that the same package is the same bytes.
+            zipped.writestr(zipfile.ZipInfo(path), text)
     return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
 
 
