@@ -195,11 +195,12 @@ def test_the_test_model_breaks_a_load_as_its_directory_says(tmp_path):
     assert server.load("full", load_commands(tmp_path, "full", "status=507")) == 507
     assert server.load("wrong", load_commands(tmp_path, "wrong", "statsu=507")) == 400
     gate = tmp_path / "gate"
-    slow = load_commands(tmp_path, "slow", f"until={gate}")
+    slow = load_commands(tmp_path, "slow", f"touch={tmp_path / 'began'}; until={gate}")
     loads = []
     thread = threading.Thread(target=lambda: loads.append(server.load("slow", slow)))
     thread.start()
-    eventually(lambda: server.load("slow", slow), lambda status: status == 409, "the load is under way")
+    eventually((tmp_path / "began").exists, bool, "the load is under way")
+    assert server.load("slow", slow) == 409
     gate.touch()
     thread.join()
     assert loads == [200]

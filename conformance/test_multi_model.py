@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from harness.artifacts import archive, expected, kmeans_archive
 from harness.artifacts import rows as rows_of_example
-from harness.hosting import BUCKET, fresh
+from harness.hosting import BUCKET, Hosting, fresh
 from harness.processes import is_test_model
 from harness.waiting import eventually
 
@@ -325,4 +325,28 @@ def test_a_client_that_leaves_does_not_end_the_load_for_others(hosting, tmp_path
     waits.join()
     assert answers == [b"row"]
     assert tell(hosting, endpoint, "slow.tar.gz")["models"]["loads"] == 1
+    hosting.delete(endpoint)
+
+
+@pytest.mark.parametrize("is_loaded", [True, False], ids=["loaded", "on its way"])
+def test_what_a_container_has_or_loads_is_taken_over_by_the_next_server(make_server, tmp_path, is_loaded):
+    gate = tmp_path / "gate"
+    server = make_server(arguments=("--leave-running",))
+    hosting = Hosting(server)
+    endpoint, _ = many(hosting, files=test_models(["slow", "quick"], {"slow": f"until={gate}"}))
+    pid = tell(hosting, endpoint, "quick.tar.gz")["pid"]
+    target = "quick.tar.gz"
+    if not is_loaded:
+        target = "slow.tar.gz"
+        impatient = server.client("sagemaker-runtime", read_timeout=1, retries={"max_attempts": 0})
+        with pytest.raises(Exception, match="Read timeout"):
+            impatient.invoke_endpoint(EndpointName=endpoint, Body=b"", TargetModel=target)
+    server.kill()
+    server.start()
+    hosting = Hosting(server)
+    if not is_loaded:
+        threading.Timer(1.0, gate.touch).start()
+    seen = tell(hosting, endpoint, target)
+    assert seen["pid"] == pid
+    assert seen["models"]["loads"] == (1 if is_loaded else 2)
     hosting.delete(endpoint)

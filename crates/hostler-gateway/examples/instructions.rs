@@ -35,7 +35,7 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What the model answers: as long as the built-in runtime's answer to one row.
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 77\r\n\r\n\
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 79\r\n\r\n\
     {\"predictions\": [{\"closest_cluster\": 6.0, \"distance_to_cluster\": 12.12345678}]}";
 
 fn main() {

@@ -219,9 +219,11 @@ fn finish(
         let _ = log.append(text.as_bytes());
     }
     let cause = cause(status, oom_kills, plan.limits.memory_bytes);
+    let of_container = position.and_then(|position| plan.containers.get(position));
+    let home = of_container.map_or(dir.path(), |container| &container.working_dir);
     // A program of ours may know more than its code tells; what is read first is written first.
     if !matches!(cause, ExitCause::Code(0) | ExitCause::OutOfMemory { .. })
-        && let Some(failure) = refusal::taken_over(dir.path())
+        && let Some(failure) = refusal::taken_over(home)
     {
         dir.write(FAILED, &failure)?;
     }

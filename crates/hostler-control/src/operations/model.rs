@@ -163,6 +163,7 @@ impl Control {
         let mut notes = Vec::new();
         for container in &containers {
             self.check_repository_auth(container)?;
+            self.refuse_many_scripts(container)?;
             for note in check_container(container)? {
                 if !notes.contains(&note) {
                     notes.push(note);
@@ -189,6 +190,19 @@ impl Control {
                 "ImageConfig RepositoryAuthConfig",
                 "there is no Lambda function to ask for the password; write it with `docker login` into the file that \
                  config_file under [docker] names",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A model's own script serves one model.
+    fn refuse_many_scripts(&self, container: &ContainerDefinition) -> Result<(), ApiError> {
+        let program = self.parts.catalog.resolve(container.image.as_deref().unwrap_or_default());
+        if container.mode == Some(ContainerMode::MultiModel) && matches!(program, ImageProgram::Script(_)) {
+            return Err(refused(
+                "Mode MultiModel",
+                "this server runs such an image's script without the image, and that serves one model; map the image, or \
+                 leave it to a container engine with [script] frameworks = false",
             ));
         }
         Ok(())

@@ -34,6 +34,13 @@ pub(super) async fn unload(kept: &Arc<Kept>, name: &str) -> Result<StatusCode, S
     Ok(asked.map_err(|_| "it took too long".to_owned())??.0)
 }
 
+/// What the container says of one model.
+pub(super) async fn show(kept: &Arc<Kept>, name: &str) -> Result<StatusCode, String> {
+    let path = format!("/models/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    let asked = timeout(SHORT_TIMEOUT, ask(kept, "GET", &path, Bytes::new())).await;
+    Ok(asked.map_err(|_| "it took too long".to_owned())??.0)
+}
+
 /// The names of all models that the container has.
 pub(super) async fn list(kept: &Arc<Kept>) -> Result<Vec<String>, String> {
     let mut names = Vec::new();

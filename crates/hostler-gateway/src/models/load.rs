@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::shelf::Told;
@@ -70,8 +70,7 @@ async fn try_load(models: &Models, target: &str) -> Result<(), LoadError> {
         let (status, body) = api::load(&models.kept, &name, &url).await.map_err(unreached)?;
         match status {
             status if status.is_success() => return Ok(()),
-            // It has been there since before this server was.
-            StatusCode::CONFLICT => return Ok(()),
+            StatusCode::CONFLICT => return follow(models, &name).await,
             StatusCode::INSUFFICIENT_STORAGE => {
                 if !has_room_or_wait(models, room_until).await {
                     return Err(LoadError::Container { status, body });
@@ -79,6 +78,19 @@ async fn try_load(models: &Models, target: &str) -> Result<(), LoadError> {
             }
             status => return Err(LoadError::Container { status, body }),
         }
+    }
+}
+
+/// Somebody else has loaded it, or is loading it: a server before this one. Whether it is there yet the container says.
+async fn follow(models: &Models, name: &str) -> Result<(), LoadError> {
+    loop {
+        let unreached = |detail| LoadError::Unreached { detail };
+        let status = api::show(&models.kept, name).await.map_err(unreached)?;
+        // A container that does not know the question is believed: the model is there already.
+        if status != StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        sleep(LOOK_AGAIN).await;
     }
 }
 

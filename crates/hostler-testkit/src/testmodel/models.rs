@@ -36,14 +36,20 @@ impl Listing {
     }
 }
 
+/// A model that is loaded, or is being loaded.
+#[derive(Debug)]
+struct There {
+    url: String,
+    is_loaded: bool,
+}
+
 /// The models of this process.
 #[derive(Debug, Default)]
 pub(super) struct Models {
     /// Whether there are such paths at all.
     is_served: bool,
     most: Option<usize>,
-    /// The directory of each that is loaded, or is being loaded.
-    there: Mutex<BTreeMap<String, String>>,
+    there: Mutex<BTreeMap<String, There>>,
     listing: Mutex<Option<Listing>>,
     loads: AtomicU64,
 }
@@ -57,7 +63,7 @@ impl Models {
     pub(super) fn tell(&self) -> Value {
         json!({
             "loads": self.loads.load(Ordering::Relaxed),
-            "there": self.there().keys().collect::<Vec<_>>(),
+            "there": self.there().iter().filter(|(_, one)| one.is_loaded).map(|(name, _)| name).collect::<Vec<_>>(),
         })
     }
 
@@ -66,7 +72,7 @@ impl Models {
         *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
     }
 
-    fn there(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+    fn there(&self) -> MutexGuard<'_, BTreeMap<String, There>> {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,7 +106,7 @@ fn load(stream: &mut TcpStream, request: &Request, server: &Server) -> io::Resul
         if models.most.is_some_and(|most| there.len() >= most) {
             return plain(stream, 507, "there is no room for one more model");
         }
-        there.insert(name.to_owned(), url.to_owned());
+        there.insert(name.to_owned(), There { url: url.to_owned(), is_loaded: false });
     }
     models.loads.fetch_add(1, Ordering::Relaxed);
     let wish = match commands(Path::new(url)) {
@@ -113,6 +119,8 @@ fn load(stream: &mut TcpStream, request: &Request, server: &Server) -> io::Resul
     answer::prepare(&wish, server)?;
     if wish.status.is_some_and(|status| !(200..300).contains(&status)) {
         models.there().remove(name);
+    } else if let Some(one) = models.there().get_mut(name) {
+        one.is_loaded = true;
     }
     answer::write(stream, request, server, &wish)
 }
@@ -142,11 +150,12 @@ fn list(stream: &mut TcpStream, query: &str, server: &Server) -> io::Result<Then
     }
     let after = query.split('&').find_map(|pair| pair.strip_prefix("next_page_token=")).unwrap_or_default();
     let there = server.models.there();
-    let mut page: Vec<_> = there.iter().filter(|(name, _)| name.as_str() > after).take(PAGE + 1).collect();
+    let mut page: Vec<_> =
+        there.iter().filter(|(name, one)| one.is_loaded && name.as_str() > after).take(PAGE + 1).collect();
     let is_last = page.len() <= PAGE;
     page.truncate(PAGE);
     let models: Vec<Value> =
-        page.iter().map(|(name, url)| json!({ "modelName": name, "modelUrl": url })).collect();
+        page.iter().map(|(name, one)| json!({ "modelName": name, "modelUrl": one.url })).collect();
     let mut document = json!({ "models": models });
     if let (false, Some((name, _))) = (is_last, page.last()) {
         document["nextPageToken"] = json!(name);
@@ -155,7 +164,9 @@ fn list(stream: &mut TcpStream, query: &str, server: &Server) -> io::Result<Then
 }
 
 fn show(stream: &mut TcpStream, name: &str, server: &Server) -> io::Result<Then> {
-    let url = server.models.there().get(name).cloned();
+    let there = server.models.there();
+    let url = there.get(name).filter(|one| one.is_loaded).map(|one| one.url.clone());
+    drop(there);
     match url {
         Some(url) => plain(stream, 200, &json!({ "modelName": name, "modelUrl": url }).to_string()),
         None => plain(stream, 404, "there is no such model"),
@@ -171,7 +182,7 @@ fn unload(stream: &mut TcpStream, name: &str, server: &Server) -> io::Result<The
 }
 
 fn invoke(stream: &mut TcpStream, name: &str, request: &Request, server: &Server) -> io::Result<Then> {
-    if !server.models.there().contains_key(name) {
+    if !server.models.there().get(name).is_some_and(|one| one.is_loaded) {
         return plain(stream, 404, "there is no such model");
     }
     let wish = match Wish::of(request, &server.every) {
