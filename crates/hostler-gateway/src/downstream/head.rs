@@ -116,3 +116,6 @@ fn read_connection(value: &[u8]) -> Option<bool> {
     }
     Some(closes)
 }
+
+#[cfg(test)]
+mod tests;
