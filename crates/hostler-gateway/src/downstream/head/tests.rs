@@ -46,8 +46,7 @@ fn by_hyper(bytes: &[u8]) -> Option<Understood> {
         let serving = http1::Builder::new().half_close(true).serve_connection(TokioIo::new(server), service);
         let mut answer = Vec::new();
         let (_, _) = tokio::join!(serving, client.read_to_end(&mut answer));
-        let seen = seen.lock().unwrap().take();
-        seen
+        seen.lock().unwrap().take()
     })
 }
 
