@@ -151,9 +151,13 @@ def test_a_model_that_the_container_forgot_is_loaded_again(hosting):
     hosting.invoke(endpoint, b"row", TargetModel="a.tar.gz", CustomAttributes="test: forget=true")
     assert hosting.invoke(endpoint, b"row", TargetModel="a.tar.gz")["Payload"] == b"row"
     assert tell(hosting, endpoint, "a.tar.gz")["models"]["loads"] == 2
-    # A 404 of the model's own is not for ever taken for one that is not loaded.
+    # A 404 of the model's own is the answer, and the model is asked once.
+    before = tell(hosting, endpoint, "a.tar.gz")
     response = refusal(lambda: hosting.invoke(endpoint, b"", TargetModel="a.tar.gz", CustomAttributes="test: status=404"))
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 404)
+    after = tell(hosting, endpoint, "a.tar.gz")
+    assert after["invocations"] - before["invocations"] == 2
+    assert after["models"]["loads"] == 2
     hosting.delete(endpoint)
 
 

@@ -179,9 +179,14 @@ impl InUse {
         &self.using.beginning
     }
 
-    /// The container does not have it: the next call loads it.
-    pub(crate) fn is_unknown(&self) {
-        self.models.shelf().is_unknown(&self.target, &self.using);
+    /// Whether the container does not have it, as it says itself: then the next call loads it.
+    pub(crate) async fn is_unknown(&self) -> bool {
+        let said = api::show(&self.models.kept, &name_of(&self.target)).await;
+        let is_unknown = said.is_ok_and(|status| status == StatusCode::NOT_FOUND);
+        if is_unknown {
+            self.models.shelf().is_unknown(&self.target, &self.using);
+        }
+        is_unknown
     }
 
     /// Others leave, for the container has no room to answer with this one; whether any did.

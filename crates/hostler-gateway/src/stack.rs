@@ -77,7 +77,8 @@ impl Gateway {
             let (mut call, lost) = match sent {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
-                    if again.is_worth_it(call.permit(), status).await {
+                    let worth = timeout_at(deadline, again.is_worth_it(call.permit(), status)).await;
+                    if worth.unwrap_or(false) {
                         call.passed_on();
                         continue;
                     }

@@ -58,10 +58,9 @@ impl Code {
     pub(crate) fn refers_to_files(&self) -> bool {
         let Some((_, text)) = &self.requirements else { return false };
         text.lines().map(str::trim).any(|line| {
+            // Wherever it stands: one that leads to no file costs an environment more, one that is missed is another's.
             let is_option =
-                ["-r", "-c", "-f", "-e", "--requirement", "--constraint", "--find-links", "--editable"]
-                    .iter()
-                    .any(|option| line.starts_with(option));
+                !line.starts_with('#') && line.split_whitespace().any(|word| word.starts_with('-'));
             let is_path = line.starts_with(['.', '/']) || line.contains("file:");
             let word = line.split([' ', ';', '[']).next().unwrap_or_default();
             is_option || is_path || !word.is_empty() && !word.starts_with('#') && self.dir.join(word).exists()

@@ -48,7 +48,9 @@ fn prepare(args: &ScriptArgs) -> Result<Command, Refusal> {
     };
     let requirements = code.requirements.as_ref();
     let base = framework::besides(base, requirements.map_or("", |(_, text)| text));
-    let files = code.refers_to_files().then_some(code.dir.as_path());
+    // pip's own variables lead to files as well as requirements do.
+    let names_files = code.refers_to_files() || own.keys().any(|name| name.starts_with("PIP_"));
+    let files = names_files.then_some(code.dir.as_path());
     let text = requirements.map(|(_, text)| text.as_str());
     let key = key::key(&python.identity, &base, text, &pip, files)
         .map_err(machine("looking at what the requirements lead to"))?;

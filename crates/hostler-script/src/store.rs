@@ -129,7 +129,9 @@ impl Store {
         for entry in fs::read_dir(&self.dir)? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
             let Some(key) = name.strip_suffix(".size") else { continue };
-            let bytes: u64 = fs::read_to_string(self.file(key, SIZE))?.trim().parse().unwrap_or_default();
+            // Another maker may have deleted it meanwhile.
+            let Ok(bytes) = fs::read_to_string(self.file(key, SIZE)) else { continue };
+            let bytes: u64 = bytes.trim().parse().unwrap_or_default();
             let used = fs::metadata(self.file(key, USE)).and_then(|meta| meta.modified());
             known.push((used.unwrap_or(SystemTime::UNIX_EPOCH), bytes, key.to_owned()));
         }

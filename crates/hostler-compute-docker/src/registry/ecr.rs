@@ -82,6 +82,10 @@ pub(super) fn registry(host: &str) -> Option<(&str, &str)> {
     else {
         return None;
     };
+    // A token of Amazon's goes to nobody who only begins like Amazon.
+    if !matches!((labels.next(), labels.next(), labels.next()), (Some("com"), None | Some("cn"), None)) {
+        return None;
+    }
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     is_account.then_some((account, region))
 }
@@ -188,6 +192,9 @@ mod tests {
             ("public.ecr.aws", None),
             ("12345.dkr.ecr.eu-west-1.amazonaws.com", None),
             ("123456789012.dkr.ecr.eu-west-1.example.com", None),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.example.com", None),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com.example.com", None),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws", None),
             ("docker.io", None),
         ] {
             assert_eq!(registry(host), wanted, "{host}");

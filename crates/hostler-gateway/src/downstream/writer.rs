@@ -103,7 +103,11 @@ impl Writer {
             if self.is_empty() {
                 match (self.has_ended, waits) {
                     (true, _) => return Poll::Ready(Ok(())),
-                    (false, true) => return Poll::Pending,
+                    // What TLS took and could not write yet is written while nothing else comes.
+                    (false, true) => {
+                        ready!(Pin::new(&mut *stream).poll_flush(context)).map_err(WriteError::Refused)?;
+                        return Poll::Pending;
+                    }
                     (false, false) => continue,
                 }
             }

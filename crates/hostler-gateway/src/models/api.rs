@@ -21,6 +21,8 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// To unload, or to list one page.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGES_MAX: usize = 1000;
+/// Of all pages together.
+const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Loads what lies at `url`; the load's own limit is the caller's.
 pub(super) async fn load(kept: &Arc<Kept>, name: &str, url: &str) -> Result<(StatusCode, Vec<u8>), String> {
@@ -43,6 +45,10 @@ pub(super) async fn show(kept: &Arc<Kept>, name: &str) -> Result<StatusCode, Str
 
 /// The names of all models that the container has.
 pub(super) async fn list(kept: &Arc<Kept>) -> Result<Vec<String>, String> {
+    timeout(LIST_TIMEOUT, list_all(kept)).await.map_err(|_| "it took too long".to_owned())?
+}
+
+async fn list_all(kept: &Arc<Kept>) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     let mut path = "/models".to_owned();
     for _ in 0..PAGES_MAX {

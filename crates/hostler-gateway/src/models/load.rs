@@ -44,8 +44,9 @@ pub(super) async fn load(models: Arc<Models>, target: String, tell: watch::Sende
         Ok(()) => models.shelf().is_loaded(&target),
         Err(error) => {
             debug!(instance = %models.id, target, %error, "a target model was not loaded");
-            drop(on_its_way);
+            // Before the shelf knows: whoever loads it next must find its own files.
             models.loader.drop_model(models.id.clone(), name_of(&target)).await;
+            drop(on_its_way);
             tell.send_replace(Some(error));
         }
     }
@@ -97,10 +98,13 @@ async fn follow(models: &Models, name: &str) -> Result<(), LoadError> {
 /// Makes room, or waits a moment for models that are in use; whether it is worth trying again.
 async fn has_room_or_wait(models: &Models, until: Instant) -> bool {
     let released = models.released.notified();
+    if Instant::now() >= until {
+        return false;
+    }
     if make_room(models).await {
         return true;
     }
-    if Instant::now() >= until || !models.shelf().is_any_in_use() {
+    if !models.shelf().is_any_in_use() {
         return false;
     }
     let _ = timeout(LOOK_AGAIN, released).await;

@@ -39,8 +39,8 @@ impl Again {
             return false;
         }
         match status {
-            // One that was loaded for this very request and is not there is the model's own answer.
-            StatusCode::NOT_FOUND if self.0 == 0 => model.is_unknown(),
+            // A model may have its own reasons for a 404.
+            StatusCode::NOT_FOUND if self.0 == 0 && model.is_unknown().await => {}
             StatusCode::INSUFFICIENT_STORAGE if model.make_room().await => {}
             _ => return false,
         }
