@@ -28,7 +28,7 @@ const SIGNAL_MAX: i64 = 64;
 /// What Linux kills by.
 const SIGKILL: i64 = 9;
 /// For so long a word of the kernel's is waited for that comes after the end.
-const LATE_WORD_S: i64 = 2;
+const LATE_WORD_S: i64 = 4;
 
 /// A container that ended, and how; none: nobody knows.
 pub(crate) struct Ended {
