@@ -5,7 +5,6 @@ HTTP client: the built-in runtime and the test model. The statuses and members a
 import http.client
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 import threading
@@ -101,6 +100,16 @@ def start(tmp_path, kind):
         server.stop()
 
 
+@pytest.fixture
+def breaking(tmp_path):
+    """One that may be dead when the test ends."""
+    server = ModelServer("testmodel", tmp_path)
+    yield server
+    server.process.kill()
+    server.process.wait(30)
+    server.process.stdout.close()
+
+
 def test_a_model_is_loaded_listed_invoked_and_unloaded(start, model):
     server = start()
     assert server.ask("GET", "/ping")[0] == 200
@@ -190,8 +199,8 @@ def load_commands(tmp_path, name, commands):
     return directory
 
 
-def test_the_test_model_breaks_a_load_as_its_directory_says(tmp_path):
-    server = ModelServer("testmodel", tmp_path)
+def test_the_test_model_breaks_a_load_as_its_directory_says(breaking, tmp_path):
+    server = breaking
     assert server.load("full", load_commands(tmp_path, "full", "status=507")) == 507
     assert server.load("wrong", load_commands(tmp_path, "wrong", "statsu=507")) == 400
     gate = tmp_path / "gate"
@@ -213,5 +222,3 @@ def test_the_test_model_breaks_a_load_as_its_directory_says(tmp_path):
     with pytest.raises((http.client.HTTPException, OSError)):
         server.load("deadly", deadly)
     assert server.process.wait(30) == 3
-    server.process.stdout.close()
-    shutil.rmtree(deadly)

@@ -146,6 +146,29 @@ def test_a_model_in_use_does_not_leave_and_the_containers_words_are_the_answer(h
     hosting.delete(endpoint)
 
 
+def test_a_model_that_the_container_keeps_goes_on_with_its_files(hosting):
+    environment = {"TEST_MODELS_MAX": "1", "TEST_MODELS_KEEP": "true"}
+    endpoint, _ = many(hosting, files=test_models("ab"), environment=environment)
+    seen = tell(hosting, endpoint, "a.tar.gz")
+    response = refusal(lambda: once(hosting).invoke_endpoint(EndpointName=endpoint, Body=b"", TargetModel="b.tar.gz"))
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 507)
+    after = tell(hosting, endpoint, "a.tar.gz")
+    assert after["models"] == seen["models"]
+    [name] = after["models"]["there"]
+    [model] = (hosting.server.data_dir / "instances").glob(f"*/models/{name}/model")
+    assert (model / "name").read_text() == "a"
+    hosting.delete(endpoint)
+
+
+def test_a_target_with_a_slash_before_it_is_the_same_one(hosting):
+    endpoint, _ = many(hosting)
+    for target in ["a.tar.gz", "/a.tar.gz"]:
+        seen = tell(hosting, endpoint, target)
+        assert seen["headers"]["x-amzn-sagemaker-target-model"] == target
+    assert seen["models"]["loads"] == 1
+    hosting.delete(endpoint)
+
+
 def test_a_model_that_the_container_forgot_is_loaded_again(hosting):
     endpoint, _ = many(hosting)
     hosting.invoke(endpoint, b"row", TargetModel="a.tar.gz", CustomAttributes="test: forget=true")

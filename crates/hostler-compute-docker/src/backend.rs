@@ -339,25 +339,20 @@ impl Compute for DockerBackend {
     }
 
     async fn place_model(&self, id: &InstanceId, name: &str, target: &str) -> Result<String, PlaceError> {
-        let unknown = || PlaceError::Unknown { id: id.clone() };
-        let (models, prefix) = {
+        let home = {
             let entries = self.shared.entries();
-            let entry = entries.get(id).ok_or_else(unknown)?;
-            let prefix = entry.spec.containers.iter().find_map(|container| container.models.clone());
-            (entry.dir.models(), prefix.ok_or_else(unknown)?)
+            entries.get(id).and_then(|entry| {
+                let prefix = entry.spec.containers.iter().find_map(|container| container.models.clone());
+                Some((entry.dir.models(), prefix?))
+            })
         };
-        self.shared.targets.place((id, &models), &prefix, name, target).await?;
+        self.shared.targets.place(id, home, name, target).await?;
         Ok(format!("{}/{name}/model", container::MODELS))
     }
 
     async fn drop_model(&self, id: &InstanceId, name: &str) -> Result<(), ComputeError> {
-        let models = {
-            let entries = self.shared.entries();
-            let Some(entry) = entries.get(id) else { return Ok(()) };
-            entry.dir.models()
-        };
-        let dropped = self.shared.targets.drop_model((id, &models), name).await;
-        dropped.map_err(|source| ComputeError::Failed { action: "remove a model", source: source.into() })
+        let models = self.shared.entries().get(id).map(|entry| entry.dir.models());
+        self.shared.targets.drop_model(id, models, name).await
     }
 
     async fn listens(&self, id: &InstanceId) -> Result<Vec<SocketAddr>, ComputeError> {

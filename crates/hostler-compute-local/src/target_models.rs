@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hostler_artifacts::{ArtifactSource, DataForm, DataSource, FetchError};
-use hostler_compute::PlaceError;
+use hostler_compute::{ComputeError, PlaceError};
 use hostler_types::InstanceId;
 
 use crate::{Lease, ModelData};
@@ -46,18 +46,20 @@ impl TargetModels {
     }
 
     /// Fetches a model from below the prefix and puts it into the instance's directory of models; gives its place there.
+    /// `home`: that directory and the prefix, where there is such an instance and it has many.
     pub async fn place(
         &self,
-        (id, models): (&InstanceId, &Path),
-        prefix: &ArtifactSource,
+        id: &InstanceId,
+        home: Option<(PathBuf, ArtifactSource)>,
         name: &str,
         target: &str,
     ) -> Result<PathBuf, PlaceError> {
+        let (models, prefix) = home.ok_or_else(|| PlaceError::Unknown { id: id.clone() })?;
         if !is_plain(name) {
             return Err(PlaceError::Failed { detail: format!("`{name}` cannot be the name of a directory") });
         }
         let uri = format!("{}{}", prefix.uri, target.trim_start_matches('/'));
-        let at = ArtifactSource { uri, ..prefix.clone() };
+        let at = ArtifactSource { uri, ..prefix };
         let source = DataSource { at, form: DataForm::Archive, etag: None };
         let prepared = self.data.prepare(&source, &|_| ()).await.map_err(refusal)?;
         let (home, from, placing) = (models.join(name), prepared.path, self.placing);
@@ -79,16 +81,21 @@ impl TargetModels {
         Ok(place)
     }
 
-    /// Takes a model away.
-    pub async fn drop_model(&self, (id, models): (&InstanceId, &Path), name: &str) -> io::Result<()> {
+    /// Takes a model away from this directory, if there is one.
+    pub async fn drop_model(
+        &self,
+        id: &InstanceId,
+        models: Option<PathBuf>,
+        name: &str,
+    ) -> Result<(), ComputeError> {
         self.held().remove(&(id.clone(), name.to_owned()));
-        if !is_plain(name) {
-            return Ok(());
-        }
+        let Some(models) = models.filter(|_| is_plain(name)) else { return Ok(()) };
         let home = models.join(name);
         let gone = tokio::task::spawn_blocking(move || fs::remove_dir_all(home)).await;
         match gone.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ComputeError::Failed { action: "remove a model", source: error.into() })
+            }
             _ => Ok(()),
         }
     }

@@ -5,7 +5,8 @@
 //! runs the instance fetches them.
 //! Invariants: first calls of one model at one time make one load (`shelf.rs`). A load goes on when those who waited have
 //! left. What a container says wins over what is remembered: a model that it does not know is loaded again, one that it
-//! has already (409: after a restart of this server) is taken as loaded. Every wait ends.
+//! has already (409: after a restart of this server) is taken as loaded, one that it does not let go stays with its files.
+//! Loads under way are bounded, and every wait ends.
 //! Failure: a load that failed is told to all who wait for it, and the next call begins anew. Without room (507) models
 //! leave, those used the longest ago first; when none can leave, the container's own words are the answer.
 
@@ -149,6 +150,7 @@ impl Models {
                 Found::Ready(using) => {
                     return Ok(InUse { models: self.clone(), target: target.to_owned(), using });
                 }
+                Found::Full => return Err(NotReady::Late),
                 Found::Load(tell) => drop(tokio::spawn(load::load(self.clone(), target.to_owned(), tell))),
                 Found::Wait(mut told) => match timeout_at(until, told.changed()).await {
                     Err(_) => return Err(NotReady::Late),

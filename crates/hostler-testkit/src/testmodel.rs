@@ -69,6 +69,7 @@
 //! | `TEST_CHILD` | `true` | keeps a child in a session of its own that ignores SIGTERM |
 //! | `TEST_STOP` | `ignore`, time | SIGTERM is ignored, or ends it so many milliseconds late; at once otherwise |
 //! | `TEST_MODELS_ABSENT` | `true` | no paths for many models |
+//! | `TEST_MODELS_KEEP` | `true` | to unload a model is 500, and it stays |
 //! | `TEST_MODELS_MAX` | count | with so many models a load is 507 |
 //! | `TEST_PING` | status, `hang` | of every ping |
 //! | `TEST_PING_REFUSE` | count | the first pings are 503 |

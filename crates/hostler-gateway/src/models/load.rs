@@ -2,6 +2,7 @@
 //!
 //! Invariants: whoever waits is told after the shelf knows; a task that is dropped leaves no model on its way.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) async fn load(models: Arc<Models>, target: String, tell: watch::Sende
     }
 }
 
-async fn try_load(models: &Models, target: &str) -> Result<(), LoadError> {
+async fn try_load(models: &Arc<Models>, target: &str) -> Result<(), LoadError> {
     let room_until = Instant::now() + ROOM_TIMEOUT;
     let name = name_of(target);
     let url = loop {
@@ -96,7 +97,7 @@ async fn follow(models: &Models, name: &str) -> Result<(), LoadError> {
 }
 
 /// Makes room, or waits a moment for models that are in use; whether it is worth trying again.
-async fn has_room_or_wait(models: &Models, until: Instant) -> bool {
+async fn has_room_or_wait(models: &Arc<Models>, until: Instant) -> bool {
     let released = models.released.notified();
     if Instant::now() >= until {
         return false;
@@ -112,11 +113,18 @@ async fn has_room_or_wait(models: &Models, until: Instant) -> bool {
 }
 
 /// The model that was used the longest ago leaves, or what the container has and nobody here knows; whether any did.
-pub(super) async fn make_room(models: &Models) -> bool {
-    let oldest = models.shelf().let_go_oldest();
-    if let Some((target, tell)) = oldest {
-        take_out(models, &target, tell).await;
-        return true;
+pub(super) async fn make_room(models: &Arc<Models>) -> bool {
+    let mut kept = HashSet::new();
+    loop {
+        let oldest = models.shelf().let_go_oldest();
+        let Some((target, tell)) = oldest else { break };
+        if take_out(models, &target, tell).await {
+            return true;
+        }
+        // The container keeps it: the next oldest, until it is this one's turn again.
+        if !kept.insert(target) {
+            break;
+        }
     }
     let strays = match api::list(&models.kept).await {
         Ok(names) => names.into_iter().filter(|name| !is_known(models, name)).collect::<Vec<_>>(),
@@ -125,10 +133,11 @@ pub(super) async fn make_room(models: &Models) -> bool {
             Vec::new()
         }
     };
+    let mut any_left = false;
     for name in &strays {
-        unload_name(models, name).await;
+        any_left |= unload_name(models, name).await;
     }
-    !strays.is_empty()
+    any_left
 }
 
 fn is_known(models: &Models, name: &str) -> bool {
@@ -137,25 +146,42 @@ fn is_known(models: &Models, name: &str) -> bool {
 }
 
 /// Takes one out, if it is not in use.
-pub(super) async fn unload(models: &Models, target: &str) {
+pub(super) async fn unload(models: &Arc<Models>, target: &str) {
     let tell = models.shelf().let_go(target);
     if let Some(tell) = tell {
         take_out(models, target, tell).await;
     }
 }
 
-async fn take_out(models: &Models, target: &str, tell: watch::Sender<Told<LoadError>>) {
-    let leaves = OnItsWay { models, target };
-    unload_name(models, &name_of(target)).await;
-    drop(leaves);
-    drop(tell);
+/// Whether it left. In a task of its own: whoever wanted the room may run out of time, and its files must go with it.
+async fn take_out(models: &Arc<Models>, target: &str, tell: watch::Sender<Told<LoadError>>) -> bool {
+    let (models, target) = (models.clone(), target.to_owned());
+    let leaving = tokio::spawn(async move {
+        let leaves = OnItsWay { models: &models, target: &target };
+        let has_left = unload_name(&models, &name_of(&target)).await;
+        if !has_left {
+            models.shelf().is_loaded(&target);
+        }
+        drop(leaves);
+        drop(tell);
+        has_left
+    });
+    leaving.await.unwrap_or(false)
 }
 
-async fn unload_name(models: &Models, name: &str) {
+/// Whether the container has let it go; its files stay as long as it may read them.
+async fn unload_name(models: &Models, name: &str) -> bool {
     match api::unload(&models.kept, name).await {
         Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => {}
-        Ok(status) => warn!(instance = %models.id, name, %status, "a container did not unload a model"),
-        Err(detail) => warn!(instance = %models.id, name, detail, "a container did not unload a model"),
+        Ok(status) => {
+            warn!(instance = %models.id, name, %status, "a container did not unload a model");
+            return false;
+        }
+        Err(detail) => {
+            warn!(instance = %models.id, name, detail, "a container did not unload a model");
+            return false;
+        }
     }
     models.loader.drop_model(models.id.clone(), name.to_owned()).await;
+    true
 }

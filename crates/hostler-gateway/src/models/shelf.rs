@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+/// Of one instance, on their way or leaving: a load goes on when its client has left, so clients alone do not bound them.
+const PASSING_MAX: usize = 32;
+
 /// What is told to those who wait: why it failed, or nothing: look again.
 pub(super) type Told<E> = Option<E>;
 
@@ -43,6 +46,8 @@ pub(super) enum Found<E> {
     Ready(Using),
     /// Until this says something, or is closed.
     Wait(watch::Receiver<Told<E>>),
+    /// So many are on their way that it would have to wait for them first.
+    Full,
     /// It is the one that loads, and tells the others.
     Load(watch::Sender<Told<E>>),
 }
@@ -74,6 +79,10 @@ impl<E> Shelf<E> {
                 State::Passing(told) => Found::Wait(told.clone()),
             };
         }
+        let is_passing = |model: &&Model<E>| matches!(model.state, State::Passing(_));
+        if self.models.values().filter(is_passing).count() >= PASSING_MAX {
+            return Found::Full;
+        }
         let (tell, told) = watch::channel(None);
         let (load, used_at) = (self.now, self.now);
         let model = Model { load, beginning: beginning(), users: 0, used_at, state: State::Passing(told) };
@@ -85,9 +94,11 @@ impl<E> Shelf<E> {
         self.models.get(target).is_some_and(|model| matches!(model.state, State::Loaded))
     }
 
-    /// The load that was under way has succeeded.
+    /// The load that was under way has succeeded, or the container did not let it go: it counts as used now.
     pub(super) fn is_loaded(&mut self, target: &str) {
+        self.now += 1;
         if let Some(model) = self.models.get_mut(target) {
+            model.used_at = self.now;
             model.state = State::Loaded;
         }
     }
@@ -204,6 +215,7 @@ mod tests {
                             order.push(model);
                             uses.push((model, using));
                         }
+                        Found::Full => prop_assert!(false, "four models are never too many"),
                         Found::Wait(told) => {
                             prop_assert!(loading.contains_key(&model) || leaving.contains_key(&model));
                             prop_assert!(told.has_changed().is_ok(), "somebody will say how it ended");
@@ -274,6 +286,17 @@ mod tests {
             shelf.models.get(&model.to_string()).is_some_and(|it| it.load == using.load)
         };
         uses.iter().filter(|(model, using)| is_now(*model, using)).map(|(model, _)| *model).collect()
+    }
+
+    #[test]
+    fn so_many_are_on_their_way_and_no_more_until_one_has_come() {
+        let mut shelf = Shelf::<()>::default();
+        let loads: Vec<_> = (0..PASSING_MAX).map(|n| shelf.ask(&n.to_string(), nothing)).collect();
+        assert!(loads.iter().all(|found| matches!(found, Found::Load(_))));
+        assert!(matches!(shelf.ask("one more", nothing), Found::Full));
+        assert!(matches!(shelf.ask("0", nothing), Found::Wait(_)), "whoever waits for one of them may");
+        shelf.is_loaded("0");
+        assert!(matches!(shelf.ask("one more", nothing), Found::Load(_)));
     }
 
     #[test]

@@ -113,7 +113,10 @@ impl Gateway {
             let is_named = invocation.target_variant.is_some();
             // Where somebody waits, a place that is free is theirs.
             let is_next = endpoint.line.is_empty();
-            let wanted = Wanted { tried: &search.tried, model: invocation.target_model };
+            let wanted = Wanted {
+                tried: &search.tried,
+                model: invocation.target_model.map(|model| model.strip_prefix('/').unwrap_or(model)),
+            };
             let free = if is_next { place_from(&endpoint, fleet, is_named, &wanted) } else { None };
             if let Some(permit) = free {
                 return Ok(self.found(&endpoint, permit));

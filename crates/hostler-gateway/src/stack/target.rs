@@ -72,7 +72,7 @@ pub(super) async fn name_model(
         }
         (Some(models), Some(target)) => (models, target),
     };
-    check(target).map_err(refused)?;
+    let target = check(target).map_err(refused)?;
     match models.ready(target, Instant::now() + model_timeout.min(READY_TIMEOUT)).await {
         Ok(model) => {
             permit.names(model);
@@ -139,12 +139,12 @@ fn no_data(uri: &str) -> String {
     )
 }
 
-/// A target is a key below the endpoint's prefix, and nothing else.
-fn check(target: &str) -> Result<(), ApiError> {
+/// A target is a key below the endpoint's prefix, and nothing else; with a slash before it, it is the same one.
+fn check(target: &str) -> Result<&str, ApiError> {
     let relative = target.strip_prefix('/').unwrap_or(target);
     let is_plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
     if relative.split('/').all(is_plain) {
-        return Ok(());
+        return Ok(relative);
     }
     Err(ApiError::validation_error(format!(
         "Target model {target} is not the path of an object below the endpoint's model data: no part of it may be empty, \
@@ -162,7 +162,7 @@ mod tests {
             assert!(check(target).is_err(), "{target}");
         }
         for target in ["model.tar.gz", "/model.tar.gz", "a/b/model-1.tar.gz", "a/..b"] {
-            assert!(check(target).is_ok(), "{target}");
+            assert_eq!(check(target).ok(), Some(target.trim_start_matches('/')), "{target}");
         }
     }
 }

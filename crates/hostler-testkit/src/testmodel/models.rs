@@ -49,14 +49,16 @@ pub(super) struct Models {
     /// Whether there are such paths at all.
     is_served: bool,
     most: Option<usize>,
+    /// Nothing is ever unloaded.
+    keeps: bool,
     there: Mutex<BTreeMap<String, There>>,
     listing: Mutex<Option<Listing>>,
     loads: AtomicU64,
 }
 
 impl Models {
-    pub(super) fn new(is_served: bool, most: Option<usize>) -> Self {
-        Self { is_served, most, ..Self::default() }
+    pub(super) fn new(is_served: bool, most: Option<usize>, keeps: bool) -> Self {
+        Self { is_served, most, keeps, ..Self::default() }
     }
 
     /// Loads that were begun, and the models that are there.
@@ -174,6 +176,9 @@ fn show(stream: &mut TcpStream, name: &str, server: &Server) -> io::Result<Then>
 }
 
 fn unload(stream: &mut TcpStream, name: &str, server: &Server) -> io::Result<Then> {
+    if server.models.keeps {
+        return plain(stream, 500, "nothing is unloaded here");
+    }
     let was = server.models.there().remove(name);
     match was {
         Some(_) => plain(stream, 200, r#"{"status": "unloaded"}"#),

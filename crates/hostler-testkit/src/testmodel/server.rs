@@ -143,7 +143,7 @@ fn begin(start: Start) -> io::Result<()> {
         every: start.every,
         health: Health::new(start.ping),
         sessions: Sessions::default(),
-        models: Models::new(start.many_models, start.models_most),
+        models: Models::new(start.many_models, start.models_most, start.keeps_models),
         invocations: AtomicU64::new(0),
         in_flight: AtomicU64::new(0),
         eaten: Mutex::default(),

@@ -40,6 +40,7 @@ pub(super) struct Start {
     pub(super) stop: Stop,
     pub(super) many_models: bool,
     pub(super) models_most: Option<usize>,
+    pub(super) keeps_models: bool,
 }
 
 impl Start {
@@ -72,6 +73,7 @@ impl Start {
             stop: Stop::After(Duration::ZERO),
             many_models: env::var("SAGEMAKER_MULTI_MODEL").is_ok_and(|value| value == "true"),
             models_most: None,
+            keeps_models: false,
         };
         for (name, value) in env::vars_os() {
             if let (Some(name), value) = (name.to_str(), value.to_string_lossy())
@@ -107,6 +109,7 @@ impl Start {
             "TEST_STOP" if value == "ignore" => self.stop = Stop::Ignore,
             "TEST_STOP" => self.stop = Stop::After(time()?),
             "TEST_MODELS_ABSENT" => self.many_models = !yes()?,
+            "TEST_MODELS_KEEP" => self.keeps_models = yes()?,
             "TEST_MODELS_MAX" => {
                 self.models_most = Some(value.parse().map_err(|_| "the value is not a number")?);
             }
