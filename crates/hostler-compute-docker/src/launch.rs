@@ -276,10 +276,14 @@ impl Instance {
         let login = self.shared.config.logins.find(&Reference::parse(image), &puller).await;
         let wanted = Wanted { image, role_arn, held: held.as_ref(), registry_auth: login.header };
         let mut teller = None;
-        let obtained = self.shared.pulls.obtain(wanted, |progress| {
-            teller =
-                self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
-        });
+        let obtained = self.shared.pulls.obtain(
+            wanted,
+            |id| self.shared.pulled.has(id),
+            |progress| {
+                teller =
+                    self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
+            },
+        );
         let obtained = obtained.await;
         if let Some(teller) = teller {
             teller.abort();
