@@ -33,10 +33,12 @@ def pytest_addoption(parser):
         action="store_true",
         help="write what this run found into golden/ and docs/compatibility.md, instead of comparing",
     )
+    parser.addoption("--outcomes-to", metavar="FILE", help="write which tests passed, for a second part of the run")
+    parser.addoption("--outcomes-from", metavar="FILE", help="this run goes on where one with --outcomes-to ended")
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(Outcomes(), "outcomes")
+    config.pluginmanager.register(Outcomes(config), "outcomes")
 
 
 def pytest_collection_modifyitems(items):
