@@ -13,6 +13,7 @@ from harness.artifacts import archive, expected, kmeans_archive
 from harness.artifacts import rows as rows_of_example
 from harness.hosting import BUCKET, Hosting, fresh
 from harness.processes import is_test_model
+from harness.scraping import Scrape
 from harness.waiting import eventually
 
 TESTMODEL_IMAGE = "models.example/conformance-plain:1"
@@ -125,6 +126,29 @@ def test_without_room_the_model_that_was_used_the_longest_ago_leaves(hosting):
     seen = tell(hosting, endpoint, "d.tar.gz")
     assert names["b"] in seen["models"]["there"] and names["c"] not in seen["models"]["there"]
     hosting.delete(endpoint)
+
+
+def test_what_becomes_of_models_is_in_sagemakers_metrics(hosting, server):
+    files = test_models("abc", {"a": "delay_ms=300"})
+    endpoint, _ = many(hosting, files=files, environment={"TEST_MODELS_MAX": "2"})
+    plain = hosting.deploy()
+    assert Scrape(server).by("result", "model_cache_lookups_total", endpoint=endpoint) == {"hit": 0, "miss": 0}
+    for target in "aabcc":
+        tell(hosting, endpoint, f"{target}.tar.gz")
+    with pytest.raises(ClientError):
+        tell(hosting, endpoint, "nobody.tar.gz")
+    seen = Scrape(server)
+    assert seen.by("result", "model_cache_lookups_total", endpoint=endpoint) == {"hit": 2, "miss": 4}
+    steps = {"wait": 3, "downloading": 3, "loading": 3, "unloading": 1}
+    names = {step: f"model_{step}_seconds" for step in steps} | {"wait": "model_loading_wait_seconds"}
+    assert {step: seen.value(f"{name}_count", endpoint=endpoint) for step, name in names.items()} == steps
+    loading = seen.value("model_loading_seconds_sum", endpoint=endpoint)
+    assert 0.3 <= loading <= seen.value("model_loading_wait_seconds_sum", endpoint=endpoint)
+    assert seen.value("loaded_models", endpoint=endpoint) == 2
+    assert not seen.all("loaded_models", endpoint=plain), "an endpoint of one model has none of this"
+    hosting.delete(endpoint)
+    hosting.delete(plain)
+    assert not Scrape(server).all("loaded_models", endpoint=endpoint)
 
 
 def test_a_model_in_use_does_not_leave_and_the_containers_words_are_the_answer(hosting):

@@ -102,7 +102,8 @@ impl Lane {
         let further = instance.further.iter().map(|&address| Arc::new(Kept::new(address)));
         let LaneHome { line, tally, lanes, drained, loader } = home;
         let kept = Arc::new(Kept::new(instance.address));
-        let models = many.map(|many| Models::new(instance.id.clone(), kept.clone(), loader, many.caches));
+        let models = many
+            .map(|many| Models::new(instance.id.clone(), kept.clone(), loader, tally.clone(), many.caches));
         Self {
             id: instance.id.clone(),
             address: instance.address,

@@ -5,6 +5,8 @@
 //! Invariants: labels are endpoints and variants that are routed, as many as have a place; all others together are
 //! `_others`, a name that no endpoint can have.
 
+mod many;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ struct Row {
     in_flight: u64,
     /// Instances.
     ejected: u64,
+    /// Of endpoints with many.
+    loaded_models: u64,
 }
 
 impl GatewayMetrics {
@@ -70,6 +74,7 @@ impl GatewayMetrics {
             if let Some(row) = row {
                 row.in_flight += lane.in_flight() as u64;
                 row.ejected += u64::from(lane.is_ejected() && !lane.is_draining());
+                row.loaded_models += lane.models.as_ref().map_or(0, |models| models.loaded() as u64);
             }
         }
         let Row { totals, in_flight, .. } = &others;
@@ -157,6 +162,7 @@ impl Collector for GatewayMetrics {
             MetricType::Histogram,
         )?;
         histograms(overhead, &rows, |row| &row.totals.overhead)?;
+        many::encode(&mut encoder, &rows)?;
         self.encode_now(encoder, &rows)
     }
 }

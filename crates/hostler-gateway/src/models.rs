@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use self::shelf::{Found, Shelf, Using};
+use crate::tally::{Step, Tally};
 use crate::upstream::Kept;
 
 /// How long a call waits for its model, as AWS does; the load goes on.
@@ -118,6 +119,7 @@ pub(crate) struct Models {
     id: InstanceId,
     kept: Arc<Kept>,
     loader: Arc<dyn ModelLoader>,
+    tally: Arc<Tally>,
     /// A model stays loaded after it answered.
     caches: bool,
     shelf: Mutex<Shelf<LoadError>>,
@@ -133,8 +135,21 @@ pub(crate) struct InUse {
 }
 
 impl Models {
-    pub(crate) fn new(id: InstanceId, kept: Arc<Kept>, loader: Arc<dyn ModelLoader>, caches: bool) -> Self {
-        Self { id, kept, loader, caches, shelf: Mutex::default(), released: Notify::new() }
+    pub(crate) fn new(
+        id: InstanceId,
+        kept: Arc<Kept>,
+        loader: Arc<dyn ModelLoader>,
+        tally: Arc<Tally>,
+        caches: bool,
+    ) -> Self {
+        // Its series are there before the first request.
+        tally.many();
+        Self { id, kept, loader, tally, caches, shelf: Mutex::default(), released: Notify::new() }
+    }
+
+    /// How many are loaded.
+    pub(crate) fn loaded(&self) -> usize {
+        self.shelf().loaded()
     }
 
     /// Whether a call of this model need not wait.
@@ -144,8 +159,19 @@ impl Models {
 
     /// Waits until the model is loaded, and loads it if nobody does.
     pub(crate) async fn ready(self: &Arc<Self>, target: &str, until: Instant) -> Result<InUse, NotReady> {
+        // When it was seen that the model is not there.
+        let mut missed = None;
         loop {
             let found = self.shelf().ask(target, || self.beginning(target));
+            let is_ready = matches!(found, Found::Ready(_));
+            match missed {
+                None => {
+                    self.tally.many().asked(is_ready);
+                    missed = (!is_ready).then(Instant::now);
+                }
+                Some(since) if is_ready => self.tally.many().took(Step::Wait, since.elapsed()),
+                Some(_) => {}
+            }
             match found {
                 Found::Ready(using) => {
                     return Ok(InUse { models: self.clone(), target: target.to_owned(), using });

@@ -7,15 +7,17 @@
 
 mod book;
 mod histogram;
+mod many;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use hostler_types::{InvocationClass, InvocationCounts, Metered};
 use tokio::time::Instant;
 
 pub(crate) use book::{Book, Totals};
 pub(crate) use histogram::{Histogram, Reading};
+pub(crate) use many::{Many, ManyTotals, Step};
 
 use crate::lane::{Lane, Permit};
 
@@ -78,6 +80,8 @@ pub(crate) struct Tally {
     pub(crate) waiting: AtomicU64,
     model: Histogram<{ MODEL_BOUNDS_US.len() }>,
     overhead: Histogram<{ OVERHEAD_BOUNDS_US.len() }>,
+    /// Of a variant with many models.
+    many: OnceLock<Box<Many>>,
     /// How many of `classes` were written down as used.
     told: [AtomicU64; InvocationClass::ALL.len()],
 }
@@ -95,6 +99,7 @@ impl Tally {
             waiting: AtomicU64::new(0),
             model: Histogram::new(&MODEL_BOUNDS_US),
             overhead: Histogram::new(&OVERHEAD_BOUNDS_US),
+            many: OnceLock::new(),
             told: Default::default(),
         }
     }
@@ -108,6 +113,11 @@ impl Tally {
         self.ended(InvocationClass::ServerError);
         self.silences[why as usize].fetch_add(1, Ordering::Relaxed);
         self.overhead.observe(arrived.elapsed());
+    }
+
+    /// What is counted of its many models; whoever asks has some.
+    pub(crate) fn many(&self) -> &Many {
+        self.many.get_or_init(Box::default)
     }
 
     /// An instance of it was ejected.

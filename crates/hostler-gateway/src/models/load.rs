@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::shelf::Told;
 use super::{LoadError, LoaderError, Models, api, name_of};
+use crate::tally::Step;
 
 /// AWS's limit of a load.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(360);
@@ -57,8 +58,12 @@ async fn try_load(models: &Arc<Models>, target: &str) -> Result<(), LoadError> {
     let room_until = Instant::now() + ROOM_TIMEOUT;
     let name = name_of(target);
     let url = loop {
+        let begun = Instant::now();
         match models.loader.place(models.id.clone(), name.clone(), target.to_owned()).await {
-            Ok(url) => break url,
+            Ok(url) => {
+                models.tally.many().took(Step::Download, begun.elapsed());
+                break url;
+            }
             Err(error @ LoaderError::NoRoom { .. }) => {
                 if !has_room_or_wait(models, room_until).await {
                     return Err(error.into());
@@ -69,9 +74,13 @@ async fn try_load(models: &Arc<Models>, target: &str) -> Result<(), LoadError> {
     };
     loop {
         let unreached = |error| LoadError::Unreached { detail: error };
+        let begun = Instant::now();
         let (status, body) = api::load(&models.kept, &name, &url).await.map_err(unreached)?;
         match status {
-            status if status.is_success() => return Ok(()),
+            status if status.is_success() => {
+                models.tally.many().took(Step::Load, begun.elapsed());
+                return Ok(());
+            }
             StatusCode::CONFLICT => return follow(models, &name).await,
             StatusCode::INSUFFICIENT_STORAGE => {
                 if !has_room_or_wait(models, room_until).await {
@@ -171,8 +180,10 @@ async fn take_out(models: &Arc<Models>, target: &str, tell: watch::Sender<Told<L
 
 /// Whether the container has let it go; its files stay as long as it may read them.
 async fn unload_name(models: &Models, name: &str) -> bool {
+    let begun = Instant::now();
     match api::unload(&models.kept, name).await {
-        Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => {}
+        Ok(status) if status.is_success() => models.tally.many().took(Step::Unload, begun.elapsed()),
+        Ok(StatusCode::NOT_FOUND) => {}
         Ok(status) => {
             warn!(instance = %models.id, name, %status, "a container did not unload a model");
             return false;

@@ -94,6 +94,10 @@ impl<E> Shelf<E> {
         self.models.get(target).is_some_and(|model| matches!(model.state, State::Loaded))
     }
 
+    pub(super) fn loaded(&self) -> usize {
+        self.models.values().filter(|model| matches!(model.state, State::Loaded)).count()
+    }
+
     /// The load that was under way has succeeded, or the container did not let it go: it counts as used now.
     pub(super) fn is_loaded(&mut self, target: &str) {
         self.now += 1;

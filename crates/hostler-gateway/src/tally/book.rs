@@ -15,7 +15,7 @@ use hostler_types::{
     EndpointUid, InvocationClass, InvocationCounts, Metered, ShownEndpoints, Untold, VariantName,
 };
 
-use super::{Reading, Silence, Tally};
+use super::{ManyTotals, Reading, Silence, Tally};
 
 #[derive(Debug)]
 pub(crate) struct Book {
@@ -64,6 +64,8 @@ pub(crate) struct Totals {
     pub(crate) waiting: u64,
     pub(crate) model: Reading,
     pub(crate) overhead: Reading,
+    /// Of variants with many models.
+    pub(crate) many: Option<ManyTotals>,
 }
 
 impl Totals {
@@ -79,6 +81,9 @@ impl Totals {
         self.waiting += tally.waiting.load(Ordering::Relaxed);
         tally.model.add_to(&mut self.model);
         tally.overhead.add_to(&mut self.overhead);
+        if let Some(many) = tally.many.get() {
+            many.add_to(self.many.get_or_insert_default());
+        }
     }
 }
 
