@@ -50,14 +50,18 @@ def closed(testmodel):
     """The test model in the registry that asks for a login, and nowhere else."""
     name = f"{CLOSED_REGISTRY}/backend/testmodel:1"
     docker("pull", "--quiet", testmodel[0])
+    pushed_closed(testmodel[0], name)
+    docker("image", "rm", name)
+    return name
+
+
+def pushed_closed(image, name):
     user, password = LOGIN.split(":")
     docker("login", "--username", user, "--password-stdin", CLOSED_REGISTRY, input=password.encode())
     try:
-        pushed(testmodel[0], name)
+        pushed(image, name)
     finally:
         docker("logout", CLOSED_REGISTRY)
-    docker("image", "rm", name)
-    return name
 
 
 def test_an_image_is_pulled_serves_and_leaves_nothing(hosting, server, testmodel):
@@ -227,7 +231,8 @@ class Ecr(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
-        token = base64.b64encode(LOGIN.encode()).decode()
+        login = LOGIN if self.server.is_open else "somebody:wrong"
+        token = base64.b64encode(login.encode()).decode()
         data = {"authorizationToken": token, "expiresAt": 4e9, "proxyEndpoint": f"https://{CLOSED_REGISTRY}"}
         answer = json.dumps({"authorizationData": [data]}).encode()
         self.send_response(200)
@@ -243,7 +248,7 @@ class Ecr(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def ecr():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ecr) as server:
-        server.asked = []
+        server.asked, server.is_open = [], True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -265,3 +270,49 @@ def test_a_token_of_ecr_is_asked_for_once_as_the_models_role(make_server, ecr, c
     assert headers["x-amz-security-token"], "a session of the role, not a key"
     assert body == {}
     docker("image", "rm", closed)
+
+
+def test_what_one_role_pulled_by_digest_is_no_other_roles_until_the_registry_says_so(make_server, ecr, testmodel):
+    name = f"{CLOSED_REGISTRY}/backend/secret:1"
+    docker("build", "--quiet", "--tag", "secret", "-", input=f"FROM {testmodel[0]}\nLABEL secret=1\n".encode())
+    pushed_closed("secret", name)
+    docker("image", "rm", name, "secret")
+    endpoint = f'ecr_endpoint = "http://127.0.0.1:{ecr.server_port}/"\n'
+    server = make_server(f'{TABLE}{endpoint}ecr_registries = ["{CLOSED_REGISTRY}"]\n')
+    hosting = Hosting(server)
+    allowed, other = f"{ROLE}-allowed", f"{ROLE}-other"
+
+    def endpoint_of(role, image):
+        model = hosting.model(image=image, environment=ANYWHERE, url=None, role=role)
+        return hosting.endpoint(hosting.config(model), wait=False)
+
+    def in_service(role, image):
+        hosting.delete(hosting.in_service(endpoint_of(role, image)))
+
+    first = hosting.in_service(endpoint_of(allowed, name))
+    seen = hosting.sagemaker.describe_endpoint(EndpointName=first)
+    by_digest = seen["ProductionVariants"][0]["DeployedImages"][0]["ResolvedImage"]
+    in_service(allowed, by_digest)
+    ecr.is_open = False
+    failed = endpoint_of(other, by_digest)
+    assert "do not have permission" in hosting.failed(failed) or "unauthorized" in hosting.failed(failed)
+    hosting.delete(failed)
+    in_service(allowed, by_digest)
+    hosting.delete(first)
+    docker("image", "rm", name)
+
+
+def test_an_image_that_was_here_is_not_taken_away_for_having_one_name_more(make_server, testmodel):
+    here = f"{REGISTRY}/backend/two-names:operators"
+    ours = f"{REGISTRY}/backend/two-names:ours"
+    docker("build", "--quiet", "--tag", here, "-", input=f"FROM {testmodel[0]}\nLABEL names=2\n".encode())
+    pushed(here, here)
+    pushed(here, ours)
+    docker("image", "rm", ours)
+    server = make_server(TABLE + "images_kept_s = 0\n")
+    hosting = Hosting(server)
+    endpoint = hosting.endpoint(hosting.config(hosting.model(image=ours, environment=ANYWHERE, url=None)))
+    assert not (server.data_dir / "instances/.pulled.json").exists(), "nothing is ours that was here before"
+    hosting.delete(endpoint)
+    assert docker("image", "inspect", "--format", "{{.Id}}", here)
+    docker("image", "rm", here, ours)

@@ -6,49 +6,30 @@
 
 use std::io;
 
-use hostler_compute::{InstanceFailure, InstanceState, Phase, RunningContainer};
+use hostler_compute::{InstanceState, Phase, RunningContainer};
+use hostler_compute_local::Stage;
 use hostler_compute_local::directory::{EXIT, FAILED, InstanceDir, REMOVING, RUNNING};
 
-use crate::records::{Exit, Running, Stop};
+use crate::records::{Exit, Running};
 
-/// How far an instance has come.
-#[derive(Debug)]
-pub(crate) enum Stage {
-    /// Its removal was begun.
-    Removing(Stop),
-    /// It never ran.
-    Failed(InstanceFailure),
-    /// It ran and ended.
-    Exited(Exit),
-    /// It was started.
-    Started(Running),
-    /// Its containers may or may not be there.
-    Waiting,
-}
-
-/// Reads the stage. Blocks shortly.
-pub(crate) fn examine(dir: &InstanceDir) -> io::Result<Stage> {
+/// How far an instance has come, and what to show of it. Blocks shortly.
+pub(crate) fn examine(dir: &InstanceDir) -> io::Result<(Stage<Running>, InstanceState)> {
     if let Some(stop) = dir.read(REMOVING)? {
-        return Ok(Stage::Removing(stop));
+        return Ok((Stage::Removing(stop), InstanceState::Removing));
     }
     if let Some(failure) = dir.read(FAILED)? {
-        return Ok(Stage::Failed(failure));
+        return Ok((Stage::Over, InstanceState::Failed(failure)));
     }
-    if let Some(exit) = dir.read(EXIT)? {
-        return Ok(Stage::Exited(exit));
+    if let Some(exit) = dir.read::<Exit>(EXIT)? {
+        return Ok((Stage::Over, exit.state()));
     }
-    Ok(dir.read(RUNNING)?.map_or(Stage::Waiting, Stage::Started))
-}
-
-/// What to show of an instance at this stage.
-pub(crate) fn state(stage: &Stage) -> InstanceState {
-    match stage {
-        Stage::Removing(_) => InstanceState::Removing,
-        Stage::Failed(failure) => InstanceState::Failed(failure.clone()),
-        Stage::Exited(exit) => exit.state(),
-        Stage::Started(running) => running.state(),
-        Stage::Waiting => InstanceState::Preparing { phase: Phase::Fetching },
-    }
+    Ok(match dir.read::<Running>(RUNNING)? {
+        Some(running) => {
+            let state = running.state();
+            (Stage::Started(running), state)
+        }
+        None => (Stage::Waiting, InstanceState::Preparing { phase: Phase::Fetching }),
+    })
 }
 
 impl Running {

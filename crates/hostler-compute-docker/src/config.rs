@@ -10,8 +10,6 @@ use hostler_compute_local::{Capacity, LogLimits};
 
 use crate::{EngineAddress, Logins};
 
-/// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
-pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// A week: an endpoint that is made anew each Monday pulls nothing.
 const IMAGES_KEPT_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Where Linux keeps device nodes.
@@ -55,15 +53,4 @@ impl DockerConfig {
             logins: Logins::default(),
         }
     }
-}
-
-/// The backend could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("opening the instances under `{dir}` failed")]
-pub struct OpenError {
-    /// The directory.
-    pub dir: PathBuf,
-    /// What the system said.
-    #[source]
-    pub source: std::io::Error,
 }

@@ -7,19 +7,18 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{try_join, try_join_all};
-use hostler_artifacts::DataSource;
 use hostler_compute::{ContainerSpec, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_compute_local::container_dir::ContainerDir;
 use hostler_compute_local::directory::{PREPARED, RUNNING, make_dir};
-use hostler_compute_local::failure::{of_fetch, of_late_fetch, of_machine, starting};
-use hostler_compute_local::{Lease, PreparedModel};
+use hostler_compute_local::failure::{of_machine, starting};
+use hostler_compute_local::{Fetched, Lease, PreparedModel, fetch_all};
 use hostler_types::FailureCause;
 use tokio::time::{Instant, sleep};
 
-use crate::adoption::Stage;
 use crate::container::{self, Surroundings};
 use crate::engine::{Container, Created, EngineError};
 use crate::environment::port;
@@ -32,7 +31,6 @@ use crate::records::{HeldImage, IMAGES, Prepared, Running, Started};
 use crate::reference::Reference;
 use crate::registry::Puller;
 use crate::relay::{Network, Relay};
-use crate::shared::names;
 
 /// How often an image that vanished between pull and start is pulled again.
 const PULLS_MAX: usize = 3;
@@ -48,35 +46,22 @@ struct Data {
     additional: Vec<(String, PathBuf)>,
 }
 
-/// What came of launching.
-pub(crate) struct Launched {
-    pub(crate) running: Running,
-    pub(crate) leases: Vec<Lease>,
-}
-
 /// The address of what has ended: nobody listens at port 0.
 const UNREACHED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 type Failed = Box<InstanceFailure>;
 
 impl Instance {
-    pub(crate) async fn prepare_and_launch(&mut self) -> Result<Launched, Failed> {
-        // Asked before anything is fetched for it.
-        if let Some((cause, detail)) = self.shared.capabilities().never_fits(&self.spec) {
-            return Err(Box::new(starting(Fault::NeverFits, detail).with_cause(cause)));
-        }
-        let place = self.shared.config.capacity.reserve(&self.spec.limits)?;
+    pub(crate) async fn prepare_and_launch(&mut self) -> Result<(Running, Vec<Lease>), Failed> {
         self.show(InstanceState::Preparing { phase: Phase::Fetching });
-        let spec = self.spec.clone();
-        let (images, data) =
-            try_join(self.obtain_images(&spec.containers), self.prepare(&spec.containers)).await?;
-        let (data, mut leases) = data;
-        leases.push(Box::new(place));
+        let spec = Arc::clone(&self.spec);
+        let (images, data) = try_join(self.obtain_images(&spec.containers), self.prepare()).await?;
+        let (data, leases) = data;
         self.show(InstanceState::Preparing { phase: Phase::Starting });
         let network = if spec.is_isolated {
             networks::NONE.to_owned()
         } else {
-            let ensured = self.shared.networks.ensure(&self.shared.engine).await;
+            let ensured = self.way.networks.ensure(&self.way.engine).await;
             ensured.map_err(|error| of_engine(&error))?
         };
         let mut containers: Vec<Container> = Vec::new();
@@ -104,12 +89,12 @@ impl Instance {
                     pid: (found.state.pid != 0).then_some(found.state.pid),
                 })
                 .collect(),
-            since: self.shared.clock.now(),
+            since: self.way.site.clock().now(),
         };
         let (dir, written) = (self.dir.clone(), running.clone());
-        let written = self.shared.blocking(move || dir.write(RUNNING, &written)).await;
+        let written = self.way.site.blocking(move || dir.write(RUNNING, &written)).await;
         written.map_err(|error| of_machine("writing down what runs", &error))?;
-        Ok(Launched { running, leases })
+        Ok((running, leases))
     }
 
     /// The container, started once.
@@ -121,18 +106,18 @@ impl Instance {
         data: &Data,
         network: &str,
     ) -> Result<Container, Failed> {
-        let engine = &self.shared.engine;
-        let name = crate::names::container(&self.shared.config.owner, &self.id, number);
+        let engine = &self.way.engine;
+        let name = crate::names::container(&self.way.config.owner, &self.spec.id, number);
         let of_start = |error: EngineError| Box::new(of_start(&container.image, &error));
         for _ in 0..PULLS_MAX {
             let around = Surroundings {
-                owner: &self.shared.config.owner,
+                owner: &self.way.config.owner,
                 image_id: &image.id,
                 network,
                 model: data.model.clone(),
                 models: container.models.as_ref().map(|_| self.dir.models()),
                 additional: data.additional.clone(),
-                cpus: self.shared.info().map(|info| info.cpus),
+                cpus: self.way.info().map(|info| info.cpus),
             };
             let config = container::config(&self.spec, number, container, around);
             let id = match engine.create_container(&name, &config).await.map_err(of_start)? {
@@ -165,7 +150,7 @@ impl Instance {
 
     async fn has_ended(&self, container: Option<&Container>) -> bool {
         let Some(container) = container else { return false };
-        let found = self.shared.engine.container(&container.id).await;
+        let found = self.way.engine.container(&container.id).await;
         found.is_ok_and(|found| found.is_none_or(|found| !found.state.running))
     }
 
@@ -221,7 +206,7 @@ impl Instance {
             self.relays.push(Relay::open(network, port(position), before).await?);
         }
         // Of the process that is meant: its number may have been given to another one meanwhile.
-        let now = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
+        let now = self.way.engine.container(&first.id).await.map_err(io::Error::other)?;
         if !now.is_some_and(|now| now.state.running && now.state.pid == first.state.pid) {
             self.relays.clear();
             return Ok(vec![UNREACHED; count]);
@@ -230,12 +215,11 @@ impl Instance {
     }
 
     /// The ways into an instance that another server started.
-    pub(crate) async fn reopen_ways(&mut self, stage: Stage) -> Stage {
-        let Stage::Started(mut running) = stage else { return stage };
+    pub(crate) async fn reopen_ways(&mut self, mut running: Running) -> Running {
         if self.spec.is_isolated {
             let reopened = async {
                 let Some(first) = running.containers.first() else { return Ok(Vec::new()) };
-                let found = self.shared.engine.container(&first.id).await.map_err(io::Error::other)?;
+                let found = self.way.engine.container(&first.id).await.map_err(io::Error::other)?;
                 match found {
                     Some(found) => self.open_ways(&found, &running.containers).await,
                     None => Ok(vec![UNREACHED; running.containers.len()]),
@@ -253,7 +237,7 @@ impl Instance {
             }
             self.show(running.state());
         }
-        Stage::Started(running)
+        running
     }
 
     async fn obtain_images(&self, containers: &[ContainerSpec]) -> Result<Vec<HeldImage>, Failed> {
@@ -261,34 +245,38 @@ impl Instance {
             containers.iter().enumerate().map(|(position, container)| self.obtain_image(position, container));
         let images = try_join_all(all).await?;
         let (dir, written) = (self.dir.clone(), images.clone());
-        let written = self.shared.blocking(move || dir.write(IMAGES, &written)).await;
+        let written = self.way.site.blocking(move || dir.write(IMAGES, &written)).await;
         written.map_err(|error| of_machine("writing down the images", &error))?;
-        self.shared.note_images(&self.id, &images).await;
+        self.way.note_images(&self.spec.id, &images).await;
         Ok(images)
     }
 
     async fn obtain_image(&self, position: usize, container: &ContainerSpec) -> Result<HeldImage, Failed> {
         let image = container.image.as_str();
-        let held = self.shared.held_image(&self.id, image);
+        let held = self.way.held_image(&self.spec.id, image);
         let scope = &self.spec.scope;
         let role_arn = container.image_role_arn.as_deref();
         let puller = Puller { account: &scope.account, region: &scope.region, role_arn };
-        let login = self.shared.config.logins.find(&Reference::parse(image), &puller).await;
+        let login = self.way.config.logins.find(&Reference::parse(image), &puller).await;
         let wanted = Wanted { image, role_arn, held: held.as_ref(), registry_auth: login.header };
         let mut teller = None;
-        let obtained = self.shared.pulls.obtain(wanted, |progress| {
-            teller =
-                self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
-        });
+        let obtained = self.way.pulls.obtain(
+            wanted,
+            |id| self.way.pulled.has(id),
+            |progress| {
+                teller =
+                    self.logs.get(position).map(|log| tell_progress(log.clone(), image.to_owned(), progress));
+            },
+        );
         let obtained = obtained.await;
         if let Some(teller) = teller {
             teller.abort();
         }
         if let Ok((image, true)) = &obtained {
-            self.shared.note_pulled(image).await;
+            self.way.note_pulled(image).await;
         }
         obtained.map(|(image, _)| image).map_err(|error| {
-            let mut failure = of_pull(&self.id, image, &error).of_container(&self.spec, &container.name);
+            let mut failure = of_pull(&self.spec.id, image, &error).of_container(&self.spec, &container.name);
             if let Some(hint) = login.hint.filter(|_| failure.cause == FailureCause::ImageForbidden) {
                 failure.detail = format!("{}; no login was sent: {hint}", failure.detail);
             }
@@ -296,8 +284,9 @@ impl Instance {
         })
     }
 
-    /// Fetches the model data, and what is additional; all at once, for the time that is allowed is for all of it.
-    async fn prepare(&self, containers: &[ContainerSpec]) -> Result<(Vec<Data>, Vec<Lease>), Failed> {
+    /// Fetches the model data, and what is additional.
+    async fn prepare(&self) -> Result<(Vec<Data>, Vec<Lease>), Failed> {
+        let containers = &self.spec.containers;
         let mut prepared = Prepared::default();
         let mut leases = Vec::new();
         let mut keep = |model: PreparedModel| {
@@ -305,11 +294,11 @@ impl Instance {
             prepared.cache_keys.push(model.cache_key);
             model.path
         };
-        let fetched = try_join_all(containers.iter().map(|container| self.fetch_all(container))).await?;
+        let fetched = fetch_all(&self.way.site, &self.spec).await?;
         let mut all = Vec::new();
-        let homes = ContainerDir::all(&self.dir, &names(&self.spec));
+        let homes = ContainerDir::all(&self.dir, &self.spec.container_names());
         let empty: Vec<PathBuf> = homes.iter().map(ContainerDir::model).collect();
-        for ((container, (model, channels)), empty) in containers.iter().zip(fetched).zip(&empty) {
+        for ((container, Fetched { model, channels }), empty) in containers.iter().zip(fetched).zip(&empty) {
             let additional = container.additional_model_data.iter().zip(channels);
             all.push(Data {
                 model: model.map_or_else(|| empty.clone(), &mut keep),
@@ -317,42 +306,12 @@ impl Instance {
             });
         }
         let dir = self.dir.clone();
-        let placed = self.shared.blocking(move || {
+        let placed = self.way.site.blocking(move || {
             empty.iter().try_for_each(|empty| make_dir(empty))?;
             dir.write(PREPARED, &prepared)
         });
         placed.await.map_err(|error| of_machine("placing the model data", &error))?;
         Ok((all, leases))
-    }
-
-    async fn fetch_all(
-        &self,
-        container: &ContainerSpec,
-    ) -> Result<(Option<PreparedModel>, Vec<PreparedModel>), Failed> {
-        let name = &container.name;
-        let model = async {
-            match &container.model_data {
-                Some(source) => self.fetch(name, source).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let channels = container.additional_model_data.iter().map(|channel| self.fetch(name, &channel.data));
-        try_join(model, try_join_all(channels)).await
-    }
-
-    async fn fetch(&self, name: &str, source: &DataSource) -> Result<PreparedModel, Failed> {
-        let on_phase = |phase| self.show(InstanceState::Preparing { phase });
-        let timeout_ms = self.spec.download_timeout_ms;
-        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-        let prepared = tokio::time::timeout(timeout, self.shared.data.prepare(source, &on_phase)).await;
-        let phase = match self.shared.state(&self.id) {
-            Some(InstanceState::Preparing { phase }) => phase,
-            _ => Phase::Fetching,
-        };
-        let prepared = prepared
-            .map_err(|_| of_late_fetch(name, &source.at, phase, timeout_ms).of_container(&self.spec, name))?
-            .map_err(|error| of_fetch(name, &source.at, phase, &error).of_container(&self.spec, name))?;
-        Ok(prepared)
     }
 }
 

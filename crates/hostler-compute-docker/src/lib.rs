@@ -35,5 +35,6 @@ mod watch;
 
 pub use address::{EngineAddress, EngineAddressError};
 pub use backend::DockerBackend;
-pub use config::{DockerConfig, OpenError};
+pub use config::DockerConfig;
+pub use hostler_compute_local::OpenError;
 pub use registry::{EcrClient, EcrConfig, EcrRequest, EcrTokens, Logins};

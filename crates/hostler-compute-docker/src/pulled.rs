@@ -38,6 +38,11 @@ impl Pulled {
         self.write_down();
     }
 
+    /// Whether an image is one of ours.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.book().contains_key(id)
+    }
+
     /// An instance is made from an image, which may be one of ours.
     pub(crate) fn use_now(&self, id: &str, now: Millis) {
         let is_ours = self.book().get_mut(id).map(|used| *used = now).is_some();

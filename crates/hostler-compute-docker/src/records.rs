@@ -4,24 +4,13 @@
 //! Invariants: a file is replaced as a whole or not at all. Reading order of truth: removing, failed, exit, running.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use hostler_compute::{ExitCause, InstanceSpec, ResolvedImage};
+use hostler_compute::{ExitCause, ResolvedImage};
 use hostler_types::Millis;
 use serde::{Deserialize, Serialize};
 
-/// The layout of these files.
-pub(crate) const VERSION: u32 = 1;
 /// Which images the containers are made from.
 pub(crate) const IMAGES: &str = "images.json";
-
-/// `spec.json`, before any effect: what the instance is to be.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SpecFile {
-    pub(crate) version: u32,
-    pub(crate) spec_hash: String,
-    pub(crate) spec: InstanceSpec,
-}
 
 /// `prepared.json`: the model data is on this machine, under these keys.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -48,7 +37,7 @@ impl HeldImage {
 
 /// `running.json`: the containers were started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Running {
+pub struct Running {
     /// In the order of the spec.
     pub(crate) containers: Vec<Started>,
     pub(crate) since: Millis,
@@ -73,16 +62,4 @@ pub(crate) struct Exit {
     /// The last lines that it wrote.
     pub(crate) log_tail: String,
     pub(crate) at: Millis,
-}
-
-/// `removing.json`: how long the containers have between SIGTERM and SIGKILL.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Stop {
-    pub(crate) grace_ms: u64,
-}
-
-impl Stop {
-    pub(crate) fn after(grace: Duration) -> Self {
-        Self { grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) }
-    }
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use crate::engine::EngineError;
 use crate::names;
-use crate::shared::Shared;
+use crate::shared::Containers;
 
 /// An image is kept for days.
 const IMAGES_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Removes images that were pulled and that nobody has used for long, again and again.
-pub(crate) async fn sweep_images(shared: Arc<Shared>) {
+pub(crate) async fn sweep_images(shared: Arc<Containers>) {
     loop {
-        for id in shared.pulled.stale(shared.clock.now(), |id| shared.uses_image(id)) {
+        for id in shared.pulled.stale(shared.site.clock().now(), |id| shared.uses_image(id)) {
             let removed = shared.engine.remove_image(&id).await;
             match &removed {
                 Ok(true) => tracing::info!(image = id, "an image that nobody used for long is removed"),
@@ -25,7 +25,7 @@ pub(crate) async fn sweep_images(shared: Arc<Shared>) {
             }
             if removed.is_ok() {
                 let (book, id) = (Arc::clone(&shared), id.clone());
-                let forgotten = shared.blocking(move || {
+                let forgotten = shared.site.blocking(move || {
                     book.pulled.forget(&id);
                     Ok(())
                 });
@@ -37,16 +37,16 @@ pub(crate) async fn sweep_images(shared: Arc<Shared>) {
     }
 }
 
-impl Shared {
+impl Containers {
     /// Removes containers of instances that nobody knows any more, and networks that nobody uses.
-    pub(crate) async fn sweep(&self) -> Result<(), EngineError> {
+    pub(crate) async fn remove_strangers(&self) -> Result<(), EngineError> {
         let label = format!("{}={}", names::OWNER, self.config.owner);
         for row in self.engine.containers(&label).await? {
             let instance = row
                 .labels
                 .get(names::INSTANCE)
                 .and_then(|text| text.parse::<hostler_types::InstanceId>().ok());
-            if instance.as_ref().is_some_and(|id| self.state(id).is_some()) {
+            if instance.as_ref().is_some_and(|id| self.site.state(id).is_some()) {
                 continue;
             }
             tracing::info!(container = row.id, ?instance, "a container without an instance is removed");

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::future::{join_all, select_all};
-use hostler_compute::ExitCause;
+use hostler_compute::{ExitCause, InstanceState};
 use hostler_compute_local::directory::EXIT;
 
 use crate::engine::{ContainerState, EngineError};
@@ -38,7 +38,7 @@ pub(crate) struct Ended {
 
 impl Instance {
     /// Returns when the first of the containers has ended.
-    pub(crate) async fn watch(&self, running: &Running) -> Ended {
+    pub(crate) async fn first_to_end(&self, running: &Running) -> Ended {
         let ends = running.containers.iter().map(|started| Box::pin(self.end_of(&started.id)));
         let copies =
             running.containers.iter().zip(&self.logs).map(|(started, log)| self.follow(&started.id, log));
@@ -68,7 +68,7 @@ impl Instance {
 
     /// How it ended, if it has.
     async fn look_for_end(&self, id: &str) -> Result<Option<Option<ContainerState>>, EngineError> {
-        let engine = &self.shared.engine;
+        let engine = &self.way.engine;
         engine.wait_container(id).await?;
         let state = engine.container(id).await?.map(|container| container.state);
         // A paused container runs, an engine that ends may let go of who waits.
@@ -101,8 +101,7 @@ impl Instance {
     ) -> Result<bool, String> {
         let mut any = false;
         let since_ns = log.begin().await.map_err(|error| error.to_string())?;
-        let stream =
-            self.shared.engine.logs(id, since_ns, follow).await.map_err(|error| error.to_string())?;
+        let stream = self.way.engine.logs(id, since_ns, follow).await.map_err(|error| error.to_string())?;
         let Some(mut stream) = stream else { return Ok(false) };
         while let Some(frames) = stream.next().await.map_err(|error| error.to_string())? {
             any = true;
@@ -111,8 +110,8 @@ impl Instance {
         Ok(any)
     }
 
-    /// Stops what still runs, copies the rest of the output, and shows how the instance ended.
-    pub(crate) async fn conclude(&self, running: &Running, ended: Ended) -> io::Result<()> {
+    /// Stops what still runs, copies the rest of the output, and writes down how the instance ended.
+    pub(crate) async fn conclude(&self, running: &Running, ended: Ended) -> io::Result<InstanceState> {
         let others: Vec<&str> = running.containers.iter().map(|started| started.id.as_str()).collect();
         if let Err(error) = self.stop_within(&others, OTHERS_GRACE).await {
             tracing::warn!(%error, "the other containers of an instance that ended could not be stopped");
@@ -122,9 +121,9 @@ impl Instance {
         let limit_bytes = self.spec.limits.memory_bytes.unwrap_or_default();
         let name = running.containers.get(ended.position).map(|started| started.name.clone());
         let log = self.logs.get(ended.position).cloned();
-        let (dir, at) = (self.dir.clone(), self.shared.clock.now());
+        let (dir, at) = (self.dir.clone(), self.way.site.clock().now());
         let is_one_of_several = self.spec.containers.len() > 1;
-        let state = self.shared.blocking(move || {
+        let written = self.way.site.blocking(move || {
             let exit = Exit {
                 container: name.filter(|_| is_one_of_several),
                 cause: ended.state.map_or(ExitCause::Unseen, |state| cause(&state, limit_bytes)),
@@ -134,8 +133,7 @@ impl Instance {
             dir.write(EXIT, &exit)?;
             Ok(exit.state())
         });
-        self.show(state.await?);
-        Ok(())
+        written.await
     }
 
     /// An engine that hears of the end before it hears of the reason says no more in the container's state.
@@ -146,8 +144,8 @@ impl Instance {
             && !state.oom_killed
             && self.spec.limits.memory_bytes.is_some()
         {
-            let until_s = self.shared.clock.now().0 / 1000 + LATE_WORD_S;
-            match self.shared.engine.ran_out_of_memory(&started.id, until_s).await {
+            let until_s = self.way.site.clock().now().0 / 1000 + LATE_WORD_S;
+            match self.way.engine.ran_out_of_memory(&started.id, until_s).await {
                 Ok(ran_out) => state.oom_killed = ran_out,
                 Err(error) => {
                     tracing::debug!(%error, "whether a killed container ran out of memory is not known");

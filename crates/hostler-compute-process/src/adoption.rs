@@ -9,83 +9,63 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hostler_compute::{InstanceFailure, InstanceState, Phase, RunningContainer};
+use hostler_compute::{InstanceSpec, InstanceState, Phase, RunningContainer};
+use hostler_compute_local::Stage;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::container_dir::ContainerDir;
-use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, REMOVING, RUNNING, SPEC, SUPERVISOR};
+use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, REMOVING, RUNNING, SUPERVISOR};
 use crate::environment::HOST;
-use crate::records::{Exit, Launch, ProcessRecord, Running, SpecFile, Stop};
+use crate::records::{Exit, Launch, ProcessRecord, Running};
 use crate::{logs, processes};
 
 /// A supervisor writes its number first thing; one that takes longer than this is stuck, as at a fresh start.
 const NUMBER_STEPS_MAX: u32 = 30_000;
 const STEP: Duration = Duration::from_millis(1);
 
-/// How far an instance has come.
-#[derive(Debug)]
-pub(crate) enum Stage {
-    /// Its removal was begun.
-    Removing(Stop),
-    /// Its model data may or may not be there; nothing was launched.
-    Waiting,
-    /// A supervisor lives.
-    Supervised,
-    /// A supervisor began and ended without a word.
-    Broken,
-    /// It never ran.
-    Failed(InstanceFailure),
-    /// It ran and ended.
-    Exited(Exit),
-}
-
-/// Reads the stage. Blocks shortly.
-pub(crate) fn examine(dir: &InstanceDir) -> io::Result<Stage> {
+/// How far an instance has come, and what to show of it. Blocks shortly.
+pub(crate) fn examine(dir: &InstanceDir, spec: &InstanceSpec) -> io::Result<(Stage<()>, InstanceState)> {
+    let starting = InstanceState::Preparing { phase: Phase::Starting };
     if let Some(stop) = dir.read(REMOVING)? {
-        return Ok(Stage::Removing(stop));
+        return Ok((Stage::Removing(stop), InstanceState::Removing));
     }
     // The lock first: what a supervisor has to say is on disk before it lets go.
     if dir.try_lock()?.is_none() {
-        return Ok(Stage::Supervised);
+        return Ok((Stage::Started(()), running(dir, spec)?.unwrap_or(starting)));
     }
-    if let Some(failure) = dir.read(FAILED)? {
-        return Ok(Stage::Failed(failure));
+    if let Some(said) = said(dir, spec)? {
+        return Ok((Stage::Over, said));
     }
-    if let Some(exit) = dir.read(EXIT)? {
-        return Ok(Stage::Exited(exit));
+    if dir.has(SUPERVISOR) {
+        return Ok((Stage::Lost(()), starting));
     }
-    Ok(if dir.has(SUPERVISOR) { Stage::Broken } else { Stage::Waiting })
+    Ok((Stage::Waiting, InstanceState::Preparing { phase: Phase::Fetching }))
 }
 
-/// What to show of an instance at this stage.
-pub(crate) fn state(dir: &InstanceDir, stage: &Stage) -> io::Result<InstanceState> {
-    let starting = InstanceState::Preparing { phase: Phase::Starting };
-    Ok(match stage {
-        Stage::Removing(_) => InstanceState::Removing,
-        Stage::Waiting => InstanceState::Preparing { phase: Phase::Fetching },
-        Stage::Supervised => running(dir)?.unwrap_or(starting),
-        Stage::Broken => starting,
-        Stage::Failed(failure) => InstanceState::Failed(failure.clone()),
-        Stage::Exited(exit) => {
-            let (container, cause) = (exit.container.clone(), exit.cause.clone());
-            InstanceState::Exited {
-                log_tail: logs::tail(&log_of(dir, container.as_deref())?),
-                container,
-                cause,
-            }
-        }
-    })
+/// What was written down of an instance's end; none when nobody did.
+pub(crate) fn said(dir: &InstanceDir, spec: &InstanceSpec) -> io::Result<Option<InstanceState>> {
+    if let Some(failure) = dir.read(FAILED)? {
+        return Ok(Some(InstanceState::Failed(failure)));
+    }
+    Ok(dir.read(EXIT)?.map(|exit| exited(dir, spec, exit)))
+}
+
+/// The state of an instance that ended.
+pub(crate) fn exited(dir: &InstanceDir, spec: &InstanceSpec, exit: Exit) -> InstanceState {
+    let Exit { container, cause, .. } = exit;
+    let log_tail = logs::tail(&log_of(dir, spec, container.as_deref()));
+    InstanceState::Exited { container, cause, log_tail }
 }
 
 /// The state of containers that were started; none when that is not written yet.
-pub(crate) fn running(dir: &InstanceDir) -> io::Result<Option<InstanceState>> {
+pub(crate) fn running(dir: &InstanceDir, spec: &InstanceSpec) -> io::Result<Option<InstanceState>> {
     let (Some(launch), Some(running)) = (dir.read::<Launch>(LAUNCH)?, dir.read::<Running>(RUNNING)?) else {
         return Ok(None);
     };
     // Not from what was launched: earlier releases wrote no names there.
-    let names = names(dir)?;
+    let names = spec.container_names();
     let mut containers = Vec::new();
     for ((launch, main), name) in launch.containers.iter().zip(running.containers.iter()).zip(names) {
         let address = format!("{HOST}:{}", launch.port).parse().map_err(io::Error::other)?;
@@ -94,18 +74,12 @@ pub(crate) fn running(dir: &InstanceDir) -> io::Result<Option<InstanceState>> {
     Ok(Some(InstanceState::Running { containers, since: running.since }))
 }
 
-fn names(dir: &InstanceDir) -> io::Result<Vec<String>> {
-    let file: Option<SpecFile> = dir.read(SPEC)?;
-    let containers = file.map(|file| file.spec.containers).unwrap_or_default();
-    Ok(containers.into_iter().map(|container| container.name).collect())
-}
-
 /// Where the log of this container is, or of the first.
-fn log_of(dir: &InstanceDir, container: Option<&str>) -> io::Result<PathBuf> {
-    let names = names(dir)?;
+fn log_of(dir: &InstanceDir, spec: &InstanceSpec, container: Option<&str>) -> PathBuf {
+    let names = spec.container_names();
     let position = names.iter().position(|name| Some(name.as_str()) == container).unwrap_or(0);
     let all = ContainerDir::all(dir, &names);
-    Ok(all.get(position).map_or_else(|| dir.logs(), |own| own.logs().to_path_buf()))
+    all.get(position).map_or_else(|| dir.logs(), |own| own.logs().to_path_buf())
 }
 
 /// A living supervisor, whoever started it.

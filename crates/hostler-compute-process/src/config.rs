@@ -12,8 +12,6 @@ use hostler_compute_local::Capacity;
 
 use crate::LogLimits;
 
-/// Between SIGTERM and SIGKILL when nobody says otherwise: what SageMaker gives a container.
-pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 /// Below Linux's range for outgoing connections, so that no client takes a port between choice and bind.
 const PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=31_999;
 /// InvokeEndpoint's own limit: 25 MiB.
@@ -110,15 +108,4 @@ impl ProcessConfig {
             capacity: Capacity::unlimited(),
         }
     }
-}
-
-/// The backend could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("opening the instances under `{dir}` failed")]
-pub struct OpenError {
-    /// The directory.
-    pub dir: PathBuf,
-    /// What the system said.
-    #[source]
-    pub source: std::io::Error,
 }

@@ -6,7 +6,7 @@
 use std::io;
 
 use hostler_compute::{Fault, InstanceFailure};
-pub(crate) use hostler_compute_local::failure::{of_fetch, of_late_fetch, of_machine, starting};
+pub(crate) use hostler_compute_local::failure::{of_machine, starting};
 use hostler_types::FailureCause;
 use rustix::io::Errno;
 

@@ -10,7 +10,6 @@ mod adoption;
 mod backend;
 mod cgroup;
 mod config;
-mod entry;
 mod environment;
 mod failure;
 mod launch;
@@ -26,11 +25,11 @@ mod removal;
 mod script;
 mod supervisor;
 
-use hostler_compute_local::{container_dir, devices, directory, kept, logs};
+use hostler_compute_local::{container_dir, devices, directory, logs};
 
 pub use backend::ProcessBackend;
-pub use config::{OpenError, ProcessConfig, ScriptConfig};
-pub use hostler_compute_local::{Lease, LogLimits, ModelData, PreparedModel};
+pub use config::{ProcessConfig, ScriptConfig};
+pub use hostler_compute_local::{Lease, LogLimits, ModelData, OpenError, PreparedModel};
 pub use machine::{ControlGroups, OptMlRefused, accelerators, try_opt_ml_model};
 pub use refusal::refuse;
 pub use script::variables as script_variables;

@@ -8,23 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use hostler_compute::{ExitCause, InstanceSpec, Limits};
+use hostler_compute::{ExitCause, Limits};
 use hostler_types::Millis;
 use serde::{Deserialize, Serialize};
 
 use crate::LogLimits;
 use crate::cgroup::Group;
-
-/// The layout of these files.
-pub(crate) const VERSION: u32 = 1;
-
-/// `spec.json`, by the server before any effect: what the instance is to be.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SpecFile {
-    pub(crate) version: u32,
-    pub(crate) spec_hash: String,
-    pub(crate) spec: InstanceSpec,
-}
 
 /// Something of each container: of the first where releases that knew of one container wrote it, of the others beside it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -145,12 +134,6 @@ pub(crate) struct Exit {
     pub(crate) container: Option<String>,
     pub(crate) cause: ExitCause,
     pub(crate) at: Millis,
-}
-
-/// `stop.json` and `removing.json`, by the server: how long the container has between SIGTERM and SIGKILL.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Stop {
-    pub(crate) grace_ms: u64,
 }
 
 #[cfg(test)]

@@ -1,66 +1,41 @@
-//! The end of an instance: asked to stop, killed when it does not, every trace deleted.
+//! The end of an instance: its supervisor asked to stop, killed when it does not, what it left behind ended.
 //!
-//! Why: nothing may be left behind, neither by an instance that hangs nor by a server that dies in between; the
-//! wish is in a file, and every step may be done twice.
-//! Failure: what cannot be removed now is tried again for as long as the server lives, and said each time.
+//! Why: neither an instance that hangs nor a supervisor that dies in between may leave a process; every step may be done
+//! twice.
 
 use std::io;
 use std::time::Duration;
 
-use hostler_compute::InstanceState;
+use hostler_compute_local::{GRACE_DEFAULT, Removal, Stop};
 use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::adoption::Supervisor;
-use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, LAUNCH, STOP};
-use crate::life::{Instance, Removal};
-use crate::records::Stop;
-use crate::{kept, leftovers};
+use crate::leftovers;
+use crate::life::Instance;
 
 /// What a supervisor may take beyond the grace to kill and clean up.
 const MARGIN: Duration = Duration::from_secs(15);
-/// The pause after the first failed try; doubles up to the longest.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(30);
 
 impl Instance {
-    /// Removes the instance and lets go of everything that is held for it.
-    pub(crate) async fn remove(mut self, mut removal: Removal) {
-        self.show(InstanceState::Removing);
-        let mut pause = RETRY_MIN;
-        while let Err(error) = self.try_remove(&mut removal).await {
-            tracing::warn!(%error, "removing an instance failed, trying again");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY_MAX);
-        }
-        self.ports.clear();
-        self.shared.drop_entry(&self.id);
-    }
-
-    async fn try_remove(&mut self, removal: &mut Removal) -> io::Result<()> {
+    /// Returns when nothing of it runs any more.
+    pub(crate) async fn stop_and_sweep(&mut self, removal: &mut Removal) -> io::Result<()> {
         if let Some(supervisor) = Supervisor::find(&self.dir).await? {
             self.stop(&supervisor, removal).await?;
         }
         if let Some(mut child) = self.child.take() {
             child.wait().await?;
         }
-        let (root, id, dir) = (self.shared.config.dir.clone(), self.id.clone(), self.dir.clone());
+        let dir = self.dir.clone();
         let work = move || {
             // A supervisor that had the last word has cleaned up.
             if dir.has(LAUNCH) && !dir.has(EXIT) && !dir.has(FAILED) {
                 leftovers::sweep(&dir)?;
             }
-            match kept::keep(&root, &id, &dir) {
-                // Room for the log is made by removing it.
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    tracing::warn!(%error, "keeping the log of a removed instance failed");
-                }
-                kept => kept?,
-            }
-            dir.remove()
+            Ok(())
         };
-        self.shared.blocking(work).await
+        self.way.site.blocking(work).await
     }
 
     /// Returns when the supervisor has ended.
@@ -87,11 +62,5 @@ impl Instance {
                 }
             }
         }
-    }
-}
-
-impl Stop {
-    pub(crate) fn after(grace: Duration) -> Self {
-        Self { grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariants: a case knows the port and nothing of the backend; the harness says how this backend runs something
 //! that serves, exits, dies or prints. Cases wait on the change feed and on predicates, with a deadline.
 
+mod fixture;
 mod several;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use hostler_types::{DeviceClass, EndpointUid, InstanceId, VariantName};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub use self::fixture::{data_at, program_of, spec_of, with_data};
 pub use self::several::{
     a_log_of_each_container_is_read, a_removal_stops_every_container, every_container_of_an_instance_runs,
     spec_of_several, the_end_of_one_container_is_the_end_of_the_instance_and_is_named,

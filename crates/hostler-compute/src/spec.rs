@@ -38,6 +38,11 @@ impl InstanceSpec {
         Key::new(&self.scope, hostler_types::Kind::Endpoint, &self.endpoint_name)
     }
 
+    /// The names of its containers, in order.
+    pub fn container_names(&self) -> Vec<String> {
+        self.containers.iter().map(|container| container.name.clone()).collect()
+    }
+
     /// A short digest of everything that decides what runs; the id is left out.
     pub fn hash(&self) -> String {
         let mut body = serde_json::json!([

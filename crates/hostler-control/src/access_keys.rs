@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use hostler_aws::{KeyRing, LastUse, LongLivedKey, SecretOwner, SecretSealer};
 use hostler_store::{
-    Check, Document, Expect, Holdings, ListQuery, Order, Quota, SortBy, Store, StoreError, StoreResult,
-    Transaction, Write,
+    Check, Document, Expect, Holdings, ListQuery, Quota, Store, StoreError, StoreResult, Transaction, Write,
 };
 use hostler_types::{
     AccessKeyRecord, AccountId, Clock, Key, Kind, Millis, RECORD_SCHEMA, Record, RecordError, Scope, Secret,
@@ -149,20 +148,7 @@ impl AccessKeys {
         let mut listed = vec![ListedKey { key: own, created_at: None, last_used_at }];
         let mut after = None;
         loop {
-            let query = ListQuery {
-                scope: Scope::of_server(),
-                kind: Kind::AccessKey,
-                name_contains: None,
-                created_from: None,
-                created_before: None,
-                modified_from: None,
-                modified_before: None,
-                status: None,
-                sort_by: SortBy::Name,
-                order: Order::Ascending,
-                limit: PAGE_KEYS,
-                after,
-            };
+            let query = ListQuery { after, ..ListQuery::all(Scope::of_server(), Kind::AccessKey, PAGE_KEYS) };
             let page = self.parts.store.list(&query).await?;
             let known = self.known.lock().await;
             for document in &page.documents {

@@ -73,7 +73,8 @@ impl PingTrouble {
 /// How often and how patiently.
 #[derive(Clone, Copy, Debug)]
 pub struct ProberSettings {
-    /// The first pause of a starting instance; each next is half as long again.
+    /// The first pause of a starting instance; each next is a tenth longer, so that it is seen to be ready a tenth of
+    /// its start too late at most.
     pub start_interval_min: Duration,
     /// The longest pause of a starting instance.
     pub start_interval_max: Duration,
@@ -219,7 +220,7 @@ async fn watch(
             Err(_) if was_healthy => settings.suspect_interval,
             Err(_) => {
                 let pause = start_pause;
-                start_pause = start_pause.mul_f64(1.5).min(settings.start_interval_max);
+                start_pause = start_pause.mul_f64(1.1).min(settings.start_interval_max);
                 pause
             }
         };

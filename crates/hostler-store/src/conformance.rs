@@ -14,8 +14,7 @@ use std::sync::Arc;
 use hostler_types::{AccountId, Key, Kind, Millis, Region, Scope};
 
 use crate::{
-    Check, Document, Expect, Holdings, ListQuery, Order, SortBy, Statuses, Store, StoreError, Transaction,
-    Unused, Write,
+    Check, Document, Expect, Holdings, ListQuery, Statuses, Store, StoreError, Transaction, Unused, Write,
 };
 
 pub mod changes;
@@ -179,20 +178,7 @@ pub fn endpoint(name: &str) -> Document {
 
 /// The unfiltered listing of a kind in [`scope`], by name.
 pub fn query(kind: Kind) -> ListQuery {
-    ListQuery {
-        scope: scope(),
-        kind,
-        name_contains: None,
-        created_from: None,
-        created_before: None,
-        modified_from: None,
-        modified_before: None,
-        status: None,
-        sort_by: SortBy::Name,
-        order: Order::Ascending,
-        limit: 100,
-        after: None,
-    }
+    ListQuery::all(scope(), kind, 100)
 }
 
 /// Writes one document without any check and tells its version.

@@ -200,6 +200,26 @@ pub struct ListQuery {
     pub after: Option<PageToken>,
 }
 
+impl ListQuery {
+    /// Everything of a kind in a scope, by name, so many rows at a time.
+    pub fn all(scope: Scope, kind: Kind, limit: usize) -> Self {
+        Self {
+            scope,
+            kind,
+            name_contains: None,
+            created_from: None,
+            created_before: None,
+            modified_from: None,
+            modified_before: None,
+            status: None,
+            sort_by: SortBy::Name,
+            order: Order::Ascending,
+            limit,
+            after: None,
+        }
+    }
+}
+
 /// One page of a listing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {

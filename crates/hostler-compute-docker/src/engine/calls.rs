@@ -142,6 +142,12 @@ impl Engine {
         tokio::time::timeout(EVENTS_WITHIN, first).await.unwrap_or(Err(late))
     }
 
+    /// The ids of all images, whatever their names.
+    pub(crate) async fn image_ids(&self) -> Result<Vec<String>, EngineError> {
+        let call = Call::new("list the images", Method::GET, "/images/json?all=true");
+        Ok(self.ask::<Vec<Made>>(call).await?.into_iter().map(|row| row.id).collect())
+    }
+
     /// By name or id; none when the engine has no such image.
     pub(crate) async fn image(&self, name: &str) -> Result<Option<Image>, EngineError> {
         self.find(Call::new("show an image", Method::GET, format!("/images/{}/json", plain(name)))).await

@@ -64,6 +64,29 @@ impl Layers {
 }
 
 impl Engine {
+    /// Whether the registry shows an image to who has this login. A pull of a digest that is here does not ask it; an
+    /// engine that cannot ask for this alone (Podman before 5) leaves it to the pull.
+    pub(crate) async fn ask_registry(
+        &self,
+        image: &str,
+        registry_auth: Option<String>,
+    ) -> Result<(), EngineError> {
+        let mut call = Call::new(
+            "ask a registry for an image",
+            Method::GET,
+            format!("/distribution/{}/json", plain(image)),
+        );
+        call.registry_auth = registry_auth;
+        let action = call.action;
+        match self.exchange(call).await? {
+            (200 | 501, _) => Ok(()),
+            (404, body) if String::from_utf8_lossy(&body).to_ascii_lowercase().contains("page not found") => {
+                Ok(())
+            }
+            (status, body) => Err(EngineError::refused(action, status, &body)),
+        }
+    }
+
     /// Pulls an image; `on_progress` is told of bytes that came, of those that are known to come.
     pub(crate) async fn pull(
         &self,

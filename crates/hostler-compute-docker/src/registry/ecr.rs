@@ -6,7 +6,7 @@
 //! Failure: what came back is a sentence for the endpoint's reason.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -50,8 +50,12 @@ pub struct EcrConfig {
 pub struct EcrClient<C> {
     config: EcrConfig,
     http: Client<C, Full<Bytes>>,
-    tokens: Mutex<BTreeMap<EcrRequest, Token>>,
+    tokens: StdMutex<BTreeMap<EcrRequest, Known>>,
 }
+
+/// The token of one role at one registry; held while it is asked for, so that ten instances ask once and others do not
+/// wait for them.
+type Known = Arc<Mutex<Option<Token>>>;
 
 #[derive(Clone)]
 struct Token {
@@ -97,7 +101,7 @@ where
     /// A client over connections of the caller's making.
     pub fn new(config: EcrConfig, connector: C) -> Self {
         let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { config, http, tokens: Mutex::default() }
+        Self { config, http, tokens: StdMutex::default() }
     }
 
     async fn ask(&self, asked: &EcrRequest) -> Result<Token, String> {
@@ -163,17 +167,20 @@ where
 {
     async fn token(&self, asked: &EcrRequest) -> Result<(String, String), String> {
         let now = self.config.clock.now();
-        // Held while it is asked, so that ten instances ask once.
-        let mut tokens = self.tokens.lock().await;
-        let known = tokens.get(asked).filter(|token| now < token.ends_at.plus(-MARGIN_MS)).cloned();
-        if let Some(Token { user, password, .. }) = known {
-            return Ok((user, password));
+        let known = {
+            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            if tokens.len() >= TOKENS_MAX && !tokens.contains_key(asked) {
+                tokens.clear();
+            }
+            tokens.entry(asked.clone()).or_default().clone()
+        };
+        let mut known = known.lock().await;
+        let valid = known.as_ref().filter(|token| now < token.ends_at.plus(-MARGIN_MS));
+        if let Some(Token { user, password, .. }) = valid {
+            return Ok((user.clone(), password.clone()));
         }
         let token = self.ask(asked).await?;
-        if tokens.len() >= TOKENS_MAX {
-            tokens.clear();
-        }
-        tokens.insert(asked.clone(), token.clone());
+        *known = Some(token.clone());
         Ok((token.user, token.password))
     }
 }

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use hostler_artifacts::{ArtifactSource, DataSource, FetchError};
-use hostler_compute::conformance::instance_id;
-use hostler_compute::{Compute, ContainerSpec, InstanceSpec, Limits, Phase, Program};
+pub(crate) use hostler_compute::conformance::with_data;
+use hostler_compute::conformance::{instance_id, spec_of};
+use hostler_compute::{Compute, InstanceSpec, Program};
 use hostler_compute_docker::{DockerBackend, DockerConfig};
-use hostler_compute_local::{Lease, ModelData, PreparedModel};
-use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
+use hostler_compute_local::conformance::{FakeData, open, reopen};
+use hostler_types::{EndpointUid, InstanceId};
 use tempfile::TempDir;
 
 /// A static program that does what `HOSTLER_CASE` says; its source is `case.c`.
@@ -73,38 +71,6 @@ pub(crate) fn image() -> &'static str {
     IMAGE
 }
 
-/// Model data without a network: what happens stands in the URI.
-pub(crate) struct FakeData {
-    unpacked: PathBuf,
-    pub(crate) prepared: AtomicUsize,
-    pub(crate) adopted: AtomicUsize,
-}
-
-#[async_trait]
-impl ModelData for FakeData {
-    async fn prepare(
-        &self,
-        source: &DataSource,
-        on_phase: &(dyn Fn(Phase) + Send + Sync),
-    ) -> Result<PreparedModel, FetchError> {
-        self.prepared.fetch_add(1, Ordering::SeqCst);
-        let uri = source.at.uri.clone();
-        match uri.as_str() {
-            "s3://b/missing" => return Err(FetchError::Missing { uri }),
-            "s3://b/slow" => std::future::pending::<()>().await,
-            _ => on_phase(Phase::Unpacking),
-        }
-        let lease: Lease = Box::new(());
-        Ok(PreparedModel { path: self.unpacked.clone(), cache_key: "key-1".to_owned(), lease })
-    }
-
-    async fn adopt(&self, cache_key: &str) -> Option<Lease> {
-        assert_eq!(cache_key, "key-1");
-        self.adopted.fetch_add(1, Ordering::SeqCst);
-        Some(Box::new(()))
-    }
-}
-
 /// Removes what a failed test leaves at the engine.
 struct Leftovers(String);
 
@@ -141,9 +107,6 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(&mut DockerConfig)) -> Self {
         image();
         let root = tempfile::tempdir().unwrap();
-        let unpacked = root.path().join("unpacked");
-        fs::create_dir(&unpacked).unwrap();
-        fs::write(unpacked.join("weights"), "42").unwrap();
         // The name of a fresh directory is nobody else's.
         let owner: String = root
             .path()
@@ -157,19 +120,16 @@ impl World {
         let address = socket().unwrap().parse().unwrap();
         let mut config = DockerConfig::new(root.path().join("docker"), address, owner);
         change(&mut config);
-        let data = FakeData { unpacked, prepared: AtomicUsize::new(0), adopted: AtomicUsize::new(0) };
-        let data = Arc::new(data);
+        let data = FakeData::below(root.path()).unwrap();
         let leftovers = Leftovers(config.owner.clone());
-        let backend = open(&config, &data).await;
+        let backend = open(config.clone(), &data).await.unwrap();
         Self { root, _leftovers: leftovers, config, data, backend }
     }
 
     /// As after `kill -9` and a new start of the server.
     pub(crate) async fn restart(self) -> Self {
         let Self { root, _leftovers: leftovers, config, data, backend } = self;
-        backend.detach().await;
-        drop(backend);
-        let backend = open(&config, &data).await;
+        let backend = reopen(backend, config.clone(), &data).await.unwrap();
         Self { root, _leftovers: leftovers, config, data, backend }
     }
 
@@ -210,45 +170,13 @@ impl World {
     }
 }
 
-async fn open(config: &DockerConfig, data: &Arc<FakeData>) -> DockerBackend {
-    let data: Arc<dyn ModelData> = Arc::<FakeData>::clone(data);
-    DockerBackend::open(config.clone(), data, Arc::new(SystemClock)).await.unwrap()
-}
-
 pub(crate) fn id(ordinal: u32) -> InstanceId {
     instance_id("e1", ordinal)
 }
 
 /// An instance that does what `case.c` knows.
 pub(crate) fn case(id: InstanceId, wish: &str) -> InstanceSpec {
-    InstanceSpec {
-        id,
-        scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
-        endpoint_name: "demo".to_owned(),
-        containers: vec![ContainerSpec {
-            name: "container_1".to_owned(),
-            image: image().to_owned(),
-            program: Program::Image,
-            model_data: None,
-            additional_model_data: Vec::new(),
-            environment: [("HOSTLER_CASE".to_owned(), wish.to_owned())].into(),
-            image_role_arn: None,
-            models: None,
-        }],
-        limits: Limits::default(),
-        accelerators: None,
-        download_timeout_ms: 60_000,
-        is_isolated: false,
-    }
-}
-
-pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
-    let at = ArtifactSource {
-        uri: uri.to_owned(),
-        role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
-        account: AccountId::new("000000000000"),
-        region: Region::new("us-east-1"),
-    };
-    spec.containers[0].model_data = Some(at.into());
+    let mut spec = spec_of(id, image(), Program::Image);
+    spec.containers[0].environment = [("HOSTLER_CASE".to_owned(), wish.to_owned())].into();
     spec
 }

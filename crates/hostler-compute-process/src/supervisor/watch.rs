@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hostler_compute::ExitCause;
+use hostler_compute_local::{GRACE_DEFAULT, Stop};
 use hostler_types::{Clock, SystemClock};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -19,11 +20,10 @@ use rustix::process::{
 use super::events::{Event, listen};
 use super::launch::{Container, launch, remove_groups};
 use crate::cgroup::Group;
-use crate::config::GRACE_DEFAULT;
 use crate::directory::{EXIT, FAILED, InstanceDir, LAUNCH, RUNNING, STOP, SUPERVISOR};
 use crate::logs::LogWriter;
 use crate::processes;
-use crate::records::{Each, Exit, Launch, MainProcess, Running, Stop};
+use crate::records::{Each, Exit, Launch, MainProcess, Running};
 use crate::refusal;
 
 /// What a shell returns for a child that was ended by signal 9.
@@ -150,7 +150,7 @@ fn watch(
             }
             Ok(Event::Stop) => {
                 let asked = dir.read::<Stop>(STOP).ok().flatten();
-                asked.map_or(GRACE_DEFAULT, |stop| Duration::from_millis(stop.grace_ms))
+                asked.map_or(GRACE_DEFAULT, Stop::grace)
             }
             Err(_) => {
                 for &main in &living {

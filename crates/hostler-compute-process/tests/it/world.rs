@@ -3,55 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use hostler_artifacts::{ArtifactSource, DataSource, FetchError};
-use hostler_compute::conformance::{DEADLINE, instance_id, wait_for_state};
-use hostler_compute::{
-    ChannelData, Compute, ContainerSpec, InstanceFailure, InstanceSpec, InstanceState, Limits, Phase, Program,
-};
-use hostler_compute_process::{Lease, LogLimits, ModelData, PreparedModel, ProcessBackend, ProcessConfig};
-use hostler_types::{AccountId, EndpointUid, InstanceId, Region, Scope, SystemClock};
+pub(crate) use hostler_compute::conformance::with_data;
+use hostler_compute::conformance::{DEADLINE, data_at, instance_id, program_of, spec_of, wait_for_state};
+use hostler_compute::{ChannelData, Compute, InstanceFailure, InstanceSpec, InstanceState};
+use hostler_compute_local::conformance::{FakeData, open, reopen};
+use hostler_compute_process::{LogLimits, ProcessBackend, ProcessConfig};
+use hostler_types::{EndpointUid, InstanceId};
 use tempfile::TempDir;
-use tokio::sync::Notify;
 use tokio::time::Instant;
-
-/// Model data without a network: what happens stands in the URI.
-pub(crate) struct FakeData {
-    unpacked: PathBuf,
-    pub(crate) prepared: AtomicUsize,
-    pub(crate) adopted: AtomicUsize,
-    /// Lets one that is held go on.
-    pub(crate) release: Notify,
-}
-
-#[async_trait]
-impl ModelData for FakeData {
-    async fn prepare(
-        &self,
-        source: &DataSource,
-        on_phase: &(dyn Fn(Phase) + Send + Sync),
-    ) -> Result<PreparedModel, FetchError> {
-        self.prepared.fetch_add(1, Ordering::SeqCst);
-        let uri = source.at.uri.clone();
-        match uri.as_str() {
-            "s3://b/missing" => return Err(FetchError::Missing { uri }),
-            "s3://b/slow" => std::future::pending::<()>().await,
-            "s3://b/held" => self.release.notified().await,
-            _ => on_phase(Phase::Unpacking),
-        }
-        let lease: Lease = Box::new(());
-        Ok(PreparedModel { path: self.unpacked.clone(), cache_key: "key-1".to_owned(), lease })
-    }
-
-    async fn adopt(&self, cache_key: &str) -> Option<Lease> {
-        assert_eq!(cache_key, "key-1");
-        self.adopted.fetch_add(1, Ordering::SeqCst);
-        Some(Box::new(()))
-    }
-}
 
 pub(crate) struct World {
     root: TempDir,
@@ -67,29 +28,19 @@ impl World {
 
     pub(crate) async fn with(change: impl FnOnce(&mut ProcessConfig)) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let unpacked = root.path().join("unpacked");
-        fs::create_dir(&unpacked).unwrap();
-        fs::write(unpacked.join("weights"), "42").unwrap();
         let exe = env!("CARGO_BIN_EXE_hostler-supervisor");
         let mut config = ProcessConfig::new(root.path().join("instances"), exe);
         config.log_limits = LogLimits { segment_bytes: 1024, segments: 4 };
         change(&mut config);
-        let data = Arc::new(FakeData {
-            unpacked,
-            prepared: AtomicUsize::new(0),
-            adopted: AtomicUsize::new(0),
-            release: Notify::new(),
-        });
-        let backend = open(&config, &data).await;
+        let data = FakeData::below(root.path()).unwrap();
+        let backend = open(config.clone(), &data).await.unwrap();
         Self { root, config, data, backend }
     }
 
     /// As after `kill -9` and a new start of the server, but for the process number.
     pub(crate) async fn restart(self) -> Self {
         let Self { root, config, data, backend } = self;
-        backend.detach().await;
-        drop(backend);
-        let backend = open(&config, &data).await;
+        let backend = reopen(backend, config.clone(), &data).await.unwrap();
         Self { root, config, data, backend }
     }
 
@@ -157,11 +108,6 @@ pub(crate) async fn failure(world: &World, spec: &InstanceSpec) -> InstanceFailu
     }
 }
 
-async fn open(config: &ProcessConfig, data: &Arc<FakeData>) -> ProcessBackend {
-    let data: Arc<dyn ModelData> = Arc::<FakeData>::clone(data);
-    ProcessBackend::open(config.clone(), data, Arc::new(SystemClock)).await.unwrap()
-}
-
 pub(crate) fn id(ordinal: u32) -> InstanceId {
     instance_id("e1", ordinal)
 }
@@ -172,52 +118,13 @@ pub(crate) fn shell(id: InstanceId, script: &str) -> InstanceSpec {
 }
 
 pub(crate) fn command(id: InstanceId, words: &[&str]) -> InstanceSpec {
-    let program = Program::Command {
-        command: words.iter().map(|&word| word.to_owned()).collect(),
-        environment: [].into(),
-        working_dir: None,
-        needs_opt_ml: false,
-    };
-    InstanceSpec {
-        id,
-        scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
-        endpoint_name: "demo".to_owned(),
-        containers: vec![ContainerSpec {
-            name: "container_1".to_owned(),
-            image: "registry/model:1".to_owned(),
-            program,
-            model_data: None,
-            additional_model_data: Vec::new(),
-            environment: [].into(),
-            image_role_arn: None,
-            models: None,
-        }],
-        limits: Limits::default(),
-        accelerators: None,
-        download_timeout_ms: 60_000,
-        is_isolated: false,
-    }
-}
-
-pub(crate) fn with_data(mut spec: InstanceSpec, uri: &str) -> InstanceSpec {
-    spec.containers[0].model_data = Some(data(uri));
-    spec
+    spec_of(id, "registry/model:1", program_of(words))
 }
 
 pub(crate) fn with_additional(mut spec: InstanceSpec, channel: &str, uri: &str) -> InstanceSpec {
-    let channel = ChannelData { channel: channel.to_owned(), data: data(uri) };
+    let channel = ChannelData { channel: channel.to_owned(), data: data_at(uri) };
     spec.containers[0].additional_model_data.push(channel);
     spec
-}
-
-fn data(uri: &str) -> DataSource {
-    let at = ArtifactSource {
-        uri: uri.to_owned(),
-        role_arn: "arn:aws:iam::000000000000:role/r".to_owned(),
-        account: AccountId::new("000000000000"),
-        region: Region::new("us-east-1"),
-    };
-    at.into()
 }
 
 /// Whether this machine lets a test be made; where it does not, the test says loudly that it tested nothing, or fails

@@ -4,40 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hostler_compute::conformance::{Behaviour, Harness};
+use hostler_compute::conformance::{Behaviour, Harness, program_of, spec_of};
 use hostler_compute::{
-    Compute, ContainerSpec, Delays, ExitCause, InstanceSpec, Limits, Outcome, Program, SimulatedCompute,
+    Compute, ContainerSpec, Delays, ExitCause, InstanceSpec, Outcome, Program, SimulatedCompute,
 };
-use hostler_types::{AccountId, InstanceId, Region, Scope, SystemClock};
+use hostler_types::{InstanceId, SystemClock};
 
 struct Simulated(SimulatedCompute);
 
 /// A spec whose command tells the simulation what to do.
 pub(crate) fn spec(id: InstanceId, command: &[&str]) -> InstanceSpec {
-    InstanceSpec {
-        id,
-        scope: Scope::new(&AccountId::new("000000000000"), &Region::new("us-east-1")),
-        endpoint_name: "demo".to_owned(),
-        containers: vec![ContainerSpec {
-            name: "container_1".to_owned(),
-            image: String::new(),
-            program: Program::Command {
-                command: command.iter().map(|&word| word.to_owned()).collect(),
-                environment: [].into(),
-                working_dir: None,
-                needs_opt_ml: false,
-            },
-            model_data: None,
-            additional_model_data: Vec::new(),
-            environment: [].into(),
-            image_role_arn: None,
-            models: None,
-        }],
-        limits: Limits::default(),
-        accelerators: None,
-        download_timeout_ms: 60_000,
-        is_isolated: false,
-    }
+    spec_of(id, "", program_of(command))
 }
 
 fn outcome(spec: &InstanceSpec) -> Outcome {

@@ -5,7 +5,7 @@
 //! Invariants: read-only and bounded. Health is the prober's word, as the planner has it.
 
 use hostler_aws::ApiError;
-use hostler_store::{ListQuery, Order, PageToken, SortBy};
+use hostler_store::{ListQuery, PageToken};
 use hostler_types::{EndpointRecord, Kind, Record, Update};
 use serde_json::{Value, json};
 
@@ -54,18 +54,5 @@ impl Admin {
 }
 
 fn query(caller: &Caller, after: Option<PageToken>) -> ListQuery {
-    ListQuery {
-        scope: caller.scope.clone(),
-        kind: Kind::Endpoint,
-        name_contains: None,
-        created_from: None,
-        created_before: None,
-        modified_from: None,
-        modified_before: None,
-        status: None,
-        sort_by: SortBy::Name,
-        order: Order::Ascending,
-        limit: PAGE,
-        after,
-    }
+    ListQuery { after, ..ListQuery::all(caller.scope.clone(), Kind::Endpoint, PAGE) }
 }

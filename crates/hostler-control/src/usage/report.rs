@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hostler_aws::ApiError;
 use hostler_shapes::Tag;
-use hostler_store::{ListQuery, Order, SortBy};
+use hostler_store::{ListQuery, SortBy};
 use hostler_types::{
     EndpointRecord, InvocationClass, InvocationCounts, Kind, Millis, Record, Scope, UsageRecord,
 };
@@ -114,18 +114,10 @@ impl Control {
         mut visit: impl FnMut(&str, Millis),
     ) -> Result<(), ApiError> {
         let mut list = ListQuery {
-            scope: scope.clone(),
-            kind,
-            name_contains: None,
             created_from: months.map(|query| query.since.first_of_month().start()),
             created_before: months.map(|query| query.until.start()),
-            modified_from: None,
-            modified_before: None,
-            status: None,
             sort_by: SortBy::CreationTime,
-            order: Order::Ascending,
-            limit: PAGE,
-            after: None,
+            ..ListQuery::all(scope.clone(), kind, PAGE)
         };
         loop {
             let page = self.parts.store.list(&list).await.map_err(store_failed)?;

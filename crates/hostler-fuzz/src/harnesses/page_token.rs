@@ -2,7 +2,7 @@
 //!
 //! Held against: the tokens that the store makes. A position comes back as it was, and only in its own listing.
 
-use hostler_store::{ListQuery, Order, PageToken, Position, SortBy, SortValue};
+use hostler_store::{ListQuery, Order, PageToken, Position, SortValue};
 use hostler_types::{AccountId, Kind, Millis, Region, Scope};
 
 use crate::bounds::{times, within};
@@ -47,18 +47,6 @@ fn run(data: &[u8]) {
 }
 
 fn query(kind: Kind) -> ListQuery {
-    ListQuery {
-        scope: Scope { account: AccountId::new("000000000000"), region: Region::new("us-east-1") },
-        kind,
-        name_contains: None,
-        created_from: Some(Millis(0)),
-        created_before: None,
-        modified_from: None,
-        modified_before: None,
-        status: None,
-        sort_by: SortBy::Name,
-        order: Order::Ascending,
-        limit: 10,
-        after: None,
-    }
+    let scope = Scope { account: AccountId::new("000000000000"), region: Region::new("us-east-1") };
+    ListQuery { created_from: Some(Millis(0)), ..ListQuery::all(scope, kind, 10) }
 }
