@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
+use memchr::{memchr, memrchr};
 use percent_encoding::percent_decode_str;
 
 use crate::{AbsentService, Head};
@@ -52,9 +53,9 @@ pub fn classify_head(head: &Head<'_>) -> FrontKind {
         return ours;
     }
     match claimed_service(head).as_deref() {
-        Some("s3") => return FrontKind::S3,
-        Some("iam") if is_form(head) => return FrontKind::Absent(AbsentService::Iam),
-        Some("logs") if is_target(head, "Logs_20140328.") => {
+        Some(b"s3") => return FrontKind::S3,
+        Some(b"iam") if is_form(head) => return FrontKind::Absent(AbsentService::Iam),
+        Some(b"logs") if is_target(head, "Logs_20140328.") => {
             return FrontKind::Absent(AbsentService::Logs);
         }
         _ => {}
@@ -99,21 +100,32 @@ fn is_browser(head: &Head<'_>) -> bool {
 }
 
 /// The service in the scope that the signature claims, in the header or in a presigned query.
-fn claimed_service<'a>(head: &Head<'a>) -> Option<Cow<'a, str>> {
-    if let Some(value) = head.text("authorization") {
-        let fields = value.trim_start().strip_prefix("AWS4-HMAC-SHA256")?;
-        let field = fields.split(',').find_map(|field| field.trim().strip_prefix("Credential="))?;
-        return service_of(field.trim()).map(Cow::Borrowed);
+fn claimed_service<'a>(head: &Head<'a>) -> Option<Cow<'a, [u8]>> {
+    if let Some(value) = head.find("authorization").filter(|value| value.is_ascii()) {
+        let mut fields = value.trim_ascii_start().strip_prefix(b"AWS4-HMAC-SHA256")?;
+        loop {
+            let (field, rest) = match memchr(b',', fields) {
+                Some(comma) => (&fields[..comma], Some(&fields[comma + 1..])),
+                None => (fields, None),
+            };
+            if let Some(credential) = field.trim_ascii().strip_prefix(b"Credential=") {
+                return service_of(credential.trim_ascii()).map(Cow::Borrowed);
+            }
+            fields = rest?;
+        }
     }
     match percent_decode_str(query_value(head, "X-Amz-Credential")?).decode_utf8().ok()? {
-        Cow::Borrowed(credential) => service_of(credential).map(Cow::Borrowed),
-        Cow::Owned(credential) => service_of(&credential).map(|service| Cow::Owned(service.to_owned())),
+        Cow::Borrowed(credential) => service_of(credential.as_bytes()).map(Cow::Borrowed),
+        Cow::Owned(credential) => {
+            service_of(credential.as_bytes()).map(|service| Cow::Owned(service.to_owned()))
+        }
     }
 }
 
 /// Read from the end: an access key id may hold a slash, the rest of a scope cannot.
-fn service_of(credential: &str) -> Option<&str> {
-    credential.rsplit('/').nth(1)
+fn service_of(credential: &[u8]) -> Option<&[u8]> {
+    let before = &credential[..memrchr(b'/', credential)?];
+    Some(memrchr(b'/', before).map_or(before, |slash| &before[slash + 1..]))
 }
 
 fn is_bearer(head: &Head<'_>) -> bool {

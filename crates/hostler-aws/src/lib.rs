@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod absent;
+mod digits;
 mod document;
 mod error;
 pub mod event_stream;

@@ -4,12 +4,14 @@
 
 use std::fmt;
 
+use crate::digits::digits_of;
+
 /// A request's id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId([u8; 36]);
 
-/// The positions of the hyphens.
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+/// Where the digits of each byte stand between the hyphens.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 impl RequestId {
     /// Made from bytes that the caller drew, so that a simulation can repeat itself.
@@ -17,15 +19,8 @@ impl RequestId {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for byte in bytes {
-            if HYPHENS.contains(&at) {
-                at += 1;
-            }
-            for digit in [byte >> 4, byte & 0xf] {
-                text[at] = b"0123456789abcdef"[usize::from(digit)];
-                at += 1;
-            }
+        for (byte, at) in bytes.into_iter().zip(PLACES) {
+            text[at..at + 2].copy_from_slice(&digits_of(byte));
         }
         Self(text)
     }

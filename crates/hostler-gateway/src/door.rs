@@ -31,8 +31,8 @@ impl Container {
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), String> {
         let answer = upstream::invoke(&self.0, headers, body).await.map_err(|error| error.to_string())?;
-        let status = answer.status();
-        let mut body = answer.into_body();
+        let status = answer.status;
+        let mut body = answer.body;
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -110,7 +110,7 @@ fn read_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>, flows: bool) -> Optio
             Err(_) => break false,
         }
     };
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    let headers = head.fields.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
     Some(ReadAnswer {
         status: head.status.as_u16(),
         headers: headers.collect(),

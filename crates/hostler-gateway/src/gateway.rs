@@ -3,27 +3,26 @@
 //! Invariants: whatever goes wrong becomes one document of restJson1, made by `hostler-aws`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::{Caller, Verifier};
 use hostler_aws::{ApiError, DocumentContext, Head, Protocol, RequestId, Throttle, error_response};
 use hostler_shapes::{RUNTIME_OPERATIONS, RuntimeOperation};
-use hostler_types::{Clock, Key, Kind, Millis, Scope};
-use http::{HeaderName, HeaderValue, Request, Response};
+use hostler_types::{Clock, Millis, Scope};
+use http::{Request, Response};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::answer::{AnswerBody, BoxError, whole};
+use crate::alarm::Alarm;
+use crate::answer::{Answer, AnswerBody, BoxError};
 use crate::invocation::{Form, Invocation};
 use crate::payload::{BodyBudget, BodyLimits, Payload};
 use crate::table::RoutingTable;
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// What an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -135,10 +134,10 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let head = Head::of(&parts);
         let answer = match self.arrive(&head, body).await {
-            Ok(arrived) => self.forward(&visit, &head, arrived).await,
+            Ok(arrived) => self.forward(&visit, &head, arrived, &mut Alarm::default()).await,
             Err(error) => Err(error),
         };
-        self.finish(&visit, &head, answer)
+        self.finish(&visit, &head, answer).into()
     }
 
     /// Layers 1 to 5: what is asked for, by whom, and the whole body.
@@ -150,7 +149,9 @@ impl Gateway {
         let (operation, endpoint_name) = find_operation(head).ok_or_else(ApiError::unknown_operation)?;
         let (caller, body) = self.authenticate(&endpoint_name, head, body).await?;
         let class = self.throttle.class_of(operation.name);
-        self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
+        if class.is_some() {
+            self.throttle.admit(class, &caller.identity.account, self.clock.now())?;
+        }
         Ok(Arrived { operation, endpoint_name, caller, body })
     }
 
@@ -160,33 +161,24 @@ impl Gateway {
         visit: &Visit,
         head: &Head<'_>,
         arrived: Arrived<'_>,
-    ) -> Result<Response<AnswerBody>, ApiError> {
+        alarm: &mut Alarm,
+    ) -> Result<Answer, ApiError> {
         let Arrived { operation, endpoint_name, caller, body } = arrived;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
-        let scope = Scope::new(&caller.identity.account, &caller.region);
+        let scope = Scope { account: caller.identity.account.clone(), region: caller.region };
         let mut invocation = Invocation::check((operation, form), &scope, &endpoint_name, head, body)?;
-        self.invoke(&mut invocation, visit.arrived).await
+        self.invoke(&mut invocation, visit.arrived, alarm).await
     }
 
     /// Names the request in its answer, and makes a document of an error.
-    pub(crate) fn finish(
-        &self,
-        visit: &Visit,
-        head: &Head<'_>,
-        answer: Result<Response<AnswerBody>, ApiError>,
-    ) -> Response<AnswerBody> {
+    pub(crate) fn finish(&self, visit: &Visit, head: &Head<'_>, answer: Result<Answer, ApiError>) -> Answer {
         let request_id = &visit.request_id;
         match answer {
-            Ok(mut response) => {
-                if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
-                    response.headers_mut().insert(&REQUEST_ID, value);
-                }
-                response
-            }
+            Ok(answer) => Answer { request_id: Some(*request_id), ..answer },
             Err(error) => {
                 log(&error, request_id, head.path);
                 let context = DocumentContext { now: self.clock.now(), resource: head.path, is_head: false };
-                error_response(Protocol::RestJson, &error, request_id, &context).map(whole)
+                error_response(Protocol::RestJson, &error, request_id, &context).map(AnswerBody::whole).into()
             }
         }
     }
@@ -199,7 +191,7 @@ impl Gateway {
     pub(crate) fn payload_bytes_max(&self, caller: &Caller, endpoint_name: &str) -> u64 {
         let own = || {
             let scope = Scope::new(&caller.identity.account, &caller.region);
-            self.table.find(&Key::new(&scope, Kind::Endpoint, endpoint_name))?.limits.payload_bytes
+            self.table.find_named(&scope, endpoint_name)?.limits.payload_bytes
         };
         // Nearly no server has an endpoint with a limit of its own: the look-up is saved.
         let own = if self.table.limits_payloads() { own() } else { None };
@@ -210,19 +202,25 @@ impl Gateway {
 /// The operation of a method and path, and the endpoint's name in it, as it is meant and not as it is spelled.
 fn find_operation<'a>(head: &Head<'a>) -> Option<(&'static RuntimeOperation, Cow<'a, str>)> {
     let path = head.path;
-    RUNTIME_OPERATIONS.iter().find_map(|operation| {
-        // Of a template the part before the name is the same as of the path, or it is another operation's.
-        let (before, template) = operation.path.split_at(operation.path.find('{')?);
-        let after = template.strip_prefix("{EndpointName}")?;
+    PATHS.iter().find_map(|(before, after, operation)| {
         let name = path.strip_prefix(before)?.strip_suffix(after)?;
-        let is_meant = operation.method == head.method && !name.contains('/');
+        let is_meant = operation.method == head.method && !name.bytes().any(|byte| byte == b'/');
         is_meant.then(|| {
-            let is_plain = !name.contains('%');
+            let is_plain = !name.bytes().any(|byte| byte == b'%');
             let name = if is_plain { name.into() } else { percent_decode_str(name).decode_utf8_lossy() };
-            (operation, name)
+            (*operation, name)
         })
     })
 }
+
+/// What stands before the endpoint's name in the path of each operation, and what after it.
+static PATHS: LazyLock<Vec<(&str, &str, &RuntimeOperation)>> = LazyLock::new(|| {
+    let parts = |operation: &'static RuntimeOperation| {
+        let (before, after) = operation.path.split_once("{EndpointName}")?;
+        Some((before, after, operation))
+    };
+    RUNTIME_OPERATIONS.iter().filter_map(parts).collect()
+});
 
 fn log(error: &ApiError, request_id: &RequestId, path: &str) {
     let (code, internal) = (error.code(), error.internal_text());

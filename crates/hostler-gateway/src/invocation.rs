@@ -11,10 +11,9 @@ use hostler_types::Scope;
 use crate::payload::Payload;
 use crate::sessions::SessionAsked;
 
-/// The headers that reach the container as they came.
-const FORWARDED: [&str; 5] = [
+/// SageMaker's headers that reach the container as they came, beside the content type.
+const FORWARDED_SPECIAL: [&str; 4] = [
     "x-amzn-sagemaker-target-model",
-    "content-type",
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-inference-id",
     "x-amzn-sagemaker-prefix-aware-id",
@@ -69,6 +68,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) target_container: Option<&'a str>,
     pub(crate) session: Option<SessionAsked<'a>>,
     pub(crate) head: &'a Head<'a>,
+    /// Some header of it begins as SageMaker's own do.
+    pub(crate) has_special: bool,
     pub(crate) body: Payload,
 }
 
@@ -131,17 +132,19 @@ impl<'a> Invocation<'a> {
             target_container,
             session,
             head,
+            has_special,
             body,
         })
     }
 
     /// The headers that the container gets.
     pub(crate) fn container_headers(&self) -> Vec<Field<'a>> {
-        let mut forwarded = Vec::with_capacity(FORWARDED.len() + 2);
+        let mut forwarded = Vec::with_capacity(FORWARDED_SPECIAL.len() + 3);
         let mut forward = |name: &'static str, value: Option<&'a [u8]>| {
             forwarded.extend(value.map(|value| Field { name, value }));
         };
-        for name in FORWARDED {
+        let special = if self.has_special { &FORWARDED_SPECIAL[..] } else { &[] };
+        for name in ["content-type"].iter().chain(special) {
             forward(name, self.head.find(name));
         }
         forward("accept", Some(self.head.find(self.form.accept()).unwrap_or(b"*/*")));

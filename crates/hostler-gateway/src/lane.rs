@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use hostler_types::{InstanceId, InstanceRoute, MultiModel, Pipeline};
+use http::HeaderValue;
 use papaya::HashMap;
 
 use self::outage::Watched;
@@ -47,6 +48,8 @@ pub(crate) struct Lane {
     pub(crate) pipeline: Option<Arc<Pipeline>>,
     /// Its many models; none where it has one.
     pub(crate) models: Option<Arc<Models>>,
+    /// The variant's name as answers bear it; none where it cannot stand in a header.
+    pub(crate) variant: Option<HeaderValue>,
     pub(crate) troubles: Troubles,
     /// Where what goes along it is counted.
     pub(crate) tally: Arc<Tally>,
@@ -111,6 +114,7 @@ impl Lane {
             further: further.collect(),
             pipeline: pipeline.cloned(),
             models: models.map(Arc::new),
+            variant: HeaderValue::from_str(instance.id.variant.as_str()).ok(),
             troubles: Troubles::default(),
             tally,
             line,

@@ -4,8 +4,10 @@
 //! Invariants: never opens the store; never decides what runs. Every wait and every body has a limit.
 #![warn(missing_docs)]
 
+mod alarm;
 mod answer;
 mod breaker;
+mod decimal;
 #[doc(hidden)]
 pub mod door;
 mod downstream;

@@ -154,6 +154,10 @@ fn stand_ins<'a>(
 pub(crate) fn one_of(variant: &LiveVariant, wanted: &Wanted<'_>, draw: f64) -> Option<Permit> {
     // One that drains would hand its chances to whoever stands behind it.
     let may_take = |lane: &&Arc<Lane>| lane.is_up() && !wanted.tried.contains(&lane.id);
+    // Most fleets are one instance: there is nothing to choose.
+    if let [only] = &variant.lanes[..] {
+        return if may_take(&only) { only.enter() } else { None };
+    }
     let mut free: Vec<&Arc<Lane>> = variant.lanes.iter().filter(may_take).collect();
     if free.is_empty() {
         return None;

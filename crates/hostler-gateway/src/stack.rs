@@ -27,8 +27,7 @@ mod target;
 
 use hostler_aws::ApiError;
 use hostler_types::{InvocationClass, InvocationFailure};
-use http::Response;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use self::chain::{Course, Stopped};
@@ -36,7 +35,8 @@ use self::place::{Found, Search};
 use self::reply::{Unanswered, give_back, payload_is_gone};
 use self::stream::{Limits, give_stream};
 use self::target::{Again, name_model};
-use crate::answer::AnswerBody;
+use crate::alarm::{Alarm, Rung};
+use crate::answer::Answer;
 use crate::gateway::Gateway;
 use crate::invocation::{Form, Invocation};
 use crate::lane::Lane;
@@ -50,7 +50,8 @@ impl Gateway {
         &self,
         invocation: &mut Invocation<'_>,
         arrived: Instant,
-    ) -> Result<Response<AnswerBody>, ApiError> {
+        alarm: &mut Alarm,
+    ) -> Result<Answer, ApiError> {
         let mut search = Search::begin(arrived, self.settings.hold_timeout);
         let mut was_lost = false;
         let mut again = Again::default();
@@ -73,23 +74,23 @@ impl Gateway {
             let may_go_again = retries_lost && !was_lost;
             let keeps_body = may_go_again || call.permit().model().is_some();
             let sending = self.send(invocation, &course, &mut call, deadline, keeps_body);
-            let sent = timeout_at(deadline, sending).await;
+            let sent = alarm.at(deadline, sending).await;
             let (mut call, lost) = match sent {
                 Ok(Ok(answer)) => {
-                    let status = answer.status();
-                    let worth = timeout_at(deadline, again.is_worth_it(call.permit(), status)).await;
-                    if worth.unwrap_or(false) {
+                    let status = answer.status;
+                    let is_worth_it = again.is_worth_it(call.permit(), status);
+                    if alarm.at(deadline, is_worth_it).await.unwrap_or(false) {
                         call.passed_on();
                         continue;
                     }
-                    self.heed_closing(invocation, &lane, answer.headers());
+                    self.heed_closing(invocation, &lane, &answer.fields);
                     if !may_go_again {
                         invocation.body.let_go();
                     }
                     let given = match invocation.form {
                         Form::Whole => {
-                            let given = give_back(invocation, answer, call, deadline).await;
-                            given.inspect(|answer| self.heed_opening(invocation, &lane, answer.headers()))
+                            let given = give_back(invocation, answer, call, deadline, alarm).await;
+                            given.inspect(|answer| self.heed_opening(invocation, &lane, &answer.fields))
                         }
                         Form::Events => {
                             let limits =
@@ -137,7 +138,7 @@ impl Gateway {
                     let lost = unanswered(invocation, call.container(), NoAnswer::Lost).with_source(error);
                     (call, lost)
                 }
-                Err(_) => {
+                Err(Rung) => {
                     lane.failed(InvocationFailure::TimedOut);
                     call.ends_without_answer(Silence::Timeout);
                     let late = unanswered(invocation, call.container(), NoAnswer::TimedOut);

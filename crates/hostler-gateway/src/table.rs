@@ -4,15 +4,17 @@
 //! instances and the line of those who wait live beside the routes and survive their replacement.
 //! Invariants: an endpoint has one line from its first route to its last, and its lanes know it.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hostler_shapes::RoutingStrategy;
 use hostler_types::{
     EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, InvocationMeter,
-    InvocationTrouble, Key, Metered, MultiModel, Pipeline, RouteTable, ShownEndpoints, Untold, VariantName,
+    InvocationTrouble, Key, Kind, Metered, MultiModel, Pipeline, RouteTable, Scope, ShownEndpoints, Untold,
+    VariantName,
 };
-use papaya::HashMap;
+use papaya::{Equivalent, HashMap};
 
 use crate::lane::{DrainHook, Lane, LaneHome, Lanes, pardon_if_nobody_is_left};
 use crate::limits::AdmissionLimits;
@@ -104,6 +106,13 @@ impl RoutingTable {
         self.endpoints.pin().get(key).cloned()
     }
 
+    /// The same without making a key of it.
+    pub(crate) fn find_named(&self, scope: &Scope, name: &str) -> Option<Arc<LiveEndpoint>> {
+        let has_capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let name = if has_capitals { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+        self.endpoints.pin().get(&Sought { scope, kind: Kind::Endpoint, name: &name }).cloned()
+    }
+
     /// Whether it is worth looking for an endpoint's own limit to the size of a request.
     pub(crate) fn limits_payloads(&self) -> bool {
         self.limits_payloads.load(Ordering::Relaxed)
@@ -148,6 +157,20 @@ impl RoutingTable {
     /// Lanes that left a route take nothing new; they are forgotten when they are empty.
     fn retire(before: &LiveEndpoint, is_kept: impl Fn(&Arc<Lane>) -> bool) {
         before.lanes().filter(|lane| !is_kept(lane)).for_each(|lane| lane.retire());
+    }
+}
+
+/// A key that is looked for; its hash is the key's own.
+#[derive(Hash)]
+struct Sought<'a> {
+    scope: &'a Scope,
+    kind: Kind,
+    name: &'a str,
+}
+
+impl Equivalent<Key> for Sought<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        key.name() == self.name && key.scope() == self.scope && key.kind() == self.kind
     }
 }
 

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hostler_aws::Field;
-use http::Response;
+use http::StatusCode;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -33,6 +33,7 @@ use exchange::{Exchange, SendError};
 pub(crate) use kept::Kept;
 use request::Outgoing;
 
+use crate::answer::Fields;
 use crate::payload::PayloadReader;
 
 /// Why there is no answer.
@@ -78,12 +79,21 @@ pub(crate) fn is_want_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error())).contains(&error.raw_os_error())
 }
 
+/// What a container answered.
+#[derive(Debug)]
+pub(crate) struct ModelAnswer {
+    pub(crate) status: StatusCode,
+    /// `Content-Type` and those of SageMaker.
+    pub(crate) fields: Fields,
+    pub(crate) body: ModelBody,
+}
+
 /// `POST /invocations` to the instance of `kept`.
 pub(crate) async fn invoke(
     kept: &Arc<Kept>,
     headers: Vec<Field<'_>>,
     body: impl Into<PayloadReader>,
-) -> Result<Response<ModelBody>, UpstreamError> {
+) -> Result<ModelAnswer, UpstreamError> {
     invoke_at(kept, kept.beginning(), headers, body).await
 }
 
@@ -93,7 +103,7 @@ pub(crate) async fn invoke_at(
     beginning: &[u8],
     headers: Vec<Field<'_>>,
     body: impl Into<PayloadReader>,
-) -> Result<Response<ModelBody>, UpstreamError> {
+) -> Result<ModelAnswer, UpstreamError> {
     let address = kept.address();
     let mut outgoing = Outgoing::new(beginning, &headers, body.into());
     loop {
@@ -107,10 +117,8 @@ pub(crate) async fn invoke_at(
         };
         match Exchange::send(connection, outgoing).await {
             Ok((head, data, exchange)) => {
-                let mut answer = Response::new(ModelBody::new(data, exchange, kept));
-                *answer.status_mut() = head.status;
-                *answer.headers_mut() = head.headers;
-                return Ok(answer);
+                let body = ModelBody::new(data, exchange, kept);
+                return Ok(ModelAnswer { status: head.status, fields: head.fields, body });
             }
             Err(SendError::Unsent(unsent, _)) if !is_fresh => outgoing = unsent,
             Err(SendError::Unsent(_, source)) => return Err(UpstreamError::Closed { address, source }),

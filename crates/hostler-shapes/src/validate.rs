@@ -12,7 +12,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::deserialize::{DecodeError, SerializationProblem};
-use crate::operation::RuntimeOperation;
+use crate::operation::{Binding, RuntimeOperation};
 use crate::shape::{Kind, Shape, Text};
 
 mod java_text;
@@ -78,8 +78,14 @@ pub fn validate_headers<'a, T: Into<Cow<'a, str>>>(
         return Ok(());
     };
     let mut violations = Violations(Vec::new());
+    // Mostly in the order of the members, so that the next one is the one that is looked for.
+    let mut next = operation.request.iter();
     for member in *members {
-        let binding = operation.request.iter().find(|binding| binding.member == member.name);
+        let is_its = |binding: &&Binding| binding.member == member.name;
+        let binding = match next.as_slice().first().filter(is_its) {
+            Some(_) => next.next(),
+            None => operation.request.iter().find(is_its),
+        };
         let text: Option<Cow<'_, str>> = match binding {
             Some(binding) => header(binding.header).map(Into::into),
             None if member.name == "EndpointName" => Some(endpoint_name.into()),

@@ -34,9 +34,13 @@ const OTHERS: [(&str, Partition); 7] = [
 impl Region {
     /// The region that `text` spells: lower-case letters, digits and hyphens.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::is_region(text).then(|| Self::new(text))
+    }
+
+    /// Whether `text` spells one.
+    pub fn is_region(text: &str) -> bool {
         let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let is_region = (1..=CHARS_MAX).contains(&text.len()) && text.bytes().all(is_allowed);
-        is_region.then(|| Self::new(text))
+        (1..=CHARS_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
     }
 
     /// Where it belongs.

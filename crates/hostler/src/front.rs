@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hostler_aws::sigv4::{Rules, Verifier, payload_hash};
 use hostler_aws::{
     AbsentService, ApiError, DocumentContext, FrontKind, RequestId, Throttle, aws_json_response, classify,
@@ -20,7 +19,7 @@ use hostler_localaws::LocalAws;
 use hostler_types::{Clock, Scope};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
@@ -151,7 +150,7 @@ impl Front {
                 error_response(protocol, &error, &request_id, &context)
             }
         };
-        response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
+        response.map(AnswerBody::whole)
     }
 
     async fn control(&self, parts: &Parts, body: RequestBody) -> Result<Vec<u8>, ApiError> {
@@ -246,12 +245,11 @@ fn log(error: &ApiError, request_id: &RequestId, parts: &Parts) {
 }
 
 fn boxed(body: hostler_localaws::Body) -> AnswerBody {
-    body.map_err(|error| Box::new(error) as BoxError).boxed_unsync()
+    AnswerBody::coming(body)
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
-    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed_unsync();
-    let mut response = Response::new(body);
+    let mut response = Response::new(AnswerBody::whole(text));
     *response.status_mut() = status;
     let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);

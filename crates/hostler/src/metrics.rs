@@ -12,7 +12,6 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hostler_artifacts::ArtifactCache;
 use hostler_aws::Throttle;
 use hostler_aws::sigv4::{RefusalReason, Refusals, Verifier};
@@ -21,7 +20,6 @@ use hostler_gateway::{AnswerBody, BodyBudget, GatewayMetrics, RoutingTable};
 use hostler_store_sql::SqliteStore;
 use hostler_types::Clock;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -93,8 +91,7 @@ impl Metrics {
 }
 
 fn respond(status: StatusCode, content_type: &'static str, text: String) -> Response<AnswerBody> {
-    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
-    let mut response = Response::new(body);
+    let mut response = Response::new(AnswerBody::whole(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

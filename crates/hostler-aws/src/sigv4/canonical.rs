@@ -123,9 +123,15 @@ pub(crate) fn canonical_head(head: &Head<'_>, signed: &str, style: PathStyle) ->
     let mut out = Vec::with_capacity(768);
     out.extend_from_slice(head.method.as_bytes());
     out.push(b'\n');
-    out.extend_from_slice(canonical_uri(head.path, style).as_bytes());
+    if is_plain(head.path) {
+        out.extend_from_slice(head.path.as_bytes());
+    } else {
+        out.extend_from_slice(canonical_uri(head.path, style).as_bytes());
+    }
     out.push(b'\n');
-    out.extend_from_slice(canonical_query(head.query.unwrap_or(""), style).as_bytes());
+    if let Some(query) = head.query {
+        out.extend_from_slice(canonical_query(query, style).as_bytes());
+    }
     out.push(b'\n');
     push_headers(&mut out, head, signed);
     out.push(b'\n');
@@ -152,8 +158,18 @@ pub fn string_to_sign(date: &str, scope: &str, canonical_request: &[u8]) -> Stri
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    UNRESERVED[usize::from(byte)]
 }
+
+static UNRESERVED: [bool; 256] = {
+    let mut unreserved = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        unreserved[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    unreserved
+};
 
 /// Whether a path is canonical as it is, for S3 and for every other service.
 fn is_plain(path: &str) -> bool {

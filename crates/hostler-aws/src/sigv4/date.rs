@@ -5,7 +5,6 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use hostler_types::Millis;
@@ -35,11 +34,14 @@ impl AmzDate {
         if !is_form {
             return None;
         }
-        let two = |from: usize| (text[from] - b'0') as i8 * 10 + (text[from + 1] - b'0') as i8;
-        let year = i16::from(two(0)) * 100 + i16::from(two(2));
-        let civil = DateTime::new(year, two(4), two(6), two(9), two(11), two(13), 0).ok()?;
-        let seconds = TimeZone::UTC.to_timestamp(civil).ok()?.as_second();
-        Some(Self { text, at: Millis(seconds * 1000) })
+        let two = |from: usize| i64::from(text[from] - b'0') * 10 + i64::from(text[from + 1] - b'0');
+        let year = two(0) * 100 + two(2);
+        let [month, day, hour, minute, second] = [4, 6, 9, 11, 13].map(two);
+        let is_moment = (1..=12).contains(&month)
+            && (1..=days_in(month, year)).contains(&day)
+            && (hour < 24 && minute < 60 && second < 60);
+        let seconds = || ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+        is_moment.then(|| Self { text, at: Millis(seconds() * 1000) })
     }
 
     /// Reads an HTTP `Date` header, which may stand in for `X-Amz-Date`; the basic form is accepted there too.
@@ -84,6 +86,26 @@ impl fmt::Debug for AmzDate {
     }
 }
 
+// Every signed request has a date: jiff took a thousand instructions for each.
+
+fn days_in(month: i64, year: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Of years that begin with March, so that the day that comes and goes is the last of its year.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let (year, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // From March on, months have 31, 30, 31, 30, 31 days, again and again.
+    let days_before = (153 * months + 2) / 5;
+    year * 365 + leap_days + days_before + day - 1 - 719_468
+}
+
 fn utc(seconds: i64) -> jiff::Zoned {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC)
 }
@@ -112,6 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn every_day_is_the_one_that_jiff_says() {
+        for year in 0..=9998_i16 {
+            for (month, day) in (1..=12).flat_map(|month| [1, 28, 29, 30, 31].map(move |day| (month, day))) {
+                let date = AmzDate::parse(&format!("{year:04}{month:02}{day:02}T235958Z"));
+                let civil = jiff::civil::DateTime::new(year, month, day, 23, 59, 58, 0).ok();
+                let expected = civil.map(|civil| TimeZone::UTC.to_timestamp(civil).unwrap().as_second());
+                assert_eq!(date.map(|date| date.millis().as_secs()), expected, "{year}-{month}-{day}");
+            }
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for text in [
             "",
@@ -119,6 +153,11 @@ mod tests {
             "20260102 030405Z",
             "2026-01-02T03:04:05Z",
             "20261302T030405Z",
+            "20260002T030405Z",
+            "20260100T030405Z",
+            "20260102T240405Z",
+            "20260102T036005Z",
+            "20260102T030460Z",
             "2026010２T0304Z",
         ] {
             assert_eq!(AmzDate::parse(text), None, "{text}");

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use super::{CredentialScope, TERMINATOR};
+use crate::digits;
 
 /// Signing keys that the cache holds: about 400 kB.
 pub const SIGNING_KEYS_MAX: usize = 1024;
@@ -79,9 +80,7 @@ impl HexDigest {
 
 impl From<&[u8; 32]> for HexDigest {
     fn from(digest: &[u8; 32]) -> Self {
-        let mut digits = [0; 64];
-        hex::encode_to_slice(digest, &mut digits).expect("there are two digits for each byte");
-        Self(digits)
+        Self(digits::write_hash(digest))
     }
 }
 

@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
+use memchr::{memchr, memrchr};
 use percent_encoding::percent_decode_str;
 
 use hostler_types::Secret;
 
 use super::{ALGORITHM, AmzDate, AuthError, Incomplete};
 use crate::Head;
+use crate::digits;
 use crate::head::ascii;
 
 /// Bytes of path, query, header names and values together: AWS's front ends take a little less.
@@ -128,15 +130,14 @@ impl<'a> Presented<'a> {
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for field in split(rest, b',').map(str::trim_ascii).filter(|field| !field.is_empty()) {
-            let mut sides = split(field, b'=');
-            let (Some(name), Some(_)) = (sides.next(), sides.next()) else {
+            let Some(equals) = memchr(b'=', field.as_bytes()) else {
                 return Err(incomplete(form, Incomplete::NotKeyValue(quoted(field))));
             };
-            let value = || Some(field[name.len() + 1..].trim_ascii());
-            match name.trim_ascii() {
-                "Credential" => credential = value(),
-                "SignedHeaders" => signed_headers = value(),
-                "Signature" => signature = value(),
+            let value = Some(field[equals + 1..].trim_ascii());
+            match field[..equals].trim_ascii() {
+                "Credential" => credential = value,
+                "SignedHeaders" => signed_headers = value,
+                "Signature" => signature = value,
                 _ => {}
             }
         }
@@ -159,7 +160,7 @@ impl<'a> Presented<'a> {
             access_key_id,
             scope,
             signed_headers: check_signed_headers(form, signed_headers.into())?,
-            signature: read_signature(signature),
+            signature: digits::read_hash(signature),
             date: date.as_ref().copied().map_err(|text| incomplete(form, Incomplete::Date(quoted(text))))?,
             expires_s: None,
             session_token: header_text(head, SECURITY_TOKEN).map(Secret::new),
@@ -206,7 +207,7 @@ impl<'a> Presented<'a> {
             access_key_id,
             scope,
             signed_headers: check_signed_headers(form, signed_headers)?,
-            signature: read_signature(&signature),
+            signature: digits::read_hash(&signature),
             date,
             expires_s: Some(read_expires(&expires)?),
             session_token: query.find("X-Amz-Security-Token").map(Secret::new),
@@ -258,9 +259,15 @@ fn split_credential<'a>(
 
 /// From the end: only an access key id may hold a slash, and it comes last here.
 fn split_scope(text: &str) -> Option<[&str; 5]> {
-    let mut parts = text.rsplitn(5, '/');
-    let split = [parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?];
-    (!split[4].is_empty()).then_some(split)
+    let mut rest = text;
+    let mut part = || {
+        let slash = memrchr(b'/', rest.as_bytes())?;
+        let part = &rest[slash + 1..];
+        rest = &rest[..slash];
+        Some(part)
+    };
+    let [terminator, service, region, day] = [part()?, part()?, part()?, part()?];
+    (!rest.is_empty()).then_some([terminator, service, region, day, rest])
 }
 
 /// Names in order, each once.
@@ -281,21 +288,15 @@ fn check_signed_headers(form: AuthForm, text: Cow<'_, str>) -> Result<Cow<'_, st
     }
 }
 
-/// The parts of a text between ASCII characters; the standard library's search is made for long texts.
+/// The parts of a text between ASCII characters.
 pub(super) fn split(text: &str, at: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = text.bytes().position(|byte| byte == at);
+        let end = memchr(at, text.as_bytes());
         rest = end.map(|end| &text[end + 1..]);
         Some(end.map_or(text, |end| &text[..end]))
     })
-}
-
-fn read_signature(text: &str) -> Option<[u8; 32]> {
-    let mut signature = [0; 32];
-    hex::decode_to_slice(text, &mut signature).ok()?;
-    Some(signature)
 }
 
 fn read_expires(text: &str) -> Result<u32, AuthError> {

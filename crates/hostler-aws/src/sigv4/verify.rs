@@ -13,7 +13,7 @@ use http::request::Parts;
 use hostler_types::{Clock, Millis, Region, Secret};
 
 use crate::keys::{KeyOwner, Keys};
-use crate::{Head, Protocol};
+use crate::{Head, Protocol, digits};
 
 use super::claim::Presenter;
 use super::pending::Pending;
@@ -147,8 +147,7 @@ fn declared_payload(presented: &Presented<'_>, rules: &Rules) -> Result<Declared
             (false, _) => Ok(Declared::Nothing),
         };
     };
-    let mut hash = [0; 32];
-    if hex::decode_to_slice(declared.as_ref(), &mut hash).is_ok() {
+    if let Some(hash) = digits::read_hash(declared) {
         return Ok(Declared::Hash(hash));
     }
     if !is_s3 {
@@ -167,7 +166,7 @@ fn declared_payload(presented: &Presented<'_>, rules: &Rules) -> Result<Declared
 fn check_scope(presented: &Presented<'_>, rules: &Rules) -> Result<(), AuthError> {
     let scope = &presented.scope;
     let mut faults = Vec::new();
-    if Region::parse(&scope.region).is_none() {
+    if !Region::is_region(&scope.region) {
         faults.push(ScopeFault::Region(cut(&scope.region)));
     }
     if scope.service != rules.service {

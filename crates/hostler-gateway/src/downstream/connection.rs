@@ -19,6 +19,7 @@ use super::body::Incoming;
 use super::buffer::Buffer;
 use super::head::{Decoded, Foreign, decode, may_begin, may_end_in};
 use super::writer::{Then, WriteError, Writer};
+use crate::alarm::Alarm;
 use crate::gateway::{Gateway, Visit};
 
 /// A connection between two requests, or during one.
@@ -30,6 +31,8 @@ pub struct ClientConnection<S> {
     looked_at: usize,
     /// Where heads of answers are written.
     space: Vec<u8>,
+    /// For what requests wait for.
+    alarm: Alarm,
 }
 
 /// What came.
@@ -71,7 +74,7 @@ pub trait Watcher {
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
     /// A connection of which nothing was read.
     pub fn new(stream: S) -> Self {
-        Self { stream, buffer: None, looked_at: 0, space: Vec::new() }
+        Self { stream, buffer: None, looked_at: 0, space: Vec::new(), alarm: Alarm::default() }
     }
 
     /// The connection, and what was read of it and not used.
@@ -158,14 +161,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientConnection<S> {
         let answer = match arrived {
             Err(error) => Err(error),
             Ok(arrived) => {
-                let mut answering = pin!(gateway.forward(&visit, &head, arrived));
-                let answer = poll_fn(|context| {
-                    if let Poll::Ready(answer) = answering.as_mut().poll(context) {
-                        return Poll::Ready(Some(answer));
-                    }
-                    if has_next { Poll::Pending } else { self.poll_gone(context).map(|()| None) }
-                });
-                let Some(answer) = answer.await else { return After::Gone };
+                let mut alarm = std::mem::take(&mut self.alarm);
+                let answer = {
+                    let mut answering = pin!(gateway.forward(&visit, &head, arrived, &mut alarm));
+                    poll_fn(|context| {
+                        if let Poll::Ready(answer) = answering.as_mut().poll(context) {
+                            return Poll::Ready(Some(answer));
+                        }
+                        if has_next { Poll::Pending } else { self.poll_gone(context).map(|()| None) }
+                    })
+                    .await
+                };
+                self.alarm = alarm;
+                let Some(answer) = answer else { return After::Gone };
                 answer
             }
         };

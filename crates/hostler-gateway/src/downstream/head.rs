@@ -93,8 +93,23 @@ fn interpret<'a>(length: usize, target: &'a str, lines: &[Header<'a>]) -> Option
 
 /// Of a path and a query, what every reader reads as it stands.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~%?=&+:,;@!$'()*".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
+
+static PLAIN: [bool; 256] = {
+    let (mut plain, others) = ([false; 256], b"/-._~%?=&+:,;@!$'()*");
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        plain[others[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 /// Digits alone, and not more of them than a number has.
 fn read_length(value: &[u8]) -> Option<u64> {

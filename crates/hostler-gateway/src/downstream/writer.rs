@@ -11,12 +11,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use hostler_types::Millis;
-use http::{Response, header};
+use http::header;
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::date::push_date;
-use crate::answer::{AnswerBody, BoxError};
+use crate::answer::{Answer, AnswerBody, BoxError, REQUEST_ID};
+use crate::decimal::push_decimal;
 
 /// The end of a chunk; of a chunk and the body; of a body after its last chunk.
 const CHUNK_END: &[u8] = b"\r\n";
@@ -61,11 +62,11 @@ pub(super) enum Then {
 
 impl Writer {
     /// Writes an answer; `space` is where its head goes.
-    pub(super) fn new(answer: Response<AnswerBody>, then: Then, now: Millis, mut space: Vec<u8>) -> Self {
-        let (parts, body) = answer.into_parts();
+    pub(super) fn new(answer: Answer, then: Then, now: Millis, mut space: Vec<u8>) -> Self {
         space.clear();
-        let framing = body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
-        push_head(&mut space, &parts, &framing, then, now);
+        let framing = answer.body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
+        push_head(&mut space, &answer, &framing, then, now);
+        let body = answer.body;
         Self {
             front: space,
             front_written: 0,
@@ -166,23 +167,30 @@ impl Writer {
 }
 
 /// The head of an answer, as hyper writes it.
-fn push_head(out: &mut Vec<u8>, parts: &http::response::Parts, framing: &Framing, then: Then, now: Millis) {
+fn push_head(out: &mut Vec<u8>, answer: &Answer, framing: &Framing, then: Then, now: Millis) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(parts.status.as_str().as_bytes());
+    out.extend_from_slice(answer.status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(parts.status.canonical_reason().unwrap_or("<none>").as_bytes());
+    out.extend_from_slice(answer.status.canonical_reason().unwrap_or("<none>").as_bytes());
     out.extend_from_slice(b"\r\n");
     let mut has_date = false;
-    for (name, value) in &parts.headers {
+    let mut push = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    };
+    for (name, value) in answer.fields.iter() {
         has_date |= *name == header::DATE;
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        push(name.as_str().as_bytes(), value.as_bytes());
+    }
+    if let Some(request_id) = &answer.request_id {
+        push(REQUEST_ID.as_str().as_bytes(), request_id.as_str().as_bytes());
     }
     match framing {
         Framing::Length(length) => {
-            write!(out, "content-length: {length}\r\n").expect("memory takes it");
+            out.extend_from_slice(b"content-length: ");
+            push_decimal(out, *length);
+            out.extend_from_slice(b"\r\n");
         }
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }

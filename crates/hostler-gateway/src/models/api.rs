@@ -79,8 +79,8 @@ async fn ask(
     let headers = vec![Field { name: "content-type", value: b"application/json" }];
     let answer = invoke_at(kept, &kept.beginning_of(method, path), headers, body).await;
     let answer = answer.map_err(|error| in_one_line(&error))?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let status = answer.status;
+    let body = Limited::new(answer.body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| error.to_string())?.to_bytes();
     Ok((status, body.to_vec()))
 }

@@ -18,7 +18,7 @@ use hostler_aws::{ApiError, Field};
 
 use hostler_shapes::InferenceExecutionMode;
 use hostler_types::{Key, Kind};
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, header};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -28,7 +28,7 @@ use crate::lane::Lane;
 use crate::model_error::{NoAnswer, unanswered};
 use crate::payload::{CollectError, PaceLimits, Payload, Terms, collect};
 use crate::tally::Call;
-use crate::upstream::{self, ExchangeError, ModelBody, UpstreamError};
+use crate::upstream::{self, ExchangeError, ModelAnswer, UpstreamError};
 
 /// What one container may hand to the next: AWS's 5 MB.
 const BETWEEN_BYTES_MAX: u64 = 5 * 1024 * 1024;
@@ -102,7 +102,7 @@ impl Gateway {
         call: &mut Call,
         deadline: Instant,
         keeps_body: bool,
-    ) -> Result<Response<ModelBody>, Stopped> {
+    ) -> Result<ModelAnswer, Stopped> {
         let lane = call.lane().clone();
         let mut handed: Option<Handed> = None;
         for (position, kept) in lane.containers().enumerate().skip(course.0.start) {
@@ -125,7 +125,7 @@ impl Gateway {
             };
             let answer =
                 sent.map_err(|error| Stopped::Upstream(sent_at(position > course.0.start, error)))?;
-            if course.is_last(position) || !answer.status().is_success() {
+            if course.is_last(position) || !answer.status.is_success() {
                 return Ok(answer);
             }
             let next = self.take_between(invocation, answer, call, deadline).await?;
@@ -141,11 +141,11 @@ impl Gateway {
     async fn take_between(
         &self,
         invocation: &Invocation<'_>,
-        answer: Response<ModelBody>,
+        answer: ModelAnswer,
         call: &Call,
         deadline: Instant,
     ) -> Result<Handed, Stopped> {
-        let (mut parts, body) = answer.into_parts();
+        let ModelAnswer { fields, body, .. } = answer;
         let left = deadline.saturating_duration_since(Instant::now()) + MARGIN;
         let terms = Terms {
             budget: &self.bodies,
@@ -160,7 +160,7 @@ impl Gateway {
             return Err(too_long(invocation, call));
         }
         match collect(body, terms, share).await {
-            Ok((body, _)) => Ok(Handed { content_type: parts.headers.remove(header::CONTENT_TYPE), body }),
+            Ok((body, _)) => Ok(Handed { content_type: fields.get(&header::CONTENT_TYPE).cloned(), body }),
             Err(CollectError::TooLarge) => Err(too_long(invocation, call)),
             Err(CollectError::BrokenOff(source)) => {
                 let address = call.lane().address;

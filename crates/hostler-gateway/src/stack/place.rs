@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostler_aws::ApiError;
-use hostler_types::{InstanceId, Key, Kind, Scope};
+use hostler_types::{InstanceId, Scope};
 use tokio::time::Instant;
 
 use crate::gateway::Gateway;
@@ -68,11 +68,10 @@ impl Gateway {
         invocation: &Invocation<'_>,
         search: &mut Search,
     ) -> Result<Found, ApiError> {
-        let key = Key::new(invocation.scope, Kind::Endpoint, invocation.endpoint_name);
         loop {
             let endpoint = self
                 .table
-                .find(&key)
+                .find_named(invocation.scope, invocation.endpoint_name)
                 .filter(|endpoint| endpoint.name == invocation.endpoint_name)
                 .ok_or_else(|| no_endpoint(invocation.scope, invocation.endpoint_name))?;
             if let Some(SessionAsked::Known(id)) = invocation.session {

@@ -6,17 +6,18 @@ use std::error::Error;
 
 use bytes::{Bytes, BytesMut};
 use hostler_types::InvocationClass;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 
 use super::session::{CLOSES, OPENS};
-use crate::answer::{AnswerBody, ModelStream, Source, whole};
+use crate::alarm::{Alarm, Rung};
+use crate::answer::{Answer, AnswerBody, Fields, ModelStream, Source};
 use crate::invocation::Invocation;
 use crate::model_error::{NoAnswer, answered, unanswered};
 use crate::tally::{Call, Silence};
-use crate::upstream::{ExchangeError, ModelBody};
+use crate::upstream::{ExchangeError, ModelAnswer, ModelBody};
 use hostler_aws::ApiError;
 
 /// Answers up to this size are read whole before the first byte goes to the client.
@@ -30,7 +31,7 @@ static RETURNED: [HeaderName; 2] =
     [header::CONTENT_TYPE, HeaderName::from_static("x-amzn-sagemaker-custom-attributes")];
 
 /// The answer's header that says who gave it.
-static INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
+pub(super) static INVOKED_VARIANT: HeaderName = HeaderName::from_static("x-amzn-invoked-production-variant");
 
 /// Why nothing was given back.
 pub(super) enum Unanswered {
@@ -76,47 +77,39 @@ pub(super) fn payload_is_gone(error: impl Error + Send + Sync + 'static) -> ApiE
 /// Layer 9.
 pub(super) async fn give_back(
     invocation: &Invocation<'_>,
-    answer: Response<ModelBody>,
+    answer: ModelAnswer,
     mut call: Call,
     deadline: Instant,
-) -> Result<Response<AnswerBody>, Unanswered> {
-    let (parts, mut body) = answer.into_parts();
-    if !parts.status.is_success() {
-        return Err(refused(invocation, parts.status, body, call, deadline).await);
+    alarm: &mut Alarm,
+) -> Result<Answer, Unanswered> {
+    let ModelAnswer { status, fields: said, mut body } = answer;
+    if !status.is_success() {
+        return Err(refused(invocation, status, body, call, deadline).await);
     }
-    let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
-    let first = match read_first(&mut body, deadline).await {
+    let variant = call.lane().variant.clone();
+    let first = match read_first(&mut body, deadline, alarm).await {
         Ok(first) => first,
         Err(why) => return Err(why.end(invocation, call)),
     };
     let body = if body.is_end_stream() {
         call.ends(InvocationClass::Success);
         call.lane().succeeded();
-        whole(first)
+        AnswerBody::whole(first)
     } else {
         // Whether it succeeds is known at its end.
-        ModelStream::new(first, Source::new(body, call, deadline, None)).boxed_unsync()
+        AnswerBody::coming(ModelStream::new(first, Source::new(body, call, deadline, None)))
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::OK;
-    let headers = response.headers_mut();
-    headers.reserve(RETURNED.len() + 2);
-    for name in &RETURNED {
-        if let Some(value) = parts.headers.get(name) {
-            headers.insert(name, value.clone());
+    let mut fields = Fields::with_room_for(RETURNED.len() + 3);
+    let of_session: &[&HeaderName] = if invocation.session.is_some() { &[&OPENS, &CLOSES] } else { &[] };
+    for name in RETURNED.iter().chain(of_session.iter().copied()) {
+        if let Some(value) = said.get(name) {
+            fields.push(name.clone(), value.clone());
         }
     }
-    if invocation.session.is_some() {
-        for name in [OPENS, CLOSES] {
-            if let Some(value) = parts.headers.get(name) {
-                headers.insert(HeaderName::from_static(name), value.clone());
-            }
-        }
+    if let Some(variant) = variant {
+        fields.push(INVOKED_VARIANT.clone(), variant);
     }
-    if let Ok(value) = variant {
-        headers.insert(&INVOKED_VARIANT, value);
-    }
-    Ok(response)
+    Ok(Answer::new(StatusCode::OK, fields, body))
 }
 
 /// The model answered with something else than success.
@@ -142,12 +135,12 @@ pub(super) async fn refused(
 }
 
 /// Reads until the end or until it is too much to keep.
-async fn read_first(body: &mut ModelBody, deadline: Instant) -> Result<Bytes, Unread> {
+async fn read_first(body: &mut ModelBody, deadline: Instant, alarm: &mut Alarm) -> Result<Bytes, Unread> {
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
     while !body.is_end_stream() {
-        let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(Unread::TimedOut),
+        let frame = match alarm.at(deadline, body.frame()).await {
+            Err(Rung) => return Err(Unread::TimedOut),
             Ok(Some(Err(error))) => return Err(Unread::Broken(error)),
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,

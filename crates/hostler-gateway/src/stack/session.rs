@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use hostler_aws::ApiError;
-use http::HeaderMap;
+use http::HeaderName;
 
+use crate::answer::Fields;
 use crate::gateway::Gateway;
 use crate::invocation::Invocation;
 use crate::lane::Lane;
@@ -16,10 +17,10 @@ use crate::sessions::{Place, opened};
 use crate::table::LiveEndpoint;
 
 /// Opens a session: its id, and until when it lives.
-pub(super) const OPENS: &str = "x-amzn-sagemaker-new-session-id";
+pub(super) static OPENS: HeaderName = HeaderName::from_static("x-amzn-sagemaker-new-session-id");
 
 /// Closes a session: its id.
-pub(super) const CLOSES: &str = "x-amzn-sagemaker-closed-session-id";
+pub(super) static CLOSES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-closed-session-id");
 
 impl Gateway {
     /// The way to the instance that holds a session.
@@ -57,18 +58,18 @@ impl Gateway {
     }
 
     /// What a container says of the end of a session, whatever else it answers.
-    pub(super) fn heed_closing(&self, invocation: &Invocation<'_>, lane: &Arc<Lane>, answer: &HeaderMap) {
+    pub(super) fn heed_closing(&self, invocation: &Invocation<'_>, lane: &Arc<Lane>, answer: &Fields) {
         if invocation.session.is_some()
-            && let Some(id) = answer.get(CLOSES).and_then(|id| id.to_str().ok())
+            && let Some(id) = answer.get(&CLOSES).and_then(|id| id.to_str().ok())
         {
             self.table.sessions.close(&lane.id.endpoint, id.trim(), lane);
         }
     }
 
     /// What an answer that the client gets says of a session's beginning.
-    pub(super) fn heed_opening(&self, invocation: &Invocation<'_>, lane: &Arc<Lane>, answer: &HeaderMap) {
+    pub(super) fn heed_opening(&self, invocation: &Invocation<'_>, lane: &Arc<Lane>, answer: &Fields) {
         if invocation.session.is_some()
-            && let Some(header) = answer.get(OPENS)
+            && let Some(header) = answer.get(&OPENS)
         {
             let now = self.now();
             if let Some(opened) = opened(header, now) {

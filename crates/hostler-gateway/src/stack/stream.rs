@@ -7,20 +7,20 @@
 
 use bytes::Bytes;
 use hostler_aws::EVENT_STREAM_TYPE;
-use http::{HeaderName, HeaderValue, Response, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::reply::{Unanswered, Unread, refused};
-use crate::answer::{AnswerBody, EventStream, Source};
+use super::reply::{INVOKED_VARIANT, Unanswered, Unread, refused};
+use crate::answer::{Answer, AnswerBody, EventStream, Fields, Source};
 use crate::invocation::Invocation;
 use crate::tally::Call;
-use crate::upstream::ModelBody;
+use crate::upstream::{ModelAnswer, ModelBody};
 
 /// Names of the container's headers, and of those that the client gets.
-const RETURNED: [(HeaderName, HeaderName); 2] = [
+static RETURNED: [(HeaderName, HeaderName); 2] = [
     (header::CONTENT_TYPE, HeaderName::from_static("x-amzn-sagemaker-content-type")),
     (
         HeaderName::from_static("x-amzn-sagemaker-custom-attributes"),
@@ -39,32 +39,31 @@ pub(super) struct Limits {
 /// Layer 9.
 pub(super) async fn give_stream(
     invocation: &Invocation<'_>,
-    answer: Response<ModelBody>,
+    answer: ModelAnswer,
     call: Call,
     limits: Limits,
-) -> Result<Response<AnswerBody>, Unanswered> {
-    let (parts, mut body) = answer.into_parts();
-    if !parts.status.is_success() {
-        return Err(refused(invocation, parts.status, body, call, limits.first_byte).await);
+) -> Result<Answer, Unanswered> {
+    let ModelAnswer { status, fields: said, mut body } = answer;
+    if !status.is_success() {
+        return Err(refused(invocation, status, body, call, limits.first_byte).await);
     }
     let first = match read_first(&mut body, limits.first_byte).await {
         Ok(first) => first,
         Err(why) => return Err(why.end(invocation, call)),
     };
-    let variant = HeaderValue::from_str(call.lane().id.variant.as_str());
+    let variant = call.lane().variant.clone();
     let stream = EventStream::new(first, Source::new(body, call, limits.last_byte, Some(limits.end)));
-    let mut response = Response::new(stream.boxed_unsync());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM_TYPE));
-    for (name, returned) in RETURNED {
-        if let Some(value) = parts.headers.get(name) {
-            headers.insert(returned, value.clone());
+    let mut fields = Fields::with_room_for(RETURNED.len() + 2);
+    fields.push(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM_TYPE));
+    for (name, returned) in &RETURNED {
+        if let Some(value) = said.get(name) {
+            fields.push(returned.clone(), value.clone());
         }
     }
-    if let Ok(value) = variant {
-        headers.insert("x-amzn-invoked-production-variant", value);
+    if let Some(variant) = variant {
+        fields.push(INVOKED_VARIANT.clone(), variant);
     }
-    Ok(response)
+    Ok(Answer::new(StatusCode::OK, fields, AnswerBody::coming(stream)))
 }
 
 /// The first chunk; an empty one for an answer without any.

@@ -11,11 +11,13 @@ use hostler_types::{
     AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
     RouteTable, Scope, SystemClock, VariantName, VariantRoute,
 };
+use http::Response;
 use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::reply::WHOLE_ANSWER_BYTES_MAX;
 use super::*;
+use crate::answer::AnswerBody;
 use crate::gateway::GatewaySettings;
 use crate::payload::Payload;
 use crate::table::RoutingTable;
@@ -111,9 +113,11 @@ pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<An
         target_container: None,
         session: None,
         head: &head,
+        has_special: true,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
-    gateway.invoke(&mut invocation, Instant::now()).await
+    let answer = gateway.invoke(&mut invocation, Instant::now(), &mut Alarm::default()).await;
+    answer.map(Into::into)
 }
 
 async fn text(answer: Response<AnswerBody>) -> Bytes {

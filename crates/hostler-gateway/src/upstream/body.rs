@@ -41,6 +41,12 @@ impl ModelBody {
     }
 }
 
+impl std::fmt::Debug for ModelBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelBody").finish_non_exhaustive()
+    }
+}
+
 impl Body for ModelBody {
     type Data = Bytes;
     type Error = ExchangeError;

@@ -5,7 +5,7 @@
 //! Invariants: names and values hold no line end: they come out of a head that was taken apart at them. As long as nothing was written it can go out
 //! along another connection.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
@@ -13,6 +13,7 @@ use hostler_aws::Field;
 use http::HeaderValue;
 
 use super::connection::Connection;
+use crate::decimal::push_decimal;
 use crate::payload::PayloadReader;
 
 /// Enough for the head of nearly every request.
@@ -53,8 +54,9 @@ impl Outgoing {
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
-        let length = body.left();
-        write!(head, "content-length: {length}\r\n\r\n").expect("memory takes it");
+        head.extend_from_slice(b"content-length: ");
+        push_decimal(&mut head, body.left());
+        head.extend_from_slice(b"\r\n\r\n");
         Self { head, head_written: 0, piece: Bytes::new(), body, has_begun: false }
     }
 

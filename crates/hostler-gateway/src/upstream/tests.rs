@@ -22,7 +22,7 @@ use container::{Container, Play, answer};
 async fn ask(container: &Container, body: &str) -> Result<String, UpstreamError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let answer = invoke(&container.kept, Vec::new(), body).await?;
-    let bytes = answer.into_body().collect().await.expect("a whole body").to_bytes();
+    let bytes = answer.body.collect().await.expect("a whole body").to_bytes();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -125,7 +125,7 @@ async fn only_so_many_connections_wait() {
         let kept = container.kept.clone();
         asking.push(tokio::spawn(async move {
             let answer = invoke(&kept, Vec::new(), Bytes::new()).await.unwrap();
-            answer.into_body().collect().await.unwrap();
+            answer.body.collect().await.unwrap();
         }));
         // More at once than the listener's queue holds would be refused.
         if number % 64 == 0 {

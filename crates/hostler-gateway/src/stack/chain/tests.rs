@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use self::played::{Asked, Played};
 use super::super::tests::{gateway, id, route, scope};
 use super::*;
+use crate::alarm::Alarm;
 use crate::answer::AnswerBody;
 use crate::invocation::Form;
 use crate::payload::{BodyBudget, BodyLimits};
@@ -75,9 +76,11 @@ async fn ask_one(
         target_container: container,
         session: None,
         head: &head,
+        has_special: true,
         body: Payload::in_memory(body),
     };
-    gateway.invoke(&mut invocation, Instant::now()).await
+    let answer = gateway.invoke(&mut invocation, Instant::now(), &mut Alarm::default()).await;
+    answer.map(Into::into)
 }
 
 async fn ask(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {

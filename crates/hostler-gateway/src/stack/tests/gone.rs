@@ -39,9 +39,11 @@ async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiEr
         target_container: None,
         session: Some(SessionAsked::Known("s")),
         head: &head,
+        has_special: true,
         body: Payload::in_memory(Bytes::from_static(b"?")),
     };
-    gateway.invoke(&mut invocation, Instant::now()).await
+    let answer = gateway.invoke(&mut invocation, Instant::now(), &mut Alarm::default()).await;
+    answer.map(Into::into)
 }
 
 /// How often requests were passed on.

@@ -21,9 +21,11 @@ async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Respon
         target_container: None,
         session: None,
         head: &head,
+        has_special: true,
         body,
     };
-    gateway.invoke(&mut invocation, Instant::now()).await
+    let answer = gateway.invoke(&mut invocation, Instant::now(), &mut Alarm::default()).await;
+    answer.map(Into::into)
 }
 
 /// What a breaker and control know of the first instance.

@@ -4,10 +4,11 @@
 //! headers those are kept that somebody above may ask for; the others end here.
 //! Invariants: RFC 9112, sections 6 and 9.3, and where they leave a choice the strict one (see `framing`).
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use httparse::{Error, Header, ParserConfig, Response, Status};
 
 use super::{Flaw, Framing};
+use crate::answer::Fields;
 use std::mem::MaybeUninit;
 
 /// Headers of a head.
@@ -21,7 +22,7 @@ const SPECIAL: &str = "x-amzn-";
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     /// `Content-Type` and those of SageMaker.
-    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Fields,
     pub(crate) framing: Framing,
     /// The container would take another request on the connection.
     pub(crate) may_keep: bool,
@@ -57,7 +58,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<(usize, Option<Head>)>, Flaw> 
 }
 
 fn interpret(status: StatusCode, is_1_1: bool, lines: &[Header<'_>]) -> Result<Head, Flaw> {
-    let mut headers = HeaderMap::new();
+    let mut fields = Fields::default();
     let (mut length, mut is_chunked) = (None, false);
     let (mut says_close, mut says_keep_alive) = (false, false);
     for line in lines {
@@ -76,10 +77,10 @@ fn interpret(status: StatusCode, is_1_1: bool, lines: &[Header<'_>]) -> Result<H
                 says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
             }
         } else if name.eq_ignore_ascii_case("content-type") {
-            keep(&mut headers, header::CONTENT_TYPE, line.value)?;
+            keep(&mut fields, header::CONTENT_TYPE, line.value)?;
         } else if name.get(..SPECIAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SPECIAL)) {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Flaw::Head)?;
-            keep(&mut headers, name, line.value)?;
+            keep(&mut fields, name, line.value)?;
         }
     }
     let framing = framing(length, is_chunked, is_1_1)?;
@@ -93,7 +94,7 @@ fn interpret(status: StatusCode, is_1_1: bool, lines: &[Header<'_>]) -> Result<H
         && status != StatusCode::SWITCHING_PROTOCOLS
         && !says_close
         && (is_1_1 || says_keep_alive);
-    Ok(Head { status, headers, framing, may_keep })
+    Ok(Head { status, fields, framing, may_keep })
 }
 
 /// Where the standard lets a client choose between two readings, this is an error: whoever wrote the other may have
@@ -132,8 +133,8 @@ fn read_length(value: &[u8], before: Option<u64>) -> Result<u64, Flaw> {
     length.ok_or(Flaw::Length)
 }
 
-fn keep(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) -> Result<(), Flaw> {
+fn keep(fields: &mut Fields, name: HeaderName, value: &[u8]) -> Result<(), Flaw> {
     let value = HeaderValue::from_bytes(value).map_err(|_| Flaw::Head)?;
-    headers.append(name, value);
+    fields.push(name, value);
     Ok(())
 }

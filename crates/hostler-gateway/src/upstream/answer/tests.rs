@@ -55,7 +55,7 @@ fn read_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, flows: bool) -> R
         Err(_) => End::Broken,
     };
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let headers = head.fields.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     Ok(Read { status: head.status, headers, data, end })
 }
 

@@ -57,7 +57,7 @@ async fn a_streamed_answer_comes_as_it_is_written() {
     let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect();
     let container = Container::start(move |_, _| Play::InPieces(pieces.clone())).await;
     container.go_on();
-    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().into_body();
+    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().body;
     for expected in ["one", "two"] {
         container.go_on();
         let frame = body.frame().await.unwrap().unwrap();

@@ -46,8 +46,8 @@ fn long() -> Bytes {
 async fn send(kept: &Arc<Kept>, body: Bytes) -> Result<(u16, Bytes), String> {
     let exchange = async {
         let answer = invoke(kept, Vec::new(), body).await.map_err(|error| error.to_string())?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+        let status = answer.status.as_u16();
+        let body = answer.body.collect().await.map_err(|error| error.to_string())?;
         Ok((status, body.to_bytes()))
     };
     timeout(PATIENCE, exchange).await.expect("it comes to an end")
@@ -166,7 +166,7 @@ async fn what_cannot_be_read_is_an_error_and_the_connections_end() {
         })
         .await;
         let outcome = match invoke(&container.kept, Vec::new(), Bytes::new()).await {
-            Ok(answer) => answer.into_body().collect().await.map(drop).map_err(|error| error.to_string()),
+            Ok(answer) => answer.body.collect().await.map(drop).map_err(|error| error.to_string()),
             Err(error) => {
                 assert!(!error.is_unsent(), "{text}");
                 Err(error.to_string())

@@ -28,7 +28,7 @@ async fn an_answer_that_nobody_reads_to_its_end_closes_its_connection() {
     let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect();
     let container = Container::start(move |_, _| Play::InPieces(pieces.clone())).await;
     container.go_on();
-    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().into_body();
+    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().body;
     container.go_on();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     drop(body);
@@ -45,7 +45,7 @@ async fn a_container_that_dies_within_its_answer_is_an_error_and_not_an_end() {
     ] {
         let container = Container::start(|_, _| Play::AnswerAndClose(bytes.as_bytes().to_vec())).await;
         let answer = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap();
-        assert!(answer.into_body().collect().await.is_err(), "{bytes}");
+        assert!(answer.body.collect().await.is_err(), "{bytes}");
         assert_eq!(container.kept.len(), 0);
     }
 }
@@ -90,7 +90,7 @@ async fn an_instance_that_leaves_its_route_loses_its_connections() {
         variants,
     }));
     let kept = table.find(&key).unwrap().variants[0].lanes[0].kept.clone();
-    invoke(&kept, Vec::new(), Bytes::new()).await.unwrap().into_body().collect().await.unwrap();
+    invoke(&kept, Vec::new(), Bytes::new()).await.unwrap().body.collect().await.unwrap();
     assert_eq!(kept.len(), 1);
     table.withdraw(&key);
     assert_eq!(kept.len(), 0);

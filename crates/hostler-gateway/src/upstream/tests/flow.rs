@@ -18,7 +18,7 @@ async fn check_cut(cut: usize) {
     let pieces = vec![HEAD.to_vec(), before, after];
     let container = Container::start(move |_, _| Play::InPieces(pieces.clone())).await;
     container.go_on();
-    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().into_body();
+    let mut body = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap().body;
     container.gives_a_piece().await;
     let mut data = Vec::new();
     while data.len() < one.len() {
@@ -65,7 +65,7 @@ async fn a_long_answer_in_chunks_of_about_what_flows_is_not_changed() {
     .await;
     for round in 0..4 {
         let answer = invoke(&container.kept, Vec::new(), Bytes::new()).await.unwrap();
-        let data = answer.into_body().collect().await.expect("a whole body").to_bytes();
+        let data = answer.body.collect().await.expect("a whole body").to_bytes();
         assert!(data == sent.lock().unwrap()[..], "round {round}: other {} bytes came", data.len());
     }
     assert_eq!(container.connections(), 1);
