@@ -4,9 +4,9 @@
 
 use crate::generate::Source;
 use crate::harnesses::{
-    answer_codec, archive, archive_members, classify, csv, error_document, event_stream, form, invocation,
-    json_rows, listing, media, model_answer, model_layout, ndarray, operation, page_token, recordio,
-    s3_document, s3_request, session_token, sigv4_chunked, sigv4_head, sts,
+    answer_codec, archive, archive_members, classify, client_head, csv, error_document, event_stream, form,
+    invocation, json_rows, listing, media, model_answer, model_layout, ndarray, operation, page_token,
+    recordio, s3_document, s3_request, session_token, sigv4_chunked, sigv4_head, sts,
 };
 
 /// One decoder and how it is tried.
@@ -25,11 +25,12 @@ pub struct Harness {
 }
 
 /// All of them.
-pub const HARNESSES: [Harness; 27] = [
+pub const HARNESSES: [Harness; 28] = [
     answer_codec::HARNESS,
     archive::HARNESS,
     archive_members::HARNESS,
     classify::HARNESS,
+    client_head::HARNESS,
     csv::HARNESS,
     error_document::HARNESS,
     event_stream::HARNESS,

@@ -4,6 +4,7 @@ pub(crate) mod answer_codec;
 pub(crate) mod archive;
 pub(crate) mod archive_members;
 pub(crate) mod classify;
+pub(crate) mod client_head;
 pub(crate) mod csv;
 pub(crate) mod error_document;
 pub(crate) mod event_stream;

@@ -1,6 +1,6 @@
 //! What the fuzz harnesses and the measurements reach of this room besides its public face.
 //!
-//! Why: a harness holds the reader of answers itself against independent ones, and an exchange with a container is
+//! Why: a harness holds the reader of answers itself, and that of requests, against independent ones, and an exchange with a container is
 //! measured without everything that comes before and after it.
 //! Invariants: forwards and decides nothing; nobody but `hostler-fuzz` and `examples/` calls it.
 
@@ -46,6 +46,39 @@ impl Container {
         }
         Ok((status, if all.is_empty() { first } else { all.freeze() }))
     }
+}
+
+/// What the reader of requests makes of some bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadHead {
+    /// Somebody else has to read it.
+    Foreign,
+    /// Its end has not come.
+    GoesOn,
+    /// The head of an invocation.
+    Taken(RequestHead),
+}
+
+/// The head of an invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// So many bytes are the head.
+    pub length: usize,
+    /// So many bytes after it are its body.
+    pub body_bytes: u64,
+    /// The client wants nothing more.
+    pub closes: bool,
+    /// Its path, as it came.
+    pub path: String,
+    /// Its query, as it came.
+    pub query: Option<String>,
+    /// Its fields, in their order.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads the head of a request.
+pub fn read_request_head(bytes: &[u8]) -> ReadHead {
+    crate::downstream::read_head(bytes)
 }
 
 /// What was read of an answer.

@@ -16,3 +16,23 @@ mod head;
 mod writer;
 
 pub use connection::{After, ClientConnection, News, Watcher};
+
+use crate::door::{ReadHead, RequestHead};
+
+/// What the decoder makes of these bytes.
+pub(crate) fn read_head(bytes: &[u8]) -> ReadHead {
+    let decoded = match head::decode(bytes) {
+        Ok(Some(decoded)) => decoded,
+        Ok(None) => return ReadHead::GoesOn,
+        Err(head::Foreign) => return ReadHead::Foreign,
+    };
+    let fields = decoded.head.fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec()));
+    ReadHead::Taken(RequestHead {
+        length: decoded.length,
+        body_bytes: decoded.body_bytes,
+        closes: decoded.closes,
+        path: decoded.head.path.to_owned(),
+        query: decoded.head.query.map(str::to_owned),
+        fields: fields.collect(),
+    })
+}
