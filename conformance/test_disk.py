@@ -17,7 +17,7 @@ import pytest
 from harness import config as configuration
 from harness.artifacts import archive
 from harness.expect import refused
-from harness.hosting import BUCKET, Hosting
+from harness.hosting import BUCKET, ROLE, Hosting, fresh
 from harness.server import BINARY, Server, clean_environment
 from harness.small_disk import CannotMount, SmallDisk
 from harness.waiting import eventually
@@ -68,6 +68,17 @@ def models_that_fit(hosting, count):
             assert error.response["Error"] == {"Code": "InternalFailure", "Message": FULL}
             break
     return names
+
+
+def many_models(hosting, bodies):
+    """An endpoint of many models with these archives, by target."""
+    prefix = f"{fresh('many')}/"
+    for target, body in bodies.items():
+        hosting.upload(body, key=prefix + target)
+    name = fresh("model")
+    container = {"Image": "models.example/conformance-plain:1", "Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/{prefix}"}
+    hosting.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    return hosting.endpoint(hosting.config(name))
 
 
 def listed(hosting):
@@ -191,6 +202,33 @@ def test_a_model_that_does_not_fit_on_the_disk_fails_with_that_reason_and_leaves
     )
     hosting.delete(name)
     hosting.delete(small)
+
+
+def test_a_target_model_takes_the_room_of_the_one_used_the_longest_ago(on_small_disk):
+    server, disk = on_small_disk("24m")
+    hosting = Hosting(server)
+    # Zeros: small archives, of which two fit on the disk when they are unpacked, and three do not.
+    bodies = {f"{name}.tar.gz": archive({"name": name.encode(), "weights": bytes(9 << 20)}) for name in "abc"}
+    name = many_models(hosting, bodies | {"large.tar.gz": archive({"weights": bytes(40 << 20)})})
+
+    def there(target):
+        answer = hosting.invoke(name, b"", TargetModel=target, CustomAttributes="test: tell=all")
+        told = json.loads(answer["Payload"])
+        return told["path"].split("/")[2], set(told["models"]["there"])
+
+    first, _ = there("a.tar.gz")
+    second, both = there("b.tar.gz")
+    assert both == {first, second}
+    third, now = there("c.tar.gz")
+    assert now == {second, third}, "the first had to leave"
+    again, now = there("a.tar.gz")
+    assert again == first and now == {third, first}, "and comes back in the second's place"
+    # What fits not even alone is told, and costs nothing but the models that left for it.
+    told = refused(hosting.invoke, "ServiceUnavailable", 503, name=name, body=b"", TargetModel="large.tar.gz")
+    assert told == "There is no room on disk for one more model. Try again later."
+    assert there("b.tar.gz")[0] == second
+    assert in_use(disk) < 24 << 20
+    hosting.delete(name)
 
 
 def in_use(disk):

@@ -1,7 +1,9 @@
 """[s3] and [sts] name another S3 and another STS: moto's, which share no code with Hostler."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 
@@ -76,6 +78,28 @@ def test_a_model_in_another_s3_is_deployed_as_the_role_of_another_sts(make_moto,
     assert re.search(rf'"GET /{BUCKET}/{KEY} HTTP/1.1" 200', moto.log()), "the model came from there"
     for secret in (key[1], OPEN_KEY[1]):
         assert secret not in server.log()
+
+
+def test_a_model_of_many_comes_once_for_all_instances_of_a_machine(make_moto, make_server, tmp_path):
+    """moto's log counts what comes; a killed instance makes another load the model."""
+    moto = make_moto()
+    moto.upload("many/deep/er/a.tar.gz")
+    hosting = Hosting(make_server(settings(moto, credentials(tmp_path, OPEN_KEY))))
+    name = fresh("model")
+    image = "models.example/conformance-plain:1"
+    container = {"Image": image, "Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/many/"}
+    hosting.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    endpoint = hosting.endpoint(hosting.config(name, count=2))
+
+    def loaded_by():
+        answer = hosting.invoke(endpoint, b"", TargetModel="deep/er/a.tar.gz", CustomAttributes="test: tell=all")
+        return json.loads(answer["Payload"])["pid"]
+
+    first = loaded_by()
+    os.kill(first, signal.SIGKILL)
+    eventually(loaded_by, lambda pid: pid != first, "another instance has it", 30)
+    assert len(re.findall(rf'"GET /{BUCKET}/many/deep/er/a.tar.gz HTTP/1.1" 20', moto.log())) == 1
+    hosting.delete(endpoint)
 
 
 def test_what_the_role_may_not_is_told_as_aws_tells_it(make_moto, make_server, tmp_path):
