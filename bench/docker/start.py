@@ -19,15 +19,31 @@ def measure(stand, arguments):
     (data / "weights").write_bytes(b"w" * 1000)
     with stand.hosting() as hosting:
         hosting.upload(archive({"weights": b"w" * 1000}))
-        for name, delay_ms in (("ready at once", 0), ("ready after 1 s", 1000)):
-            environment = ANYWHERE | {"TEST_START_DELAY_MS": str(delay_ms)}
-            config = hosting.config(hosting.model(image=IMAGE, environment=environment))
-            by_engine(data, environment), by_hostler(hosting, config)
-            engine, hostler = [], []
-            for _ in range(arguments.rounds):
-                engine.append(by_engine(data, environment))
-                hostler.append(by_hostler(hosting, config))
-            told(name, statistics.median(engine), statistics.median(hostler), arguments.rounds)
+        at_once, later = (environment(delay_ms) for delay_ms in (0, 1000))
+        # The first instance of a server makes the network that the others find.
+        in_turn("the only endpoint", hosting, data, at_once, arguments.rounds)
+        other = hosting.endpoint(config_of(hosting, at_once))
+        in_turn("beside another one", hosting, data, at_once, arguments.rounds)
+        in_turn("ready after 1 s", hosting, data, later, arguments.rounds)
+        hosting.delete(other)
+
+
+def environment(delay_ms):
+    return ANYWHERE | {"TEST_START_DELAY_MS": str(delay_ms)}
+
+
+def config_of(hosting, environment):
+    return hosting.config(hosting.model(image=IMAGE, environment=environment))
+
+
+def in_turn(name, hosting, data, environment, rounds):
+    config = config_of(hosting, environment)
+    by_engine(data, environment), by_hostler(hosting, config)
+    engine, hostler = [], []
+    for _ in range(rounds):
+        engine.append(by_engine(data, environment))
+        hostler.append(by_hostler(hosting, config))
+    told(name, statistics.median(engine), statistics.median(hostler), rounds)
 
 
 def told(name, engine, hostler, rounds):
