@@ -9,6 +9,7 @@ from pathlib import Path
 
 import joblib
 import mlflow.sklearn
+import numpy
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -23,6 +24,7 @@ models = {
     "stump": DecisionTreeClassifier(max_depth=2, random_state=7),
 }
 expected = {"rows": rows.tolist()}
+numpy.save(target / "rows.npy", rows)
 for name, model in models.items():
     model.fit(digits.data, digits.target)
     folder = target / name

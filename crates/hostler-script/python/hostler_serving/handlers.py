@@ -40,7 +40,7 @@ class Handlers:
         """The answer to one request; exceptions of the model's own functions go through."""
         settings = self._settings
         context = Context(settings.model_dir, headers)
-        content_type = content_type or formats.JSON
+        content_type = content_type or self._defaults.content_type
         if not accept or formats.plain_type(accept) == formats.ANY:
             accept = settings.default_accept or self._defaults.accept
         if content_type in formats.TEXTS:

@@ -10,6 +10,8 @@ NO_MODEL_FN = (
 class Defaults:
     framework = "a model of no framework in particular"
     accept = formats.JSON
+    # Of a body that says nothing of itself.
+    content_type = formats.JSON
     # The inference toolkit makes no difference between a type that nobody reads and any other error.
     status_unread = 500
     status_unwritten = 500

@@ -13,7 +13,7 @@ import pickle
 import xgboost
 
 from hostler_serving import formats, of_plain, xgboost_rows
-from hostler_serving.errors import Refused
+from hostler_serving.errors import Refused, UnsupportedFormat
 
 MODEL_FILE = "xgboost-model"
 
@@ -25,6 +25,7 @@ class Defaults(of_plain.Defaults):
         super().__init__(settings, has_script)
         if not has_script:
             self.accept = formats.CSV
+            self.content_type = xgboost_rows.LIBSVM
             self.transform_fn = self._algorithm
 
     def model_fn(self, model_dir):
@@ -48,7 +49,9 @@ class Defaults(of_plain.Defaults):
         if not body:
             return Empty()
         try:
-            rows = xgboost_rows.matrix(body, content_type or xgboost_rows.LIBSVM)
+            rows = xgboost_rows.matrix(body, content_type)
+        except UnsupportedFormat as error:
+            raise Refused(415, f"Content type {content_type} is not supported: text/csv and text/libsvm are") from error
         except Exception as error:
             raise Refused(415, str(error)) from error
         try:
