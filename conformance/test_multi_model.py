@@ -248,7 +248,8 @@ def test_target_model_is_for_endpoints_of_many_models_and_nothing_else(hosting):
     endpoint, _ = many(hosting)
     response = refusal(lambda: hosting.invoke(endpoint, b""))
     assert response["Error"]["Code"] == "ValidationError"
-    assert "is missing a target model header" in response["Error"]["Message"]
+    request_id = response["ResponseMetadata"]["RequestId"]
+    assert response["Error"]["Message"].startswith(f"Request {request_id} is missing a target model header")
     for target in ["../a.tar.gz", "x/../a.tar.gz", "x//a.tar.gz", "."]:
         response = refusal(lambda: hosting.invoke(endpoint, b"", TargetModel=target))
         assert response["Error"]["Code"] == "ValidationError", target

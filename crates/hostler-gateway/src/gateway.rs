@@ -166,7 +166,9 @@ impl Gateway {
         let Arrived { operation, endpoint_name, caller, body } = arrived;
         let form = Form::of(operation).ok_or_else(|| ApiError::not_implemented(operation.name))?;
         let scope = Scope { account: caller.identity.account.clone(), region: caller.region };
-        let mut invocation = Invocation::check((operation, form), &scope, &endpoint_name, head, body)?;
+        let request_id = &visit.request_id;
+        let mut invocation =
+            Invocation::check(request_id, (operation, form), &scope, &endpoint_name, head, body)?;
         self.invoke(&mut invocation, visit.arrived, alarm).await
     }
 

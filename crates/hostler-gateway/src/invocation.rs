@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use hostler_aws::{ApiError, Field, Head};
+use hostler_aws::{ApiError, Field, Head, RequestId};
 use hostler_shapes::{DecodeError, RuntimeOperation, validate_headers, validation_message};
 use hostler_types::Scope;
 
@@ -58,6 +58,7 @@ impl Form {
 
 /// A checked call.
 pub(crate) struct Invocation<'a> {
+    pub(crate) request_id: &'a RequestId,
     pub(crate) form: Form,
     pub(crate) scope: &'a Scope,
     pub(crate) endpoint_name: &'a str,
@@ -76,6 +77,7 @@ pub(crate) struct Invocation<'a> {
 impl<'a> Invocation<'a> {
     /// Checks a call against the service model and against what there is.
     pub(crate) fn check(
+        request_id: &'a RequestId,
         (operation, form): (&RuntimeOperation, Form),
         scope: &'a Scope,
         endpoint_name: &'a str,
@@ -124,6 +126,7 @@ impl<'a> Invocation<'a> {
         let target_container = header("x-amzn-sagemaker-target-container-hostname");
         let session = header(SESSION_ID).map(SessionAsked::read);
         Ok(Self {
+            request_id,
             form,
             scope,
             endpoint_name,

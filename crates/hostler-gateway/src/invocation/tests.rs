@@ -16,7 +16,7 @@ fn check(operation: &str, name: &str, value: &[u8]) -> Result<(), ApiError> {
     let head = Head { fields: vec![Field { name, value }], ..Head::default() };
     let form = Form::of(operation).unwrap();
     let body = Payload::in_memory(Bytes::new());
-    Invocation::check((operation, form), &scope, "demo", &head, body).map(drop)
+    Invocation::check(&RequestId::random(), (operation, form), &scope, "demo", &head, body).map(drop)
 }
 
 #[test]

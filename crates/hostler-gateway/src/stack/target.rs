@@ -64,8 +64,8 @@ pub(super) async fn name_model(
         (Some(_), None) => {
             return Err(refused(
                 ApiError::validation_error(format!(
-                    "Request to endpoint {} is missing a target model header.",
-                    invocation.endpoint_name
+                    "Request {} is missing a target model header for endpoint {}.",
+                    invocation.request_id, invocation.endpoint_name
                 ))
                 .with_error_code("TARGET_MODEL_HEADER_MISSING"),
             ));

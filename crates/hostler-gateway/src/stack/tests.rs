@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hostler_aws::sigv4::Verifier;
-use hostler_aws::{Head, KeyRing, TokenSealer};
+use hostler_aws::{Head, KeyRing, RequestId, TokenSealer};
 use hostler_types::{
     AccountId, EndpointRoute, EndpointUid, InstanceId, InstanceRoute, InvocationLimits, Key, Kind, Region,
     RouteTable, Scope, SystemClock, VariantName, VariantRoute,
@@ -105,6 +105,7 @@ pub(super) async fn ask_for(form: Form, gateway: &Gateway) -> Result<Response<An
     let head = Head::default();
     let scope = scope();
     let mut invocation = Invocation {
+        request_id: &RequestId::random(),
         form,
         scope: &scope,
         endpoint_name: "demo",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hostler_aws::Head;
+use hostler_aws::{Head, RequestId};
 use hostler_types::{
     EndpointRoute, InstanceRoute, InvocationFailure, InvocationLimits, Pipeline, RouteTable,
 };
@@ -68,6 +68,7 @@ async fn ask_one(
     let parts = headers_only(headers);
     let head = Head::of(&parts);
     let mut invocation = Invocation {
+        request_id: &RequestId::random(),
         form: Form::Whole,
         scope: &scope,
         endpoint_name: "demo",

@@ -31,6 +31,7 @@ async fn scene(hold_timeout: Duration) -> (Gateway, Arc<RoutingTable>, SocketAdd
 async fn ask_in_session(gateway: &Gateway) -> Result<Response<AnswerBody>, ApiError> {
     let (scope, head) = (scope(), Head::default());
     let mut invocation = Invocation {
+        request_id: &RequestId::random(),
         form: Form::Whole,
         scope: &scope,
         endpoint_name: "demo",

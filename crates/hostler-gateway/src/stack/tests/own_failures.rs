@@ -13,6 +13,7 @@ const LONG: u64 = 8 << 20;
 async fn ask_with(gateway: &Gateway, form: Form, body: Payload) -> Result<Response<AnswerBody>, ApiError> {
     let (head, scope) = (Head::default(), scope());
     let mut invocation = Invocation {
+        request_id: &RequestId::random(),
         form,
         scope: &scope,
         endpoint_name: "demo",
