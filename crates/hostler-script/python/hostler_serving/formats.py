@@ -20,6 +20,8 @@ NPZ = "application/x-npz"
 ANY = "*/*"
 # Bodies of these reach a model's functions as text, if the type is given without parameters.
 TEXTS = (JSON, CSV)
+# Numbers in these have no width of their own: frameworks take them as 32-bit floats.
+WITHOUT_WIDTH = (*TEXTS, JSON_LINES)
 
 try:
     import numpy

@@ -35,8 +35,8 @@ class Defaults(of_plain.Defaults):
 
     def input_fn(self, body, content_type):
         array = formats.decode(body, content_type)
-        is_text = formats.plain_type(content_type) in formats.TEXTS
-        return (torch.FloatTensor(array) if is_text else torch.from_numpy(array)).to(device())
+        has_no_width = formats.plain_type(content_type) in formats.WITHOUT_WIDTH
+        return (torch.FloatTensor(array) if has_no_width else torch.from_numpy(array)).to(device())
 
     def predict_fn(self, data, model):
         with torch.no_grad():

@@ -10,7 +10,8 @@ class Defaults(of_plain.Defaults):
 
     def input_fn(self, body, content_type):
         array = formats.decode(body, content_type)
-        return array.astype("float32") if formats.plain_type(content_type) in formats.TEXTS else array
+        has_no_width = formats.plain_type(content_type) in formats.WITHOUT_WIDTH
+        return array.astype("float32") if has_no_width else array
 
     def predict_fn(self, data, model):
         return model.predict(data)
