@@ -90,7 +90,11 @@ def _read_json_lines(body):
 def _read_csv(body):
     text = text_of(body)
     if numpy is not None:
-        return numpy.genfromtxt(io.StringIO(text), delimiter=",")
+        # The types are guessed, as AWS's containers do: integers, floats, or text.
+        found = numpy.genfromtxt(io.StringIO(text), dtype=None, delimiter=",", encoding="utf-8")
+        kinds = {found.dtype[name].kind for name in found.dtype.names or ()}
+        # A column of integers beside one of floats makes records there, which no model takes: floats are meant.
+        return numpy.genfromtxt(io.StringIO(text), delimiter=",") if kinds == {"i", "f"} else found
     return [[float(cell) for cell in row] for row in csv.reader(io.StringIO(text)) if row]
 
 

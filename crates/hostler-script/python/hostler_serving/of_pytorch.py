@@ -36,7 +36,8 @@ class Defaults(of_plain.Defaults):
     def input_fn(self, body, content_type):
         array = formats.decode(body, content_type)
         has_no_width = formats.plain_type(content_type) in formats.WITHOUT_WIDTH
-        return (torch.FloatTensor(array) if has_no_width else torch.from_numpy(array)).to(device())
+        tensor = torch.as_tensor(array, dtype=torch.float32) if has_no_width else torch.from_numpy(array)
+        return tensor.to(device())
 
     def predict_fn(self, data, model):
         with torch.no_grad():
