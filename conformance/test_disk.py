@@ -25,6 +25,11 @@ from harness.wire import Wire
 
 DISK = "12m"
 PROVISION_TIMEOUT_S = 3
+# As `cp -r` of a cached model makes it: directories that nobody may write to.
+SEALING = """
+mkdir -p "$TMPDIR/copy/inner" && touch "$TMPDIR/copy/inner/file" && chmod 0555 "$TMPDIR/copy/inner" "$TMPDIR/copy" &&
+exec %s {port} {model_dir}
+"""
 FULL = "The disk that holds Hostler's data directory is full; nothing was changed. Free some space on it and try again."
 DAMAGED = (
     "Hostler's database is damaged where this call needs it; nothing was changed. Stop the server and put a copy of the "
@@ -324,6 +329,7 @@ def unprivileged():
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     binary, model = (Path(shutil.copy2(path, directory)) for path in (BINARY, configuration.TESTMODEL))
     mapping = configuration.image("pid", [str(model), "{port}", "{model_dir}"], configuration.TELL_PID)
+    mapping += configuration.image("sealing", ["/bin/sh", "-c", SEALING % model], configuration.TELL_PID)
     limits = f"[limits]\nprovision_timeout_s = {PROVISION_TIMEOUT_S}\n"
     server = Server(directory, config=limits + mapping, user=user, binary=binary)
     if user is not None:
@@ -343,6 +349,16 @@ def change_modes(server, mode):
     for folder, _, _ in os.walk(server.data_dir, topdown=mode != 0o500):
         if os.path.isdir(folder) and not os.path.islink(folder):
             os.chmod(folder, mode)
+
+
+def test_read_only_directories_that_a_model_made_go_with_it(unprivileged):
+    hosting = Hosting(unprivileged.start())
+    name = hosting.endpoint(hosting.config(hosting.test_model("sealing")))
+    hosting.delete(name)
+    left = [path.name for path in (unprivileged.data_dir / "instances").iterdir() if path.name != ".kept"]
+    assert left == []
+    assert unprivileged.stop() == 0
+    unprivileged.start()
 
 
 def test_a_directory_that_becomes_read_only_refuses_what_needs_it_and_serves_on(unprivileged):

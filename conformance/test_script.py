@@ -113,6 +113,27 @@ def test_instances_that_start_at_once_share_one_environment_which_is_made_once(h
         hosting.delete(name)
 
 
+def test_settings_of_pip_in_a_models_home_are_not_read(hosting):
+    """Environments are shared by all whose requirements are the same: nobody's home decides what is in them."""
+    name, body = scripts.wheel("tiny", "1.0")
+    settings = {"code__.config__pip__pip.conf": b"[global]\nfind-links = wheels\n", f"code__wheels__{name}": body}
+    wanted = scripts.script_archive(OWN_PACKAGE, "tiny\n", **settings)
+    endpoint = hosting.endpoint(scripted(hosting, wanted, environment={"HOME": "."}), wait=False)
+    assert "No matching distribution found for tiny" in hosting.failed(endpoint)
+    hosting.delete(endpoint)
+
+
+def test_who_is_asked_for_packages_makes_another_environment(hosting, server):
+    seen = []
+    for proxy in (None, "http://127.0.0.1:9", "http://127.0.0.1:19"):
+        environment = {"https_proxy": proxy} if proxy else {}
+        endpoint = hosting.endpoint(scripted(hosting, packaged("3.0"), environment=environment))
+        assert json.loads(hosting.invoke(endpoint, b"1", ContentType="text/csv")["Payload"]) == "3.0"
+        seen.append(set(environments(server)))
+        hosting.delete(endpoint)
+    assert [len(now - before) for before, now in zip(seen, seen[1:])] == [1, 1]
+
+
 def test_other_requirements_are_another_environment_and_the_old_one_is_left_alone(hosting, server):
     name = hosting.endpoint(scripted(hosting, packaged("1.0")))
     before = set(environments(server))

@@ -1,12 +1,10 @@
 """Create, invoke and delete an endpoint again and again: what the server, the engine and the disk hold is counted."""
 
-import os
 import statistics
-import subprocess
 import time
-from pathlib import Path
 
-from stand import ANYWHERE, IMAGE, docker, milliseconds
+from holding import held
+from stand import ANYWHERE, IMAGE, milliseconds
 
 # What is made once, at the first use, is no leak.
 WARM = 5
@@ -32,27 +30,3 @@ def cycle(hosting, config):
     assert hosting.invoke(endpoint, b"x")["Payload"] == b"x"
     hosting.delete(endpoint)
     return took
-
-
-def held(server):
-    """What there is now, the server's own and the engine's."""
-    process = Path("/proc") / str(server.process.pid)
-    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    engine = docker("info", "--format", "{{.DockerRootDir}}")
-    return {
-        "descriptors": len(os.listdir(process / "fd")),
-        "threads": status["Threads"].strip(),
-        "memory": status["VmRSS"].strip(),
-        "containers": len(docker("ps", "--all", "--quiet").split()),
-        "networks": len(docker("network", "ls", "--quiet").split()),
-        "volumes": len(docker("volume", "ls", "--quiet").split()),
-        "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
-        "interfaces": len(os.listdir("/sys/class/net")),
-        "KiB in the data directory": disk(server.data_dir),
-        "KiB at the engine": disk(engine),
-    }
-
-
-def disk(directory):
-    counted = subprocess.run(["du", "--summarize", "--block-size=1K", directory], capture_output=True, text=True)
-    return int(counted.stdout.split()[0])

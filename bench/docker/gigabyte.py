@@ -9,7 +9,7 @@ import tarfile
 import threading
 import time
 
-from cycles import disk
+from holding import disk
 from stand import ANYWHERE, IMAGE, docker, milliseconds
 
 BYTES = 1 << 30

@@ -9,6 +9,7 @@ import images
 import pytest
 from botocore.exceptions import ClientError
 from conftest import REGISTRY
+from holding import files, world
 from images import docker, pushed
 
 from harness.artifacts import archive
@@ -69,42 +70,32 @@ def of_endpoint(endpoint):
     return docker("ps", "--quiet", "--no-trunc", "--filter", f"label=hostler.endpoint={endpoint}").splitlines()
 
 
-def world():
-    """What the engine and the machine hold that an endpoint could leave behind."""
-    return {
-        "containers": sorted(docker("ps", "--all", "--quiet", "--no-trunc").splitlines()),
-        "networks": sorted(docker("network", "ls", "--quiet", "--no-trunc").splitlines()),
-        "volumes": sorted(docker("volume", "ls", "--quiet").splitlines()),
-        "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
-    }
-
-
 @pytest.fixture
 def leaves_nothing(server):
-    """Whatever a test makes is gone when it ends: containers, networks, volumes, mounts, processes, directories."""
-    before = world()
+    """Whatever a test makes is gone when it ends: containers, networks, volumes, mounts, interfaces, processes, files."""
+    before, files_before = world(), files(server)
     yield
-    eventually(world, lambda now: now == before, "the engine is as it was", 60)
+    eventually(world, lambda now: now == before, "the engine and the machine are as they were", 60)
     eventually(server.instances, lambda left: not left, "no process of an instance is left", 30)
-    left = [path for path in (server.data_dir / "instances").glob("*") if path.name != ".kept"]
-    assert left == []
+    eventually(lambda: files(server), lambda now: now == files_before, "no file is left but in the cache", 30)
 
 
 class Asking:
     """One request after the other until it is left; every answer must be the right one."""
 
-    def __init__(self, server, endpoint, served):
-        self.server, self.endpoint, self.served = server, endpoint, served
+    def __init__(self, server, endpoint, served, **more):
+        self.server, self.endpoint, self.served, self.more = server, endpoint, served, more
         self.answers, self.failures = 0, []
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
         client = self.server.client("sagemaker-runtime")
+        members = {"EndpointName": self.endpoint, "ContentType": "application/json", **self.more}
         body = json.dumps(self.served.request).encode()
         while not self.done.is_set():
             try:
-                answer = client.invoke_endpoint(EndpointName=self.endpoint, Body=body, ContentType="application/json")
+                answer = client.invoke_endpoint(Body=body, **members)
                 said = json.loads(answer["Body"].read())
                 if said != self.served.answer:
                     self.failures.append(said)
@@ -154,15 +145,18 @@ def test_a_server_that_nobody_here_wrote_lives_a_whole_life(hosting, server, req
 
 
 def test_two_models_of_multi_model_server_behind_one_endpoint(hosting, server, toolkit, leaves_nothing):
-    """Each is loaded on its first use through the container's own `/models`, and again in the container that follows."""
+    """Each is loaded on its first use through the container's own `/models`, and again in every container that follows."""
     for name, factor in (("double", 2), ("tenfold", 10)):
         data = archive({"code/inference.py": HOOKS, "factor.json": json.dumps({"factor": factor}).encode()})
         url = hosting.upload(data, f"many/{name}.tar.gz")
     model = f"many-{toolkit.image.rpartition('/')[2].partition(':')[0]}"
     container = {"Image": toolkit.image, "Mode": "MultiModel", "ModelDataUrl": url.rpartition("/")[0] + "/"}
     hosting.sagemaker.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    config = hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=STARTUP_S)
-    endpoint = hosting.in_service(hosting.endpoint(config, wait=False), STARTUP_S)
+
+    def config():
+        return hosting.config(model, ContainerStartupHealthCheckTimeoutInSeconds=STARTUP_S)
+
+    endpoint = hosting.in_service(hosting.endpoint(config(), wait=False), STARTUP_S)
 
     def ask(name):
         target = {"TargetModel": f"{name}.tar.gz", "ContentType": "application/json"}
@@ -174,7 +168,15 @@ def test_two_models_of_multi_model_server_behind_one_endpoint(hosting, server, t
         ask("nobody")
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
+    (former,) = of_endpoint(endpoint)
+    with Asking(server, endpoint, toolkit, TargetModel="double.tar.gz") as asking:
+        hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config())
+        hosting.in_service(endpoint, STARTUP_S)
+        answered = asking.answers
+        eventually(lambda: asking.answers, lambda now: now > answered + 5, "the new container answers", 60)
+    assert asking.failures == [] and asking.answers > 10, asking.answers
     (first,) = of_endpoint(endpoint)
+    assert first != former
     docker("kill", first)
     eventually(lambda: of_endpoint(endpoint), lambda now: now and first not in now, "another one follows", 60)
     again = eventually(lambda: ask_or_none(lambda: ask("tenfold")), lambda said: said, "it answers", STARTUP_S, 0.2)

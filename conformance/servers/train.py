@@ -24,7 +24,6 @@ models = {
     "stump": DecisionTreeClassifier(max_depth=2, random_state=7),
 }
 expected = {"rows": rows.tolist()}
-numpy.save(target / "rows.npy", rows)
 for name, model in models.items():
     model.fit(digits.data, digits.target)
     folder = target / name
@@ -32,4 +31,5 @@ for name, model in models.items():
     joblib.dump(model, folder / "model.joblib")
     mlflow.sklearn.save_model(model, folder / "mlflow", serialization_format="cloudpickle")
     expected[name] = model.predict(rows).tolist()
+numpy.save(target / "rows.npy", rows)
 (target / "expected.json").write_text(json.dumps(expected))

@@ -90,7 +90,7 @@ impl Way for Containers {
     }
 
     async fn keep_house(self: Arc<Self>) {
-        sweep::sweep_images(self).await;
+        sweep::sweep(self).await;
     }
 
     fn images(noted: &Noted) -> Vec<ResolvedImage> {

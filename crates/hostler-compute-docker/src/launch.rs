@@ -4,16 +4,18 @@
 //! Invariants: a container is created under the name that is the instance's alone; one of that name that was started
 //! before is never started again, and one that never was is made anew, since what it was made from may be gone.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{try_join, try_join_all};
 use hostler_compute::{ContainerSpec, Fault, InstanceFailure, InstanceState, Phase};
 use hostler_compute_local::container_dir::ContainerDir;
-use hostler_compute_local::directory::{PREPARED, RUNNING, make_dir};
+use hostler_compute_local::directory::{PREPARED, RUNNING};
 use hostler_compute_local::failure::{of_machine, starting};
 use hostler_compute_local::{Fetched, Lease, PreparedModel, fetch_all};
 use hostler_types::FailureCause;
@@ -39,6 +41,9 @@ const END_SEEN_WITHIN: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(20);
 /// How often a pull says in the instance's log how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Of what is mounted: read by whoever the image runs as.
+const MOUNT_MODE: u32 = 0o755;
 
 /// The data of one container, in place for as long as the leases live.
 struct Data {
@@ -306,13 +311,29 @@ impl Instance {
             });
         }
         let dir = self.dir.clone();
+        let with_models = containers.iter().any(|container| container.models.is_some());
         let placed = self.way.site.blocking(move || {
-            empty.iter().try_for_each(|empty| make_dir(empty))?;
+            for empty in &empty {
+                // Not its parents: an instance that was removed meanwhile stays so.
+                make_mount(empty)?;
+            }
+            if with_models {
+                make_mount(&dir.models())?;
+            }
             dir.write(PREPARED, &prepared)
         });
         placed.await.map_err(|error| of_machine("placing the model data", &error))?;
         Ok((all, leases))
     }
+}
+
+/// Makes a directory that is mounted into a container, whose user need not be the server's; those above it stay closed.
+fn make_mount(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::set_permissions(path, Permissions::from_mode(MOUNT_MODE))
 }
 
 /// Says in the instance's log how far a pull is, for as long as it takes.

@@ -26,6 +26,8 @@ type Asked = (String, Option<String>);
 
 /// Images times roles; past it every registry is asked anew.
 const SHOWN_MAX: usize = 10_000;
+/// What an image's id begins with, where a name would have its repository.
+const ID_ALGORITHM: &str = "sha256";
 
 /// Bytes that came, of those that are known to come.
 pub(crate) type Progress = watch::Receiver<(u64, u64)>;
@@ -78,8 +80,11 @@ impl Pulls {
             }
         }
         let here = self.engine.image(&name_of(&reference)).await?;
-        let is_built_here =
-            here.as_ref().is_some_and(|here| reference.resolved(here.repo_digests()).is_none());
+        let is_built_here = here.as_ref().is_some_and(|here| {
+            // An image's id says nothing of where it came from: what was pulled for one role is nobody else's by its id.
+            let may_be_ours = reference.name == ID_ALGORITHM;
+            reference.resolved(here.repo_digests()).is_none() && !(may_be_ours && is_ours(&here.id))
+        });
         let asked = (name_of(&reference), wanted.role_arn.map(str::to_owned));
         let is_same = reference.digest.is_some() && here.is_some();
         let is_others = here.as_ref().is_some_and(|here| is_ours(&here.id)) && !self.shown().contains(&asked);

@@ -5,15 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hostler_compute_local::directory::InstanceDir;
+use hostler_types::InstanceId;
+
 use crate::engine::EngineError;
 use crate::names;
 use crate::shared::Containers;
 
-/// An image is kept for days.
-const IMAGES_EVERY: Duration = Duration::from_secs(60 * 60);
+/// An image is kept for days; a container that was made when nobody wanted it any more does nothing.
+const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Removes images that were pulled and that nobody has used for long, again and again.
-pub(crate) async fn sweep_images(shared: Arc<Containers>) {
+/// Removes images that were pulled and that nobody has used for long, and containers that an engine made after its
+/// instance was gone, again and again.
+pub(crate) async fn sweep(shared: Arc<Containers>) {
     loop {
         for id in shared.pulled.stale(shared.site.clock().now(), |id| shared.uses_image(id)) {
             let removed = shared.engine.remove_image(&id).await;
@@ -33,7 +37,10 @@ pub(crate) async fn sweep_images(shared: Arc<Containers>) {
                 let _ = forgotten.await;
             }
         }
-        tokio::time::sleep(IMAGES_EVERY).await;
+        tokio::time::sleep(EVERY).await;
+        if let Err(error) = shared.remove_strangers().await {
+            tracing::warn!(%error, "what nobody knows at the container engine could not be looked for");
+        }
     }
 }
 
@@ -42,16 +49,21 @@ impl Containers {
     pub(crate) async fn remove_strangers(&self) -> Result<(), EngineError> {
         let label = format!("{}={}", names::OWNER, self.config.owner);
         for row in self.engine.containers(&label).await? {
-            let instance = row
-                .labels
-                .get(names::INSTANCE)
-                .and_then(|text| text.parse::<hostler_types::InstanceId>().ok());
-            if instance.as_ref().is_some_and(|id| self.site.state(id).is_some()) {
+            let instance = row.labels.get(names::INSTANCE).and_then(|text| text.parse::<InstanceId>().ok());
+            if let Some(id) = &instance
+                && (self.site.state(id).is_some() || self.has_directory(id).await)
+            {
                 continue;
             }
             tracing::info!(container = row.id, ?instance, "a container without an instance is removed");
             self.engine.remove_container(&row.id).await?;
         }
         self.networks.sweep(&self.engine, || self.needs_network()).await
+    }
+
+    /// Also one that cannot be read: it is left alone, with what runs of it.
+    async fn has_directory(&self, id: &InstanceId) -> bool {
+        let path = InstanceDir::of(self.site.root(), id).path().to_owned();
+        self.site.blocking(move || path.try_exists()).await.unwrap_or(true)
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, select_all};
 use hostler_compute::{ExitCause, InstanceState};
 use hostler_compute_local::directory::EXIT;
+use tokio::time::timeout;
 
 use crate::engine::{ContainerState, EngineError};
 use crate::life::Instance;
@@ -19,6 +20,8 @@ use crate::records::{Exit, Running};
 /// The pause before an engine is asked again; doubles up to the longest.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Output that stands in files of the engine's: an end, and a removal, wait no longer for it.
+const REST_WITHIN: Duration = Duration::from_secs(60);
 /// What is left to the others when one container of an instance ended: nobody sends them anything any more.
 const OTHERS_GRACE: Duration = Duration::from_secs(5);
 /// What shells and engines add to the number of the signal that ended a program.
@@ -159,7 +162,9 @@ impl Instance {
     pub(crate) async fn copy_rest(&self, containers: impl Iterator<Item = (usize, &str)>) {
         for (position, id) in containers {
             let Some(log) = self.logs.get(position) else { continue };
-            if let Err(error) = self.copy_output(id, log, false).await {
+            let late = || Err(format!("the engine did not give it within {} s", REST_WITHIN.as_secs()));
+            let copied = timeout(REST_WITHIN, self.copy_output(id, log, false)).await;
+            if let Err(error) = copied.unwrap_or_else(|_| late()) {
                 tracing::warn!(error, "the last output of a container could not be copied");
             }
         }

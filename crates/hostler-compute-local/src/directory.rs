@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use hostler_artifacts::remove_tree;
 use hostler_types::InstanceId;
 
 /// What the instance is to be.
@@ -103,7 +104,10 @@ impl InstanceDir {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             if name.starts_with(NEW) || name.starts_with(REMOVED) {
-                Self::at(entry.path()).delete()?;
+                // No instance any more: what cannot be deleted is in nobody's way.
+                if let Err(error) = Self::at(entry.path()).delete() {
+                    tracing::warn!(%error, directory = name, "what is left of an instance could not be deleted");
+                }
             } else if let Ok(id) = name.parse() {
                 found.push((id, Self::at(entry.path())));
             }
@@ -182,8 +186,10 @@ impl InstanceDir {
 
     fn delete(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // What a model copied from its sealed files is as sealed as they are.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => remove_tree(&self.path),
+            deleted => deleted,
         }
     }
 }

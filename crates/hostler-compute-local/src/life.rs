@@ -41,32 +41,47 @@ pub(crate) fn span(life: &impl Life) -> tracing::Span {
 
 /// Lives from `stage` until it is removed.
 pub(crate) async fn live<L: Life>(mut life: L, stage: Stage<L::Running>, mut removal: Removal) {
-    if !matches!(stage, Stage::Removing(_)) {
+    let mut leases = Vec::new();
+    if matches!(stage, Stage::Removing(_)) {
+        // It may run still; what is gone by now it will not miss.
+        (leases, _) = hold_again(&mut life).await;
+    } else {
         tokio::select! {
-            () = run(&mut life, stage) => {}
+            () = run(&mut life, stage, &mut leases) => {}
             _ = removal.wait_for(Option::is_some) => {}
         }
         if removal.wait_for(Option::is_some).await.is_err() {
             return;
         }
     }
-    remove(life, removal).await;
+    remove(life, leases, removal).await;
 }
 
-async fn run<L: Life>(life: &mut L, stage: Stage<L::Running>) {
-    let (running, leases) = match stage {
+/// Runs it to its end. What is held for it is in `leases` for as long as it runs, also when this is dropped.
+async fn run<L: Life>(life: &mut L, stage: Stage<L::Running>, leases: &mut Vec<Lease>) {
+    let running = match stage {
         Stage::Waiting => match start(life).await {
-            Ok(started) => started,
+            Ok((running, held)) => {
+                *leases = held;
+                running
+            }
             Err(failure) => return fail(life, *failure).await,
         },
-        Stage::Started(running) => (running, hold_again(life).await),
-        Stage::Lost(running) => (running, Vec::new()),
+        Stage::Started(running) => {
+            let gone;
+            (*leases, gone) = hold_again(life).await;
+            for key in gone {
+                tracing::warn!(key, "the model data of a running instance is gone");
+            }
+            running
+        }
+        Stage::Lost(running) => running,
         // Shown already.
         Stage::Removing(_) | Stage::Over => return,
     };
     let ended = life.watch(running).await;
     // Before the end is shown: whoever acts on it finds the place free.
-    drop(leases);
+    leases.clear();
     match ended {
         Ok(state) => show(life, state),
         Err(error) => fail(life, of_machine("finding out how the instance ended", &error)).await,
@@ -84,19 +99,18 @@ async fn start<L: Life>(life: &mut L) -> Result<(L::Running, Vec<Lease>), Box<In
     Ok((running, leases))
 }
 
-/// The place and the data of an instance that runs already.
-async fn hold_again<L: Life>(life: &mut L) -> Vec<Lease> {
+/// The place and the data of an instance that runs already; of which data nothing is left.
+async fn hold_again<L: Life>(life: &mut L) -> (Vec<Lease>, Vec<String>) {
     let site = life.way().site();
-    let mut leases: Vec<Lease> = vec![Box::new(site.capacity().hold(&life.spec().limits))];
+    let (mut leases, mut gone): (Vec<Lease>, _) =
+        (vec![Box::new(site.capacity().hold(&life.spec().limits))], Vec::new());
     for key in life.cache_keys() {
         match site.data().adopt(&key).await {
             Some(lease) => leases.push(lease),
-            None => {
-                tracing::warn!(key, "the model data of a running instance is gone");
-            }
+            None => gone.push(key),
         }
     }
-    leases
+    (leases, gone)
 }
 
 async fn fail<L: Life>(life: &mut L, failure: InstanceFailure) {
@@ -115,11 +129,11 @@ fn id(life: &impl Life) -> &InstanceId {
     &life.spec().id
 }
 
-/// Removes the instance and lets go of everything that is held for it.
-async fn remove<L: Life>(mut life: L, mut removal: Removal) {
+/// Removes the instance and lets go of everything that is held for it: its place and its data once it has ended.
+async fn remove<L: Life>(mut life: L, mut leases: Vec<Lease>, mut removal: Removal) {
     show(&life, InstanceState::Removing);
     let mut pause = RETRY_MIN;
-    while let Err(error) = try_remove(&mut life, &mut removal).await {
+    while let Err(error) = try_remove(&mut life, &mut leases, &mut removal).await {
         tracing::warn!(%error, "removing an instance failed, trying again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
@@ -132,9 +146,11 @@ async fn remove<L: Life>(mut life: L, mut removal: Removal) {
 
 async fn try_remove<L: Life>(
     life: &mut L,
+    leases: &mut Vec<Lease>,
     removal: &mut Removal,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     life.end(removal).await?;
+    leases.clear();
     let site = life.way().site();
     let (root, id, dir) = (site.root().to_owned(), id(life).clone(), life.dir().clone());
     let work = move || {

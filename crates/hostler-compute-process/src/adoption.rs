@@ -91,8 +91,12 @@ impl Supervisor {
     /// Finds the supervisor of an instance; none when nobody holds the lock.
     pub(crate) async fn find(dir: &InstanceDir) -> io::Result<Option<Self>> {
         for _ in 0..NUMBER_STEPS_MAX {
-            if dir.try_lock()?.is_some() {
-                return Ok(None);
+            match dir.try_lock() {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(None),
+                // The directory is gone, and with it whoever could be watching.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
             }
             if let Some(record) = dir.read::<ProcessRecord>(SUPERVISOR)?
                 && let Some(found) = Self::open(record)?

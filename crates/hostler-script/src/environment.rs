@@ -40,7 +40,7 @@ pub(crate) fn make(wanted: &Wanted<'_>, new: &Path, place: &Path) -> Result<(), 
         arguments.push("--without-pip".to_owned());
     }
     arguments.push(new.display().to_string());
-    match step(wanted, &wanted.python.program, &arguments, Path::new("/"), wanted.pip)? {
+    match step(wanted, &wanted.python.program, &arguments, (Path::new("/"), new), wanted.pip)? {
         Ended::Well => {}
         Ended::Badly { words, .. } if is_disk_full(&words) => return Err(disk_full(&words)),
         Ended::Badly { status, words } => {
@@ -88,7 +88,7 @@ fn install(wanted: &Wanted<'_>, new: &Path) -> Result<(), Refusal> {
     if let Some(wheel) = &wanted.python.pip_wheel {
         variables.insert("PYTHONPATH".to_owned(), wheel.display().to_string());
     }
-    match step(wanted, &new.join("bin/python"), &arguments, wanted.code_dir, &variables)? {
+    match step(wanted, &new.join("bin/python"), &arguments, (wanted.code_dir, new), &variables)? {
         Ended::Well => Ok(()),
         Ended::Badly { words, .. } if is_disk_full(&words) => Err(disk_full(&words)),
         Ended::Badly { words, .. } => {
@@ -113,12 +113,12 @@ fn step(
     wanted: &Wanted<'_>,
     program: &Path,
     arguments: &[String],
-    dir: &Path,
+    (dir, home): (&Path, &Path),
     variables: &BTreeMap<String, String>,
 ) -> Result<Ended, Refusal> {
     // A model without code has no such directory.
     let dir = if dir.is_dir() { dir } else { Path::new("/") };
-    pip::run(program, arguments, dir, variables, wanted.environment, wanted.timeout)
+    pip::run(program, arguments, (dir, home), variables, wanted.environment, wanted.timeout)
         .map_err(|error| Refusal::of_machine("making a virtual environment", &error))
 }
 

@@ -1,8 +1,9 @@
 //! Runs a step of making an environment: its output goes to the log as it comes, and its end is remembered.
 //!
 //! Why: what pip says last is what its user can act on; what it says meanwhile is the only progress there is.
-//! Invariants: bounded in time and in what is remembered. The step sees no variable but those that are named here: nothing
-//! of the model's own environment decides what is installed but its `PIP_` variables, which are part of the key.
+//! Invariants: bounded in time and in what is remembered. The step sees no variable but those that are named here, and what
+//! of them decides what is installed is part of the key: environments are shared, and nobody may put packages into another's.
+//! So the model's home, where pip would look for settings, is not the step's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, PipeReader, Read, Write, pipe};
@@ -12,12 +13,16 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Variables that a step gets besides `PIP_` ones: where things are, how the network is reached, and whose process it is.
-const PASSED: [&str; 13] = [
-    "PATH",
-    "HOME",
+/// Variables that a step gets besides `PIP_` ones and that change nothing of what is installed.
+const PASSED: [&str; 3] = [
     "LANG",
     "TMPDIR",
+    // By which the backend finds what an instance started.
+    "HOSTLER_INSTANCE_DIR",
+];
+/// Those that decide whose packages come: which programs build them, and who is asked over the network and believed.
+const DECISIVE: [&str; 9] = [
+    "PATH",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
@@ -26,8 +31,6 @@ const PASSED: [&str; 13] = [
     "no_proxy",
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
-    // By which the backend finds what an instance started.
-    "HOSTLER_INSTANCE_DIR",
 ];
 /// Lines that are remembered, and how much of each.
 const LINES_MAX: usize = 40;
@@ -57,22 +60,34 @@ pub(crate) fn variables(
     all
 }
 
-/// Runs a program with this environment until it ends or the time is over.
+/// Of an environment what decides besides `PIP_` variables what is installed.
+pub(crate) fn decisive(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_decisive = |name: &str| DECISIVE.contains(&name);
+    environment
+        .iter()
+        .filter(|(name, _)| is_decisive(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Runs a program with this environment until it ends or the time is over. `home` is its home.
 pub(crate) fn run(
     program: &Path,
     arguments: &[String],
-    dir: &Path,
+    (dir, home): (&Path, &Path),
     variables: &BTreeMap<String, String>,
     environment: &BTreeMap<String, String>,
     timeout: Duration,
 ) -> io::Result<Ended> {
     let (output, output_end) = pipe()?;
-    let passed = environment.iter().filter(|(name, _)| PASSED.contains(&name.as_str()));
+    let is_passed = |name: &str| PASSED.contains(&name) || DECISIVE.contains(&name);
+    let passed = environment.iter().filter(|(name, _)| is_passed(name));
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(dir)
         .env_clear()
         .envs(passed)
+        .env("HOME", home)
         .env("PYTHONNOUSERSITE", "1")
         .envs(variables)
         .stdin(Stdio::null())
@@ -163,7 +178,7 @@ mod tests {
         let environment =
             pairs(&[("PATH", "/usr/bin:/bin"), ("SECRET", "s"), ("AWS_SECRET_ACCESS_KEY", "s")]);
         let arguments = ["-c".to_owned(), script.to_owned()];
-        run(Path::new("/bin/sh"), &arguments, Path::new("/"), &pairs(variables), &environment, timeout)
+        run(Path::new("/bin/sh"), &arguments, (Path::new("/"), Path::new("/")), &pairs(variables), &environment, timeout)
             .unwrap()
     }
 

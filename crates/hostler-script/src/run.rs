@@ -52,7 +52,9 @@ fn prepare(args: &ScriptArgs) -> Result<Command, Refusal> {
     let names_files = code.refers_to_files() || own.keys().any(|name| name.starts_with("PIP_"));
     let files = names_files.then_some(code.dir.as_path());
     let text = requirements.map(|(_, text)| text.as_str());
-    let key = key::key(&python.identity, &base, text, &pip, files)
+    let mut deciding = pip::decisive(&own);
+    deciding.extend(pip.clone());
+    let key = key::key(&python.identity, &base, text, &deciding, files)
         .map_err(machine("looking at what the requirements lead to"))?;
     let store = Store::open(&args.environments, args.environments_bytes_max)
         .map_err(machine("opening the directory of environments"))?;
