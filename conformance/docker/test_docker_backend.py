@@ -11,6 +11,7 @@ import pytest
 from conftest import CLOSED_REGISTRY, LOGIN, REGISTRY
 from images import docker, pushed
 
+from harness.artifacts import archive
 from harness.hosting import REGION, ROLE, Hosting
 from harness.waiting import eventually
 
@@ -297,9 +298,30 @@ def test_what_one_role_pulled_by_digest_is_no_other_roles_until_the_registry_say
     failed = endpoint_of(other, by_digest)
     assert "do not have permission" in hosting.failed(failed) or "unauthorized" in hosting.failed(failed)
     hosting.delete(failed)
+    # By its id neither: that names no registry which could be asked.
+    failed = endpoint_of(other, docker("image", "inspect", "--format", "{{.Id}}", name))
+    assert hosting.failed(failed).startswith(IMAGE_SENTENCE)
+    hosting.delete(failed)
     in_service(allowed, by_digest)
     hosting.delete(first)
     docker("image", "rm", name)
+
+
+def test_an_image_with_a_user_of_its_own_reads_its_models(hosting, testmodel):
+    docker("build", "--quiet", "--tag", "somebody", "-", input=f"FROM {testmodel[0]}\nUSER 1234:1234\n".encode())
+    plain = hosting.endpoint(hosting.config(hosting.model(image="somebody:latest", environment=TELL_ALL)))
+    assert json.loads(hosting.invoke(plain, b"x")["Payload"])["files"]
+    hosting.delete(plain)
+    empty = hosting.model(image="somebody:latest", environment=TELL_ALL, url=None)
+    hosting.delete(hosting.endpoint(hosting.config(empty)))
+    url = hosting.upload(archive({"name": b"a"}), key="somebody/a.tar.gz")
+    container = {"Image": "somebody:latest", "Mode": "MultiModel", "ModelDataUrl": url.rpartition("/")[0] + "/"}
+    container["Environment"] = ANYWHERE
+    hosting.sagemaker.create_model(ModelName="somebody", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    many = hosting.endpoint(hosting.config("somebody"))
+    assert hosting.invoke(many, b"row", TargetModel="a.tar.gz")["Payload"] == b"row"
+    hosting.delete(many)
+    docker("image", "rm", "somebody")
 
 
 def test_an_image_that_was_here_is_not_taken_away_for_having_one_name_more(make_server, testmodel):

@@ -80,11 +80,18 @@ impl Pulls {
             }
         }
         let here = self.engine.image(&name_of(&reference)).await?;
-        let is_built_here = here.as_ref().is_some_and(|here| {
-            // An image's id says nothing of where it came from: what was pulled for one role is nobody else's by its id.
-            let may_be_ours = reference.name == ID_ALGORITHM;
-            reference.resolved(here.repo_digests()).is_none() && !(may_be_ours && is_ours(&here.id))
-        });
+        if reference.name == ID_ALGORITHM && here.as_ref().is_some_and(|here| is_ours(&here.id)) {
+            // What was pulled for one role is nobody else's, and an id names no registry that could say otherwise.
+            let message = "denied: the image of this id was pulled from a registry, so name it by repository and tag or \
+                           digest";
+            return Err(Arc::new(EngineError::Refused {
+                action: "pull an image",
+                status: 403,
+                message: message.to_owned(),
+            }));
+        }
+        let is_built_here =
+            here.as_ref().is_some_and(|here| reference.resolved(here.repo_digests()).is_none());
         let asked = (name_of(&reference), wanted.role_arn.map(str::to_owned));
         let is_same = reference.digest.is_some() && here.is_some();
         let is_others = here.as_ref().is_some_and(|here| is_ours(&here.id)) && !self.shown().contains(&asked);

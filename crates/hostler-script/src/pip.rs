@@ -178,8 +178,15 @@ mod tests {
         let environment =
             pairs(&[("PATH", "/usr/bin:/bin"), ("SECRET", "s"), ("AWS_SECRET_ACCESS_KEY", "s")]);
         let arguments = ["-c".to_owned(), script.to_owned()];
-        run(Path::new("/bin/sh"), &arguments, (Path::new("/"), Path::new("/")), &pairs(variables), &environment, timeout)
-            .unwrap()
+        run(
+            Path::new("/bin/sh"),
+            &arguments,
+            (Path::new("/"), Path::new("/")),
+            &pairs(variables),
+            &environment,
+            timeout,
+        )
+        .unwrap()
     }
 
     #[test]
