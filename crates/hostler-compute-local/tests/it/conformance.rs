@@ -38,7 +38,8 @@ pub(crate) fn spec(id: InstanceId, word: &str, what: &str) -> InstanceSpec {
 impl Harness for World {
     async fn open() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let config = Config { dir: root.path().join("instances"), starts: Arc::default() };
+        let config =
+            Config { dir: root.path().join("instances"), starts: Arc::default(), events: Arc::default() };
         let data = FakeData::below(root.path()).unwrap();
         let backend = open(config.clone(), &data).await.unwrap();
         Self { root, config, data, backend }

@@ -48,6 +48,22 @@ async fn what_was_on_its_way_goes_on_and_what_had_ended_stays_ended() {
 }
 
 #[tokio::test]
+async fn what_is_held_for_an_instance_is_let_go_of_when_it_has_ended() {
+    let world = World::open().await;
+    let (runs, over) = (instance_id("e1", 0), instance_id("e1", 1));
+    world.backend.ensure(&spec(runs.clone(), "serve", "")).await.unwrap();
+    wait_until_running(&world.backend, &runs).await;
+    world.backend.remove(&runs, Duration::from_secs(5)).await.unwrap();
+    wait_until_gone(&world.backend, &runs).await;
+    assert_eq!(world.config.events.lock().unwrap().split_off(0), ["ended", "let go"]);
+    // One that ends by itself holds nothing while it waits for its removal.
+    world.backend.ensure(&spec(over.clone(), "exit", "3")).await.unwrap();
+    wait_until_exited(&world.backend, &over).await;
+    assert_eq!(world.config.events.lock().unwrap().split_off(0), ["let go"]);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_removal_that_was_noted_is_carried_out_by_the_next_server() {
     let world = World::open().await;
     let id = instance_id("e1", 0);

@@ -6,8 +6,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hostler_compute::{
@@ -27,6 +27,19 @@ pub(crate) struct Config {
     pub(crate) dir: PathBuf,
     /// How often an instance was started.
     pub(crate) starts: Arc<AtomicUsize>,
+    /// Ends of instances, and what was let go of.
+    pub(crate) events: Events,
+}
+
+pub(crate) type Events = Arc<Mutex<Vec<&'static str>>>;
+
+/// Something that is held for an instance.
+struct Held(Events);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push("let go");
+    }
 }
 
 pub(crate) struct Scripted {
@@ -140,8 +153,9 @@ impl Life for Instance {
     async fn start(&mut self) -> Result<(InstanceState, Vec<Lease>), Box<InstanceFailure>> {
         let fetched = fetch_all(&self.way.site, &self.spec).await?;
         let models = fetched.into_iter().filter_map(|Fetched { model, .. }| model);
-        let (keys, leases): (Vec<String>, Vec<Lease>) =
+        let (keys, mut leases): (Vec<String>, Vec<Lease>) =
             models.map(|model| (model.cache_key, model.lease)).unzip();
+        leases.push(Box::new(Held(Arc::clone(&self.way.config.events))));
         self.dir.write(PREPARED, &keys).unwrap();
         self.way.config.starts.fetch_add(1, Ordering::SeqCst);
         let homes = ContainerDir::all(&self.dir, &self.spec.container_names());
@@ -183,6 +197,9 @@ impl Life for Instance {
     }
 
     async fn end(&mut self, _removal: &mut Removal) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // It takes its time to stop.
+        tokio::task::yield_now().await;
+        self.way.config.events.lock().unwrap().push("ended");
         Ok(())
     }
 }
