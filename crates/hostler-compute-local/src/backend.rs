@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hostler_compute::{Compute, InstanceState};
 use hostler_types::{Clock, InstanceId};
 use tokio::sync::watch;
@@ -20,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::directory::{InstanceDir, SPEC, make_dir};
-use crate::life::{live, span};
+use crate::life::{hold_again, live, span};
 use crate::records::{SpecFile, VERSION};
 use crate::site::Entry;
 use crate::way::{Found, Life, Stage, Way};
@@ -31,6 +33,29 @@ pub struct LocalBackend<W: Way> {
     way: Arc<W>,
     /// None: detached.
     tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+/// A backend that holds what it found, and has not gone on with any of it.
+///
+/// Why: what runs holds its data in the cache before anybody fetches anything, which may take the room of what nobody
+/// holds. Where there are several backends over one cache, all are opened before any begins.
+#[must_use = "what was found goes on with `begin`"]
+pub struct Opened<W: Way> {
+    backend: LocalBackend<W>,
+    lives: Vec<BoxFuture<'static, ()>>,
+}
+
+impl<W: Way> Opened<W> {
+    /// Running instances are watched, half-prepared ones go on, half-removed ones go.
+    pub fn begin(self) -> LocalBackend<W> {
+        let Self { backend, lives } = self;
+        let keeper = Arc::clone(&backend.way).keep_house().boxed();
+        for task in lives.into_iter().chain([keeper]) {
+            // It runs: the backend was not detached yet.
+            let _ = backend.spawn(task);
+        }
+        backend
+    }
 }
 
 /// The backend could not be opened.
@@ -45,13 +70,13 @@ pub struct OpenError {
 }
 
 impl<W: Way> LocalBackend<W> {
-    /// Takes up what is under the directory: running instances are adopted and shown at once, half-prepared ones go
-    /// on, half-removed ones go, and what belongs to none is removed.
+    /// Takes up what is under the directory: running instances are adopted and shown at once, and what belongs to none
+    /// is removed. The others go on with `Opened::begin`.
     pub async fn open(
         config: W::Config,
         data: Arc<dyn ModelData>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Opened<W>, OpenError> {
         let dir = W::dir(&config).to_owned();
         let failed = |source| OpenError { dir: dir.clone(), source };
         let root = dir.clone();
@@ -65,17 +90,19 @@ impl<W: Way> LocalBackend<W> {
         .map_err(failed)?;
         let way = Arc::new(W::open(config, Ground { root, data, clock }).await.map_err(failed)?);
         let backend = Self { way, tasks: Mutex::new(Some(JoinSet::new())) };
+        let mut lives = Vec::new();
         for (id, dir) in found {
-            if let Err(error) = backend.take_up(&id, dir).await {
-                // Its endpoint's name stood in what cannot be read; its id is all that is known.
-                let (endpoint, generation) = (&id.endpoint, id.generation);
-                tracing::error!(%endpoint, generation, instance = %id, %error, "an instance from before cannot be read, it is left alone");
+            match backend.take_up(&id, dir).await {
+                Ok(life) => lives.push(life),
+                Err(error) => {
+                    // Its endpoint's name stood in what cannot be read; its id is all that is known.
+                    let (endpoint, generation) = (&id.endpoint, id.generation);
+                    tracing::error!(%endpoint, generation, instance = %id, %error, "an instance from before cannot be read, it is left alone");
+                }
             }
         }
         backend.way.sweep().await;
-        // It runs: the backend was not detached yet.
-        let _ = backend.spawn(Arc::clone(&backend.way).keep_house());
-        Ok(backend)
+        Ok(Opened { backend, lives })
     }
 
     /// Stops and removes every instance and waits until they are gone; how many are not.
@@ -108,7 +135,8 @@ impl<W: Way> LocalBackend<W> {
         drop(self.way.site().at_work.write().await);
     }
 
-    async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<()> {
+    /// What is to become of an instance that was found; nothing does before that is polled.
+    async fn take_up(&self, id: &InstanceId, dir: InstanceDir) -> io::Result<BoxFuture<'static, ()>> {
         let (way, read_dir) = (Arc::clone(&self.way), dir.clone());
         let found = blocking(move || {
             let file: SpecFile =
@@ -130,7 +158,8 @@ impl<W: Way> LocalBackend<W> {
         // Before anybody looks: at its former address somebody else may listen by now.
         let stage = instance.reopen(stage).await;
         let span = span(&instance);
-        self.spawn(live(instance, stage, receiver).instrument(span)).map_err(io::Error::other)
+        let leases = hold_again(&instance, &stage).instrument(span.clone()).await;
+        Ok(live(instance, stage, leases, receiver).instrument(span).boxed())
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), &'static str> {

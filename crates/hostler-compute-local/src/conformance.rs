@@ -15,7 +15,7 @@ use hostler_compute::Phase;
 use hostler_types::SystemClock;
 use tokio::sync::Notify;
 
-use crate::{Lease, LocalBackend, ModelData, OpenError, PreparedModel, Way};
+use crate::{Lease, LocalBackend, ModelData, OpenError, Opened, PreparedModel, Way};
 
 const KEY: &str = "key-1";
 
@@ -72,7 +72,7 @@ impl ModelData for FakeData {
 /// A backend over this data, by the machine's clock.
 pub async fn open<W: Way>(config: W::Config, data: &Arc<FakeData>) -> Result<LocalBackend<W>, OpenError> {
     let data: Arc<dyn ModelData> = Arc::<FakeData>::clone(data);
-    LocalBackend::open(config, data, Arc::new(SystemClock)).await
+    LocalBackend::open(config, data, Arc::new(SystemClock)).await.map(Opened::begin)
 }
 
 /// As after `kill -9` and a new start of the server, but for the process number.

@@ -26,7 +26,7 @@ mod target_models;
 mod way;
 mod work;
 
-pub use backend::{LocalBackend, OpenError};
+pub use backend::{LocalBackend, OpenError, Opened};
 pub use capacity::{Capacity, Place};
 pub use fetching::{Fetched, fetch_all};
 pub use logs::LogLimits;

@@ -39,13 +39,14 @@ pub(crate) fn span(life: &impl Life) -> tracing::Span {
     )
 }
 
-/// Lives from `stage` until it is removed.
-pub(crate) async fn live<L: Life>(mut life: L, stage: Stage<L::Running>, mut removal: Removal) {
-    let mut leases = Vec::new();
-    if matches!(stage, Stage::Removing(_)) {
-        // It may run still; what is gone by now it will not miss.
-        (leases, _) = hold_again(&mut life).await;
-    } else {
+/// Lives from `stage` until it is removed. What is held for it so far is in `leases`.
+pub(crate) async fn live<L: Life>(
+    mut life: L,
+    stage: Stage<L::Running>,
+    mut leases: Vec<Lease>,
+    mut removal: Removal,
+) {
+    if !matches!(stage, Stage::Removing(_)) {
         tokio::select! {
             () = run(&mut life, stage, &mut leases) => {}
             _ = removal.wait_for(Option::is_some) => {}
@@ -67,15 +68,7 @@ async fn run<L: Life>(life: &mut L, stage: Stage<L::Running>, leases: &mut Vec<L
             }
             Err(failure) => return fail(life, *failure).await,
         },
-        Stage::Started(running) => {
-            let gone;
-            (*leases, gone) = hold_again(life).await;
-            for key in gone {
-                tracing::warn!(key, "the model data of a running instance is gone");
-            }
-            running
-        }
-        Stage::Lost(running) => running,
+        Stage::Started(running) | Stage::Lost(running) => running,
         // Shown already.
         Stage::Removing(_) | Stage::Over => return,
     };
@@ -99,18 +92,24 @@ async fn start<L: Life>(life: &mut L) -> Result<(L::Running, Vec<Lease>), Box<In
     Ok((running, leases))
 }
 
-/// The place and the data of an instance that runs already; of which data nothing is left.
-async fn hold_again<L: Life>(life: &mut L) -> (Vec<Lease>, Vec<String>) {
+/// The place and the data of an instance that was found and may run.
+pub(crate) async fn hold_again<L: Life>(life: &L, stage: &Stage<L::Running>) -> Vec<Lease> {
+    let runs = match stage {
+        Stage::Started(_) => true,
+        // It may run still; what is gone by now it will not miss.
+        Stage::Removing(_) => false,
+        Stage::Waiting | Stage::Lost(_) | Stage::Over => return Vec::new(),
+    };
     let site = life.way().site();
-    let (mut leases, mut gone): (Vec<Lease>, _) =
-        (vec![Box::new(site.capacity().hold(&life.spec().limits))], Vec::new());
+    let mut leases: Vec<Lease> = vec![Box::new(site.capacity().hold(&life.spec().limits))];
     for key in life.cache_keys() {
         match site.data().adopt(&key).await {
             Some(lease) => leases.push(lease),
-            None => gone.push(key),
+            None if runs => tracing::warn!(key, "the model data of a running instance is gone"),
+            None => {}
         }
     }
-    (leases, gone)
+    leases
 }
 
 async fn fail<L: Life>(life: &mut L, failure: InstanceFailure) {

@@ -86,7 +86,15 @@ impl Backend {
                     config.logins = needs.logins;
                     Ok(config)
                 });
-                (beside(processes, engine.transpose()?, data, clock).await?, dir.stopped_at())
+                let kind = match engine.transpose()? {
+                    None => Kind::Process(Arc::new(processes.begin())),
+                    Some(config) => {
+                        // Both have opened before one begins: they share the cache.
+                        let docker = DockerBackend::open(config, data, clock).await?;
+                        mixed(processes.begin(), docker.begin())
+                    }
+                };
+                (kind, dir.stopped_at())
             }
             BackendKind::Simulated => {
                 warn!(
@@ -157,19 +165,12 @@ async fn sweep_environments(dir: PathBuf) {
     }
 }
 
-/// An engine, if there is one, beside the processes. What an engine ran that is not named any more stays in its
+/// Processes, and containers of an engine beside them. What an engine ran that is not named any more stays in its
 /// directory until it is.
-async fn beside(
-    processes: ProcessBackend,
-    engine: Option<DockerConfig>,
-    data: Arc<dyn ModelData>,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Kind> {
-    let processes = Arc::new(processes);
-    let Some(config) = engine else { return Ok(Kind::Process(processes)) };
-    let docker = Arc::new(DockerBackend::open(config, data, clock).await?);
+fn mixed(processes: ProcessBackend, docker: DockerBackend) -> Kind {
+    let (processes, docker) = (Arc::new(processes), Arc::new(docker));
     let router = Arc::new(Router::new(processes.clone(), docker.clone()));
-    Ok(Kind::Mixed { processes, docker, router })
+    Kind::Mixed { processes, docker, router }
 }
 
 /// What this machine has, so many times over.

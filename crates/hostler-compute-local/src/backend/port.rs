@@ -65,7 +65,7 @@ impl<W: Way> Compute for LocalBackend<W> {
             match site.blocking(move || InstanceDir::create(&root, &file.spec.id, &file, &inner)).await {
                 Ok(_) => {
                     let _ = noted.send(Ok(()));
-                    live(instance, Stage::Waiting, receiver).await;
+                    live(instance, Stage::Waiting, Vec::new(), receiver).await;
                 }
                 Err(error) => {
                     site.drop_entry(&id);
