@@ -1,7 +1,8 @@
 """What a server, its engine and the machine hold: taken before and after, to see what stays behind.
 
 Everything counts that an endpoint could leave: what the engine knows by name, and files. Those below the data directory
-that are meant to stay are the cache of models, the embedded S3, kept logs of failed instances, and the database.
+that are meant to stay are the cache of models, the embedded S3, kept logs of instances, the book of pulled images (images
+stay for days), and the database.
 """
 
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from images import docker
 
-MEANT_TO_STAY = ("cache/", "s3/", "instances/.kept/", "hostler.db")
+MEANT_TO_STAY = ("cache/", "s3/", "instances/.kept/", "docker/.kept/", "docker/.pulled.json", "hostler.db")
 
 
 def world():
