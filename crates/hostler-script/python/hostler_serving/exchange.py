@@ -92,7 +92,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         }
         is_whole = False
         try:
-            worker.send(json.dumps(head).encode(), body)
+            worker.send(json.dumps(head).encode(), body, timeout_s=timeout_s)
             answer = worker.head(timeout_s)
             if answer["stream"]:
                 is_whole = self._stream(worker, answer, timeout_s)

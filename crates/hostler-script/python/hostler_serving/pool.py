@@ -20,6 +20,8 @@ PAUSE_MIN_S = 0.1
 PAUSE_MAX_S = 5.0
 # Between the end of the work and the end of the workers.
 STOP_S = 5.0
+# What a connection takes at once, whether anybody reads it or not.
+BUFFERED_BYTES = 64 * 1024
 
 
 class Lost(Exception):
@@ -40,12 +42,21 @@ class Worker:
             command = [sys.executable, program, *arguments, "--worker-fd", str(theirs.fileno())]
             self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
 
-    def send(self, *frames):
+    def send(self, *frames, timeout_s=None):
+        """Gives it these; a worker that does not take what is too much for the connection's buffer is killed in time."""
+        is_large = sum(map(len, frames)) > BUFFERED_BYTES
+        late = threading.Event()
+        timer = threading.Timer(timeout_s, lambda: (late.set(), self.process.kill())) if is_large and timeout_s else None
+        if timer:
+            timer.start()
         try:
             for frame in frames:
                 self.connection.send_bytes(frame)
         except OSError as error:
-            raise Lost from error
+            raise (Late if late.is_set() else Lost) from error
+        finally:
+            if timer:
+                timer.cancel()
 
     def receive(self, timeout_s=None):
         try:
@@ -99,14 +110,19 @@ class Pool:
             return self._ready_count > 0 and self._has_been_ready and not self._is_stopping
 
     def lend(self, timeout_s):
-        """A worker for one request; none when all are busy for so long."""
+        """A worker for one request; none when all are busy for so long. One that ended meanwhile is nobody's answer."""
         deadline = time.monotonic() + timeout_s
-        with self._changed:
-            while not self._idle:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    return None
-            return self._idle.pop()
+        while True:
+            with self._changed:
+                while not self._idle:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not self._changed.wait(left):
+                        return None
+                worker = self._idle.pop()
+            if worker.process.poll() is None:
+                return worker
+            print(f"hostler: a worker {worker.how_it_ended()} while it had nothing to do", file=sys.stderr, flush=True)
+            self.discard(worker)
 
     def give_back(self, worker):
         with self._changed:
