@@ -51,12 +51,22 @@ impl Pulled {
         }
     }
 
-    /// Those that were not used for long; `is_used` says which are in use now.
+    /// Those that were not used for long; `is_used` says which are in use now. An instance may run for longer than an
+    /// image is kept: what is in use was used just now.
     pub(crate) fn stale(&self, now: Millis, is_used: impl Fn(&str) -> bool) -> Vec<String> {
         let kept_ms = i64::try_from(self.kept.as_millis()).unwrap_or(i64::MAX);
-        let book = self.book();
-        let stale = book.iter().filter(|(id, used)| now.since(**used) >= kept_ms && !is_used(id));
-        stale.map(|(id, _)| id.clone()).collect()
+        let (mut stale, mut any_used) = (Vec::new(), false);
+        for (id, used) in self.book().iter_mut() {
+            if is_used(id) {
+                (*used, any_used) = (now, true);
+            } else if now.since(*used) >= kept_ms {
+                stale.push(id.clone());
+            }
+        }
+        if any_used {
+            self.write_down();
+        }
+        stale
     }
 
     /// An image is not ours any more, or is gone.
@@ -99,11 +109,14 @@ mod tests {
         book.note("touched", Millis(0));
         book.use_now("touched", Millis(50));
         book.use_now("somebody-elses", Millis(50));
-        let book = open();
-        let stale = |now| book.stale(Millis(now), |id| id == "used");
+        let stale = |now| open().stale(Millis(now), |id| id == "used" && now < 200);
         assert_eq!(stale(99), Vec::<String>::new());
         assert_eq!(stale(100), ["old"]);
         assert_eq!(stale(150), ["old", "touched"]);
+        // Since it was seen in use, also by the server before.
+        assert_eq!(stale(249), ["old", "touched"]);
+        assert_eq!(stale(250), ["old", "touched", "used"]);
+        let book = open();
         for id in ["old", "used", "touched"] {
             book.forget(id);
         }

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// instance was gone, again and again.
 pub(crate) async fn sweep(shared: Arc<Containers>) {
     loop {
-        for id in shared.pulled.stale(shared.site.clock().now(), |id| shared.uses_image(id)) {
+        for id in stale(&shared).await {
             let removed = shared.engine.remove_image(&id).await;
             match &removed {
                 Ok(true) => tracing::info!(image = id, "an image that nobody used for long is removed"),
@@ -42,6 +42,15 @@ pub(crate) async fn sweep(shared: Arc<Containers>) {
             tracing::warn!(%error, "what nobody knows at the container engine could not be looked for");
         }
     }
+}
+
+async fn stale(shared: &Arc<Containers>) -> Vec<String> {
+    let book = Arc::clone(shared);
+    let looked = shared
+        .site
+        .blocking(move || Ok(book.pulled.stale(book.site.clock().now(), |id| book.uses_image(id))));
+    // It cannot fail.
+    looked.await.unwrap_or_default()
 }
 
 impl Containers {
