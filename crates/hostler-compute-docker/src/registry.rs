@@ -80,11 +80,7 @@ impl Logins {
         let is_like_it = self.ecr_registries.iter().any(|other| other == registry);
         let (Some(ecr), Some(role_arn)) = (&self.ecr, puller.role_arn) else { return from_file };
         let (registry_account, region) = match of_amazon {
-            Some((account, region)) => match Region::parse(region) {
-                Some(region) => (Some(account.to_owned()), region),
-                // Whoever names the image would choose the host that is asked.
-                None => return from_file,
-            },
+            Some((account, region)) => (Some(account.to_owned()), region),
             None if is_like_it => (None, puller.region.clone()),
             None => return from_file,
         };

@@ -79,7 +79,7 @@ struct Authorization {
 }
 
 /// Account and region of a registry of Amazon's.
-pub(super) fn registry(host: &str) -> Option<(&str, &str)> {
+pub(super) fn registry(host: &str) -> Option<(&str, Region)> {
     let mut labels = host.split('.');
     let (account, "dkr", "ecr" | "ecr-fips", region, Some("amazonaws")) =
         (labels.next()?, labels.next()?, labels.next()?, labels.next()?, labels.next())
@@ -91,6 +91,8 @@ pub(super) fn registry(host: &str) -> Option<(&str, &str)> {
         return None;
     }
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    // With anything else in its place, whoever names the image would choose the host that is asked.
+    let region = Region::parse(region)?;
     is_account.then_some((account, region))
 }
 
@@ -198,12 +200,16 @@ mod tests {
             ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", Some(("123456789012", "cn-north-1"))),
             ("public.ecr.aws", None),
             ("12345.dkr.ecr.eu-west-1.amazonaws.com", None),
+            ("123456789012.dkr.ecr.example?.amazonaws.com", None),
+            ("123456789012.dkr.ecr.example#.amazonaws.com", None),
+            ("123456789012.dkr.ecr.u@example:1.amazonaws.com", None),
             ("123456789012.dkr.ecr.eu-west-1.example.com", None),
             ("123456789012.dkr.ecr.eu-west-1.amazonaws.example.com", None),
             ("123456789012.dkr.ecr.eu-west-1.amazonaws.com.example.com", None),
             ("123456789012.dkr.ecr.eu-west-1.amazonaws", None),
             ("docker.io", None),
         ] {
+            let wanted = wanted.map(|(account, region)| (account, Region::new(region)));
             assert_eq!(registry(host), wanted, "{host}");
         }
     }
