@@ -32,7 +32,8 @@ def predict_fn(data, model):
         os._exit(data["exit"])
     return {"worker": os.getpid(), "front": os.getppid()}
 """
-TIMEOUT_S = 2
+# Also how long a request waits for a worker: longer than one takes to start on a busy machine.
+TIMEOUT_S = 6
 
 
 @pytest.fixture(scope="module")
